@@ -1,0 +1,160 @@
+import type { EngineKind, IdentityEvidence } from '../../shared/model/engine.ts'
+import type {
+  DatabaseSettings,
+  EngineInfo,
+  Requirements,
+  SnapshotPosition,
+} from '../../shared/model/manifest.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import type { Command } from '../process/command.ts'
+
+/** Where a server is and how to log in. The password is read from its file when needed, never kept. */
+export interface InstanceTarget {
+  readonly engine: EngineKind
+  readonly host: string
+  readonly port: number
+  readonly user: string
+  readonly passwordFile?: string
+  /** Database to connect to for cluster-wide questions; default by engine (`postgres`, none). */
+  readonly maintenanceDatabase?: string
+  /** `disable`, `prefer` (default), `require`, `verify-full`. */
+  readonly tls?: 'disable' | 'prefer' | 'require' | 'verify-full'
+}
+
+/** What every engine call may use of its surroundings. */
+export interface EngineContext {
+  /** Private 0700 folder for 0600 files, removed by the caller afterwards. */
+  readonly scratch: string
+  /** Finds a host tool: absolute path and version, or `tool.missing` saying which, where searched, how to install. */
+  readonly tools: ToolFinder
+  readonly signal: AbortSignal
+}
+
+/** Finds the tools of this host. */
+export interface ToolFinder {
+  /**
+   * @param names alternatives in order of preference, e.g. `['mariadb-dump', 'mysqldump']`
+   * @param folders extra folders searched before the configured ones and PATH, e.g. `/usr/lib/postgresql/15/bin`
+   */
+  find(names: readonly string[], folders?: readonly string[]): Promise<FoundTool>
+}
+export interface FoundTool {
+  readonly name: string
+  readonly path: string
+  /** First line of `--version`. */
+  readonly version: string
+}
+
+/** What a probe learns of a server. */
+export interface Probe {
+  readonly serverVersion: string
+  readonly role: 'primary' | 'replica'
+  /** Milliseconds behind its source; only on replicas. */
+  readonly replicationLagMs?: number
+  readonly evidence: readonly IdentityEvidence[]
+  /** Server wall clock minus agent wall clock. */
+  readonly clockOffsetMs: number
+  /** Client tools that would be used, name → version. */
+  readonly tools: Readonly<Record<string, string>>
+  /** Privileges the backup role lacks, in words; empty is well. */
+  readonly missingPrivileges: readonly string[]
+}
+
+/** A database as inventory reports it. */
+export interface DatabaseFacts {
+  readonly name: string
+  readonly sizeBytes: number
+  /** `false` for databases that cannot be dumped (PostgreSQL `datallowconn = false`). */
+  readonly connectable: boolean
+  /** Engine's own evidence, e.g. the PostgreSQL oid; tells a renamed database from a new one. */
+  readonly evidence: readonly IdentityEvidence[]
+}
+
+/** What to dump: one database, or what belongs to the whole cluster (globals). */
+export type DumpSubject =
+  | { readonly scope: 'database'; readonly name: string }
+  | { readonly scope: 'cluster' }
+
+/** One stream of a dump: a producer whose stdout is the raw dump. */
+export interface DumpStream {
+  /** `000-full`, `000-globals`: base of the object name; sorts in restore order. */
+  readonly name: string
+  /** Format suffix: `pgdump` (custom archive) or `sql`. */
+  readonly format: 'pgdump' | 'sql'
+  readonly command: Command
+  /** The raw stream must end with a line that matches this; for textual dumps. */
+  readonly footer?: RegExp
+  /** Expected raw bytes, for part size and progress; 0 when unknown. */
+  readonly predictedBytes: number
+}
+
+/** An opened dump: everything known before the first byte. Close ends its sessions and removes its files. */
+export interface DumpSession {
+  /** Server time the data is true of, never later than the snapshot (P1); on a replica its replay time. */
+  readonly dataAsOf: Millis
+  readonly clockOffsetMs: number
+  readonly engine: EngineInfo
+  readonly evidence: readonly IdentityEvidence[]
+  readonly position?: SnapshotPosition
+  readonly settings?: DatabaseSettings
+  readonly requirements: Requirements
+  readonly streams: readonly DumpStream[]
+  /** Called after a stream's stages closed well; throws when stderr or the server says it is not whole. */
+  verify(stream: DumpStream, stderrTail: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** What a restore needs to know of a backup: from its manifest. */
+export interface RestoreSource {
+  readonly engine: EngineInfo
+  readonly databaseName: string
+  readonly settings?: DatabaseSettings
+  readonly requirements: Requirements
+  readonly streams: readonly { readonly name: string; readonly format: 'pgdump' | 'sql' }[]
+}
+
+/**
+ * An opened restore. It holds a lock in the target server for its whole life, and works on a hidden name
+ * where the engine can rename a database (J11).
+ */
+export interface RestoreSession {
+  /** The database being written now; equals the target where the engine cannot rename. */
+  readonly workingName: string
+  /** The consumer of a raw stream on stdin. Streams are restored in order of their names. */
+  consumer(streamName: string): Command
+  /** Called after a stream's consumer closed well. */
+  verify(streamName: string, stderrTail: string): Promise<void>
+  /** Settings, statistics; all that precedes the commit. */
+  prepareCommit(): Promise<void>
+  /** Renames into place. The caller has the Grant. */
+  commit(): Promise<void>
+  /** Drops what was half restored; safe to call at any time before commit. */
+  abandon(): Promise<void>
+  /** Releases lock and sessions. */
+  close(): Promise<void>
+}
+
+/** Capabilities as data. */
+export interface EngineCapabilities {
+  /** The engine has cluster-scoped globals (roles, tablespaces) as a backup of their own. */
+  readonly globals: boolean
+  /** A database can be renamed, so a restore commits by rename. */
+  readonly renameDatabase: boolean
+  readonly maxNameBytes: number
+}
+
+/** The engine port: everything that differs between database engines, and nothing else. */
+export interface Engine {
+  readonly kind: EngineKind
+  readonly capabilities: EngineCapabilities
+  probe(target: InstanceTarget, context: EngineContext): Promise<Probe>
+  inventory(target: InstanceTarget, context: EngineContext): Promise<readonly DatabaseFacts[]>
+  openDump(target: InstanceTarget, subject: DumpSubject, context: EngineContext): Promise<DumpSession>
+  openRestore(
+    target: InstanceTarget,
+    source: RestoreSource,
+    into: string,
+    attemptId: string,
+    context: EngineContext,
+  ): Promise<RestoreSession>
+}

@@ -1,0 +1,622 @@
+/**
+ * The one registry of errors (style: "one error, one table"). Every code says what a person reads, what
+ * they do next, how it travels over gRPC, how a command exits, and whether trying again can help.
+ *
+ * Exit codes are API: 0 ok · 1 the question's answer is "no" (gaps, a failed job under --wait) · 2 usage ·
+ * 10 configuration · 11 not found · 12 conflict · 13 denied · 14 coordinator unreachable · 20 tools of the
+ * host · 21 database · 22 dump or restore · 30 object store · 31 backup not intact · 40 store · 70 a defect
+ * of Holdfast itself · 130 interrupted.
+ */
+
+/** gRPC status names as `@grpc/grpc-js` spells them. */
+export type GrpcStatus =
+  | 'INVALID_ARGUMENT'
+  | 'NOT_FOUND'
+  | 'ALREADY_EXISTS'
+  | 'PERMISSION_DENIED'
+  | 'UNAUTHENTICATED'
+  | 'FAILED_PRECONDITION'
+  | 'RESOURCE_EXHAUSTED'
+  | 'ABORTED'
+  | 'UNAVAILABLE'
+  | 'UNIMPLEMENTED'
+  | 'DEADLINE_EXCEEDED'
+  | 'CANCELLED'
+  | 'INTERNAL'
+
+/**
+ * Whether trying again helps: `backoff` later, by itself · `after-fix` only once a person changed
+ * something (retried by policy all the same, since hosts get fixed) · `never`.
+ */
+export type RetryClass = 'backoff' | 'after-fix' | 'never'
+
+/** What the registry knows about a code. */
+export interface ErrorTraits {
+  readonly message: string
+  readonly hint: string
+  readonly grpc: GrpcStatus
+  readonly exit: number
+  readonly retry: RetryClass
+}
+
+export const errorCodes = {
+  // configuration and input
+  'config.invalid': {
+    message: 'the configuration has problems',
+    hint: 'Correct the keys listed; `config show` prints what is in effect.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'config.unreadable': {
+    message: 'the configuration file cannot be read',
+    hint: 'Check the path and its permissions.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'secret.exposed': {
+    message: 'a secret file can be read by others',
+    hint: 'Run `chmod 600` on it, owned by the user Holdfast runs as.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'secret.unreadable': {
+    message: 'a secret file cannot be read',
+    hint: 'Check that it exists and is readable by the user Holdfast runs as.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'usage.invalid': {
+    message: 'the command line is not valid',
+    hint: 'See `--help` for the form and an example.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 2,
+    retry: 'never',
+  },
+  'request.invalid': {
+    message: 'the request is not valid',
+    hint: 'Correct the fields listed.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 2,
+    retry: 'never',
+  },
+  'page-token.invalid': {
+    message: 'the page token is not one this list gave out',
+    hint: 'Start again from the first page.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 2,
+    retry: 'never',
+  },
+  'listen.plaintext-refused': {
+    message: 'a plaintext listener is only allowed on loopback, with --insecure-loopback',
+    hint: 'Listen on 127.0.0.1 and pass --insecure-loopback; mTLS for other addresses is not built yet.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'listen.failed': {
+    message: 'the address cannot be listened on',
+    hint: 'Choose a free port, or stop what holds it.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  interrupted: {
+    message: 'interrupted',
+    hint: 'Nothing half-done was kept; run it again.',
+    grpc: 'CANCELLED',
+    exit: 130,
+    retry: 'backoff',
+  },
+
+  // asking the coordinator
+  'not-found': {
+    message: 'there is no such thing',
+    hint: 'List what there is with the matching `list` command.',
+    grpc: 'NOT_FOUND',
+    exit: 11,
+    retry: 'never',
+  },
+  ambiguous: {
+    message: 'more than one thing has that name',
+    hint: 'Name it by its id.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 12,
+    retry: 'never',
+  },
+  conflict: {
+    message: 'that contradicts what is there now',
+    hint: 'Look at the present state, then decide again.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 12,
+    retry: 'never',
+  },
+  'access.denied': {
+    message: 'your role does not allow this',
+    hint: 'Ask an admin for the role named.',
+    grpc: 'PERMISSION_DENIED',
+    exit: 13,
+    retry: 'never',
+  },
+  'access.unauthenticated': {
+    message: 'who you are could not be established',
+    hint: 'Present a certificate or token this coordinator knows.',
+    grpc: 'UNAUTHENTICATED',
+    exit: 13,
+    retry: 'never',
+  },
+  'coordinator.unreachable': {
+    message: 'the coordinator does not answer',
+    hint: 'Check the address (--coordinator or HOLDFAST_COORDINATOR) and that it is running.',
+    grpc: 'UNAVAILABLE',
+    exit: 14,
+    retry: 'backoff',
+  },
+  'coordinator.deadline': {
+    message: 'the coordinator took too long to answer',
+    hint: 'Look at its /readyz and logs, then try again.',
+    grpc: 'DEADLINE_EXCEEDED',
+    exit: 14,
+    retry: 'backoff',
+  },
+  'coordinator.draining': {
+    message: 'the coordinator is stopping',
+    hint: 'Try again in a moment.',
+    grpc: 'UNAVAILABLE',
+    exit: 14,
+    retry: 'backoff',
+  },
+  'coordinator.older': {
+    message: 'the coordinator does not know this request',
+    hint: 'The client is newer than the coordinator; upgrade the coordinator first.',
+    grpc: 'UNIMPLEMENTED',
+    exit: 14,
+    retry: 'after-fix',
+  },
+
+  // the coordinator's own store
+  'leader.deposed': {
+    message: 'another coordinator has become leader',
+    hint: 'Nothing to do: this process stands by.',
+    grpc: 'UNAVAILABLE',
+    exit: 40,
+    retry: 'backoff',
+  },
+  'leader.none': {
+    message: 'no coordinator is leading',
+    hint: 'Wait for the takeover, or look at the coordinators.',
+    grpc: 'UNAVAILABLE',
+    exit: 40,
+    retry: 'backoff',
+  },
+  'store.unavailable': {
+    message: 'the store does not answer',
+    hint: 'Check the database of the coordinator; agents go on meanwhile.',
+    grpc: 'UNAVAILABLE',
+    exit: 40,
+    retry: 'backoff',
+  },
+  'store.newer': {
+    message: 'the store was written by a newer version that this one cannot read',
+    hint: 'Run the newer version.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 40,
+    retry: 'after-fix',
+  },
+  'store.locked': {
+    message: 'another coordinator holds this store',
+    hint: 'One coordinator at a time on SQLite; use PostgreSQL for several.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 40,
+    retry: 'after-fix',
+  },
+  'audit.broken': {
+    message: 'the audit chain is broken',
+    hint: 'The row named was changed, removed or inserted outside Holdfast; compare with the anchors.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 1,
+    retry: 'never',
+  },
+
+  // the control link
+  'link.refused': {
+    message: 'the coordinator refused this agent',
+    hint: 'Read the reason; the agent log has the details.',
+    grpc: 'PERMISSION_DENIED',
+    exit: 13,
+    retry: 'backoff',
+  },
+  'link.cloned': {
+    message: 'another live agent has this identity',
+    hint: 'This host is a clone: give it an identity of its own (remove its state folder).',
+    grpc: 'PERMISSION_DENIED',
+    exit: 13,
+    retry: 'after-fix',
+  },
+  'link.stale-term': {
+    message: 'a message from a coordinator that is no longer leader',
+    hint: 'Nothing to do: the agent connects to the leader.',
+    grpc: 'ABORTED',
+    exit: 70,
+    retry: 'backoff',
+  },
+  'link.too-large': {
+    message: 'the message is larger than allowed',
+    hint: 'Inventory must be sent in chunks.',
+    grpc: 'RESOURCE_EXHAUSTED',
+    exit: 70,
+    retry: 'never',
+  },
+  'link.protocol': {
+    message: 'the peer broke the protocol',
+    hint: 'Compare the versions of both sides.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 70,
+    retry: 'backoff',
+  },
+
+  // jobs
+  'job.lease-expired': {
+    message: 'the agent was not heard of for a whole lease',
+    hint: 'Look at the host; the job is retried by policy.',
+    grpc: 'ABORTED',
+    exit: 1,
+    retry: 'backoff',
+  },
+  'job.agent-restarted': {
+    message: 'the agent restarted and no longer runs this',
+    hint: 'Nothing to do; the job is retried by policy.',
+    grpc: 'ABORTED',
+    exit: 1,
+    retry: 'backoff',
+  },
+  'job.not-accepted': {
+    message: 'the agent did not accept in time',
+    hint: 'Look at the agent; the job is placed again.',
+    grpc: 'ABORTED',
+    exit: 1,
+    retry: 'backoff',
+  },
+  'job.declined': {
+    message: 'the agent declined the job',
+    hint: 'Read its reason; the job is placed again by policy.',
+    grpc: 'ABORTED',
+    exit: 1,
+    retry: 'backoff',
+  },
+  'job.lost-guarded': {
+    message: 'the agent was lost during a guarded job; its target may be half written',
+    hint: 'Look at the target, clean it up, then start the job again by hand.',
+    grpc: 'ABORTED',
+    exit: 1,
+    retry: 'never',
+  },
+  'job.cancelled': {
+    message: 'the job was cancelled',
+    hint: 'Start it again when wanted.',
+    grpc: 'CANCELLED',
+    exit: 1,
+    retry: 'never',
+  },
+  'job.superseded': {
+    message: 'a newer attempt of this job exists',
+    hint: 'Nothing to do.',
+    grpc: 'ABORTED',
+    exit: 1,
+    retry: 'never',
+  },
+  'job.failed': {
+    message: 'the job failed',
+    hint: 'See `holdfast job get` and `job explain` for stage and reason.',
+    grpc: 'ABORTED',
+    exit: 1,
+    retry: 'never',
+  },
+  'agent.draining': {
+    message: 'the agent takes no new work',
+    hint: 'Undrain it, or wait for another.',
+    grpc: 'UNAVAILABLE',
+    exit: 1,
+    retry: 'backoff',
+  },
+  'agent.no-credential': {
+    message: 'the agent has no credential for this instance',
+    hint: 'Add an entry for it under `instances` in the agent configuration.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'agent.state-unwritable': {
+    message: 'the state folder of the agent cannot be written',
+    hint: 'Check its owner, permissions and free space.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+
+  // host tools and processes
+  'tool.missing': {
+    message: 'a tool this host needs is missing',
+    hint: 'Install the package named, or set its path in the agent configuration.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 20,
+    retry: 'after-fix',
+  },
+  'tool.too-old': {
+    message: 'the client tool is older than the server',
+    hint: 'Install client tools of the server version or newer; an older pg_dump refuses or loses features.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 20,
+    retry: 'after-fix',
+  },
+  'stage.failed': {
+    message: 'a stage of the pipeline failed',
+    hint: 'The stage, its status and the end of its stderr are in the context.',
+    grpc: 'ABORTED',
+    exit: 22,
+    retry: 'backoff',
+  },
+  'stage.bytes-lost': {
+    message: 'bytes were lost between two stages of the pipeline',
+    hint: 'The tool that read less than was written ended early with exit 0; check the host (memory, disk, tool version).',
+    grpc: 'ABORTED',
+    exit: 22,
+    retry: 'backoff',
+  },
+  'dump.incomplete': {
+    message: 'the dump does not end with its completion mark',
+    hint: 'The dump tool ended early although it reported success; look at the server log.',
+    grpc: 'ABORTED',
+    exit: 22,
+    retry: 'backoff',
+  },
+  'dump.warned': {
+    message: 'the dump tool reported objects it could not dump',
+    hint: 'Give the backup role the privileges named in stderr.',
+    grpc: 'ABORTED',
+    exit: 22,
+    retry: 'after-fix',
+  },
+  'restore.failed': {
+    message: 'the restore failed',
+    hint: 'Nothing was renamed into place; read the stage and its stderr.',
+    grpc: 'ABORTED',
+    exit: 22,
+    retry: 'never',
+  },
+  'restore.target-exists': {
+    message: 'the target database already exists',
+    hint: 'Choose another name with --into, or drop it yourself first.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 12,
+    retry: 'never',
+  },
+  'restore.target-locked': {
+    message: 'another restore works on this target',
+    hint: 'Wait for it, or cancel it.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 12,
+    retry: 'backoff',
+  },
+
+  // databases
+  'database.unreachable': {
+    message: 'the database server does not answer',
+    hint: 'Check host, port and that the server is running.',
+    grpc: 'UNAVAILABLE',
+    exit: 21,
+    retry: 'backoff',
+  },
+  'database.auth-failed': {
+    message: 'the database server refused the login',
+    hint: 'Check user and password file, and the server access rules.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 21,
+    retry: 'after-fix',
+  },
+  'database.privilege-missing': {
+    message: 'the backup role lacks a privilege',
+    hint: 'Grant what is named in the context.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 21,
+    retry: 'after-fix',
+  },
+  'database.gone': {
+    message: 'the database does not exist on the server',
+    hint: 'It was dropped or renamed after it was planned; it is no longer due once inventory notices.',
+    grpc: 'NOT_FOUND',
+    exit: 21,
+    retry: 'backoff',
+  },
+  'database.name-unsupported': {
+    message: 'the database name cannot be passed to the tools of this engine',
+    hint: 'Rename the database.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 21,
+    retry: 'never',
+  },
+  'database.conflict': {
+    message: 'the database server ended our session or blocked us',
+    hint: 'It is retried; look for locks, restarts or recovery conflicts.',
+    grpc: 'ABORTED',
+    exit: 21,
+    retry: 'backoff',
+  },
+  'engine.unknown': {
+    message: 'this engine is not supported',
+    hint: 'Supported: postgres, mysql, mariadb.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 2,
+    retry: 'never',
+  },
+
+  // object store
+  'object-store.unreachable': {
+    message: 'the object store does not answer',
+    hint: 'Check endpoint, network and proxy.',
+    grpc: 'UNAVAILABLE',
+    exit: 30,
+    retry: 'backoff',
+  },
+  'object-store.throttled': {
+    message: 'the object store asks to slow down',
+    hint: 'No action needed; uploads slow down and continue.',
+    grpc: 'UNAVAILABLE',
+    exit: 30,
+    retry: 'backoff',
+  },
+  'object-store.bucket-missing': {
+    message: 'the bucket does not exist',
+    hint: 'Create it, or correct the destination.',
+    grpc: 'NOT_FOUND',
+    exit: 30,
+    retry: 'after-fix',
+  },
+  'object-store.denied': {
+    message: 'the object store denied access',
+    hint: 'Check credentials and bucket policy for the operation named.',
+    grpc: 'PERMISSION_DENIED',
+    exit: 30,
+    retry: 'after-fix',
+  },
+  'object-store.wrong-region': {
+    message: 'the bucket is in another region',
+    hint: 'Set the region named in the context on the destination.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 30,
+    retry: 'after-fix',
+  },
+  'object-store.not-found': {
+    message: 'the object does not exist',
+    hint: 'Check the key; the backup may be incomplete or deleted.',
+    grpc: 'NOT_FOUND',
+    exit: 30,
+    retry: 'never',
+  },
+  'object-store.exists': {
+    message: 'an object of this key exists with other content',
+    hint: 'Keys carry the attempt id, so this needs a look: two writers share an attempt.',
+    grpc: 'ALREADY_EXISTS',
+    exit: 30,
+    retry: 'never',
+  },
+  'object-store.upload-gone': {
+    message: 'the multipart upload no longer exists',
+    hint: 'A lifecycle rule or a keeper aborted it; the attempt is tried again.',
+    grpc: 'ABORTED',
+    exit: 30,
+    retry: 'backoff',
+  },
+  'object-store.corrupt': {
+    message: 'the stored object differs from what was sent',
+    hint: 'The object store or the network changed bytes; the attempt is tried again.',
+    grpc: 'ABORTED',
+    exit: 30,
+    retry: 'backoff',
+  },
+  'object-store.failed': {
+    message: 'the object store answered with an error',
+    hint: 'Read the status and code in the context.',
+    grpc: 'UNAVAILABLE',
+    exit: 30,
+    retry: 'backoff',
+  },
+  'destination.invalid': {
+    message: 'the destination is not a valid URL',
+    hint: 'Use s3://bucket/prefix or file:///absolute/path.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 2,
+    retry: 'never',
+  },
+  'destination.unknown': {
+    message: 'the policy names a destination that is not configured',
+    hint: 'Add it under `destinations`, or correct the policy.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+
+  // backups and manifests
+  'manifest.invalid': {
+    message: 'the manifest is not a valid one',
+    hint: 'The object was damaged or is no Holdfast manifest.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 31,
+    retry: 'never',
+  },
+  'manifest.newer': {
+    message: 'the manifest has a format version this program does not read',
+    hint: 'Use the Holdfast version that wrote it, or newer.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 31,
+    retry: 'after-fix',
+  },
+  'backup.corrupt': {
+    message: 'a part of the backup does not match its manifest',
+    hint: 'Do not restore from this copy; use another copy or backup.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 31,
+    retry: 'never',
+  },
+  'backup.incomplete': {
+    message: 'the backup lacks an object its manifest names',
+    hint: 'Use another copy or backup.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 31,
+    retry: 'never',
+  },
+
+  // discovery
+  'discovery.unavailable': {
+    message: 'service discovery does not answer',
+    hint: 'The last known fleet stays; check Consul.',
+    grpc: 'UNAVAILABLE',
+    exit: 1,
+    retry: 'backoff',
+  },
+  'discovery.denied': {
+    message: 'service discovery denied access',
+    hint: 'Check the ACL token of the coordinator.',
+    grpc: 'PERMISSION_DENIED',
+    exit: 1,
+    retry: 'after-fix',
+  },
+  'discovery.invalid': {
+    message: 'service discovery gave an answer that makes no sense',
+    hint: 'The last known fleet stays; check Consul and the static file.',
+    grpc: 'UNAVAILABLE',
+    exit: 1,
+    retry: 'backoff',
+  },
+
+  'alert.undeliverable': {
+    message: 'an alert could not be delivered',
+    hint: 'Check the channel; delivery is retried.',
+    grpc: 'UNAVAILABLE',
+    exit: 1,
+    retry: 'backoff',
+  },
+  internal: {
+    message: 'a defect of Holdfast',
+    hint: 'Please report it with the log around this line.',
+    grpc: 'INTERNAL',
+    exit: 70,
+    retry: 'backoff',
+  },
+} as const satisfies Record<string, ErrorTraits>
+
+/** A code of the registry. */
+export type ErrorCode = keyof typeof errorCodes
+
+/** Narrows text from the wire, a journal or a store row; unknown codes of a newer peer become `internal`. */
+export function errorCodeFrom(text: string): ErrorCode {
+  return Object.hasOwn(errorCodes, text) ? (text as ErrorCode) : 'internal'
+}
+
+/** What the registry says about a code. */
+export function traitsOf(code: ErrorCode): ErrorTraits {
+  return errorCodes[code]
+}

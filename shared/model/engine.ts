@@ -1,0 +1,22 @@
+/** The engines, by the name used in Consul meta, CLI, metrics and manifests. */
+export const engineKinds = ['postgres', 'mysql', 'mariadb'] as const
+export type EngineKind = (typeof engineKinds)[number]
+
+/** Narrows text to an engine. */
+export function isEngineKind(text: string): text is EngineKind {
+  return (engineKinds as readonly string[]).includes(text)
+}
+
+/** Compression of stored objects; each by its standard tool, named in manifest and suffix. */
+export const codecs = ['zstd', 'none'] as const
+export type Codec = (typeof codecs)[number]
+
+/**
+ * Evidence of who a server is (architecture §3): names and engine identities with what they were read from.
+ * Never an identifier: a staging clone has production's system identifier.
+ */
+export interface IdentityEvidence {
+  /** `postgres-system-identifier`, `mysql-server-uuid`, `mariadb-server-uid`, `consul-service`, … */
+  readonly kind: string
+  readonly value: string
+}

@@ -1,0 +1,2 @@
+export { formatDuration, parseDuration } from './duration.ts'
+export { type Duration, isoOf, type Millis, type Now } from './instant.ts'
