@@ -1,0 +1,219 @@
+import type {
+  AgentId,
+  AlertId,
+  AttemptId,
+  BackupId,
+  ClusterId,
+  DatabaseId,
+  InstanceId,
+  JobId,
+} from '../../shared/model/identifiers.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import type { Job, JobKind } from '../jobs/job.ts'
+import type {
+  AgentRecord,
+  AlertRecord,
+  AttemptRecord,
+  AuditEntry,
+  AuditRecord,
+  BackupRecord,
+  ClusterRecord,
+  DatabaseRecord,
+  DatabaseStateRecord,
+  DebrisRecord,
+  DecisionRecord,
+  InstanceRecord,
+  JobFilter,
+  OutboxRecord,
+} from './records.ts'
+
+/**
+ * The store port (architecture §12). One writer with group commit: steps queue up, are applied in one fenced
+ * transaction, and their effects are released after the commit, in order. Nothing hands out the database
+ * itself: a query beside an open transaction would wait for it for ever.
+ */
+export interface Store {
+  readonly kind: 'sqlite' | 'postgres'
+  /** New at init and at every restore of the store. */
+  readonly incarnation: string
+  readonly fleetId: string
+  readonly leadership: Leadership
+
+  /**
+   * Runs `step` in the writer's next transaction. Resolves after the commit with what the step returned;
+   * rejects with what it threw (its own writes undone, the others of the batch kept), `leader.deposed` or
+   * `store.unavailable`. A step awaits nothing but `tx`. `label` is for metrics.
+   */
+  write<T>(label: string, step: (tx: WriteTx) => Promise<T>): Promise<T>
+
+  readonly read: ReadModel
+
+  /** Resolves when all queued steps are committed. */
+  flush(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Who leads. The same row and code on both databases; on SQLite the file lock makes the holder sole. */
+export interface Leadership {
+  /** The term this process holds, or undefined while it stands by. */
+  readonly term: number | undefined
+  /** Tries to become leader: takes the row when nobody renewed it for `staleAfterMs`. */
+  tryAcquire(holder: string, staleAfterMs: number): Promise<number | undefined>
+  /** Renews; `false` when somebody else leads: then this process must stop speaking at once. */
+  renew(): Promise<boolean>
+  /** Gives the row back, so that another need not wait. */
+  release(): Promise<void>
+}
+
+/** All a step may touch. Every method is part of the transaction. */
+export interface WriteTx {
+  readonly jobs: {
+    get(id: JobId): Promise<Job | undefined>
+    /** J9: when an open job of the same kind, subject and slot exists, that one comes back, `inserted: false`. */
+    insert(job: Job): Promise<{ readonly job: Job; readonly inserted: boolean }>
+    update(job: Job): Promise<void>
+    /** The open job of a kind for a subject, whatever its slot. */
+    openFor(kind: JobKind, subjectKey: string): Promise<Job | undefined>
+  }
+  readonly attempts: {
+    insert(attempt: AttemptRecord): Promise<void>
+    get(id: AttemptId): Promise<AttemptRecord | undefined>
+    update(attempt: AttemptRecord): Promise<void>
+  }
+  readonly decisions: { append(decisions: readonly DecisionRecord[]): Promise<void> }
+  readonly agents: {
+    get(id: AgentId): Promise<AgentRecord | undefined>
+    put(agent: AgentRecord): Promise<void>
+    /** One statement for many; heartbeats write nothing else. */
+    touch(seen: ReadonlyMap<AgentId, Millis>): Promise<void>
+  }
+  readonly clusters: {
+    get(id: ClusterId): Promise<ClusterRecord | undefined>
+    put(cluster: ClusterRecord): Promise<void>
+  }
+  readonly instances: {
+    get(id: InstanceId): Promise<InstanceRecord | undefined>
+    byDiscoveryKey(key: string): Promise<InstanceRecord | undefined>
+    ofSource(source: string): Promise<readonly InstanceRecord[]>
+    put(instance: InstanceRecord): Promise<void>
+  }
+  readonly databases: {
+    get(id: DatabaseId): Promise<DatabaseRecord | undefined>
+    ofCluster(id: ClusterId): Promise<readonly DatabaseRecord[]>
+    put(database: DatabaseRecord): Promise<void>
+    state(id: DatabaseId): Promise<DatabaseStateRecord | undefined>
+    putState(state: DatabaseStateRecord): Promise<void>
+  }
+  readonly backups: {
+    get(id: BackupId): Promise<BackupRecord | undefined>
+    byAttempt(id: AttemptId): Promise<BackupRecord | undefined>
+    insert(backup: BackupRecord): Promise<void>
+  }
+  readonly debris: {
+    put(debris: DebrisRecord): Promise<void>
+    get(attemptId: AttemptId): Promise<DebrisRecord | undefined>
+    remove(attemptId: AttemptId): Promise<void>
+    ofJob(deleteJobId: JobId): Promise<readonly DebrisRecord[]>
+  }
+  readonly alerts: {
+    openByKey(dedupKey: string): Promise<AlertRecord | undefined>
+    put(alert: AlertRecord): Promise<void>
+  }
+  readonly outbox: {
+    enqueue(message: Omit<OutboxRecord, 'id' | 'attempts' | 'state'>): Promise<void>
+    /** The undelivered `opened` of an alert on a channel, for cancelling out with its `resolved`. */
+    pendingOpened(alertId: AlertId, channel: string): Promise<OutboxRecord | undefined>
+    put(message: OutboxRecord): Promise<void>
+  }
+  readonly audit: { append(entry: AuditEntry): Promise<AuditRecord> }
+  readonly requests: {
+    /** The answer given to a request id before, as JSON. */
+    get(requestId: string): Promise<string | undefined>
+    put(requestId: string, at: Millis, answer: string): Promise<void>
+  }
+  readonly results: {
+    /** Whether a result was recorded already, and with which disposition. */
+    get(resultId: string): Promise<string | undefined>
+    put(resultId: string, at: Millis, disposition: string): Promise<void>
+  }
+  readonly counters: { add(name: string, by: number): Promise<void> }
+  /** Runs after the commit, in the order registered; never when the step was undone. */
+  afterCommit(effect: () => void): void
+}
+
+/** A page of a list in key order (keyset, never offset). `next` is opaque; absent on the last page. */
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next?: string
+}
+
+/** `size` is capped by the store (1,000). `after` is a former page's `next`; garbage is `page-token.invalid`. */
+export interface PageRequest {
+  readonly size: number
+  readonly after?: string
+}
+
+/** Reads on a connection of their own; they see what is committed and block no writer. */
+export interface ReadModel {
+  job(id: JobId): Promise<Job | undefined>
+  jobs(page: PageRequest, filter: JobFilter): Promise<Page<Job>>
+  /** Every job that is not ended; the leader loads them at start. */
+  openJobs(): Promise<readonly Job[]>
+  attempts(jobId: JobId): Promise<readonly AttemptRecord[]>
+  attempt(id: AttemptId): Promise<AttemptRecord | undefined>
+  decisions(jobId: JobId): Promise<readonly DecisionRecord[]>
+  agent(id: AgentId): Promise<AgentRecord | undefined>
+  agents(page: PageRequest): Promise<Page<AgentRecord>>
+  cluster(id: ClusterId): Promise<ClusterRecord | undefined>
+  clusters(page: PageRequest): Promise<Page<ClusterRecord>>
+  instance(id: InstanceId): Promise<InstanceRecord | undefined>
+  instances(
+    page: PageRequest,
+    filter: { readonly gone?: boolean; readonly clusterId?: ClusterId; readonly agentId?: AgentId },
+  ): Promise<Page<InstanceRecord>>
+  database(id: DatabaseId): Promise<DatabaseRecord | undefined>
+  databases(
+    page: PageRequest,
+    filter: {
+      readonly name?: string
+      readonly clusterId?: ClusterId
+      readonly protection?: string
+      readonly gone?: boolean
+    },
+  ): Promise<Page<{ readonly database: DatabaseRecord; readonly state?: DatabaseStateRecord }>>
+  databaseState(id: DatabaseId): Promise<DatabaseStateRecord | undefined>
+  backup(id: BackupId): Promise<BackupRecord | undefined>
+  /** Newest first; `manifest` is left empty in lists. */
+  backups(
+    page: PageRequest,
+    filter: { readonly databaseId?: DatabaseId; readonly clusterId?: ClusterId },
+  ): Promise<Page<BackupRecord>>
+  debris(): Promise<readonly DebrisRecord[]>
+  alerts(page: PageRequest, filter: { readonly state?: 'open' | 'resolved' }): Promise<Page<AlertRecord>>
+  openAlerts(): Promise<readonly AlertRecord[]>
+  /** Due messages in order, at most one per (dedup key, channel): the oldest undelivered. */
+  outboxDue(now: Millis, limit: number): Promise<readonly OutboxRecord[]>
+  outboxCounts(): Promise<{ readonly pending: number; readonly dead: number }>
+  outboxOf(alertId: AlertId): Promise<readonly OutboxRecord[]>
+  audit(
+    page: PageRequest,
+    filter: { readonly actor?: string; readonly action?: string; readonly subject?: string },
+  ): Promise<Page<AuditRecord>>
+  /** Rows in chain order from `afterSeq`, for verifying. */
+  auditFrom(afterSeq: number, limit: number): Promise<readonly AuditRecord[]>
+  counters(): Promise<ReadonlyMap<string, number>>
+  /** Aggregates kept or counted cheaply: databases by protection state, jobs by state, backups, stored bytes. */
+  aggregates(now: Millis): Promise<Aggregates>
+}
+
+/** What `status` and `/metrics` show. */
+export interface Aggregates {
+  readonly instances: number
+  readonly databases: number
+  readonly protection: Readonly<Record<string, number>>
+  readonly jobs: Readonly<Record<string, number>>
+  readonly backups: number
+  readonly storedBytes: number
+  readonly succeeded24h: number
+  readonly failed24h: number
+}

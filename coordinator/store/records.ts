@@ -1,0 +1,251 @@
+import type { Failure } from '../../shared/errors/index.ts'
+import type { EngineKind, IdentityEvidence } from '../../shared/model/engine.ts'
+import type {
+  AgentId,
+  AlertId,
+  AttemptId,
+  BackupId,
+  ClusterId,
+  DatabaseId,
+  InstanceId,
+  JobId,
+} from '../../shared/model/identifiers.ts'
+import type { Duration, Millis } from '../../shared/time/index.ts'
+import type { JobKind } from '../jobs/job.ts'
+
+/** Evidence with when it was seen. */
+export interface SeenEvidence extends IdentityEvidence {
+  readonly firstSeenAt: Millis
+  readonly lastSeenAt: Millis
+}
+
+export interface AgentRecord {
+  readonly id: AgentId
+  /** Random id of the agent's state folder: tells a cloned host. */
+  readonly instanceUuid: string
+  readonly bootId: string
+  readonly hostname: string
+  readonly nodeId: string
+  readonly nodeName: string
+  readonly addresses: readonly string[]
+  readonly version: string
+  readonly features: readonly string[]
+  readonly tools: readonly { readonly name: string; readonly version: string; readonly path: string }[]
+  readonly cores: number
+  readonly memoryBytes: number
+  readonly keeper: boolean
+  readonly pool: boolean
+  readonly clockOffsetMs: number
+  readonly draining: boolean
+  readonly firstSeenAt: Millis
+  /** Flushed every 30 s, not at every heartbeat. */
+  readonly lastSeenAt: Millis
+}
+
+export interface ClusterRecord {
+  readonly id: ClusterId
+  readonly name: string
+  readonly engine: EngineKind
+  readonly evidence: readonly SeenEvidence[]
+  readonly hasGlobals: boolean
+  readonly firstSeenAt: Millis
+  readonly goneSince?: Millis
+}
+
+export interface InstanceRecord {
+  readonly id: InstanceId
+  readonly clusterId: ClusterId
+  /** Unique: datacenter, namespace, node id, service id (or static name). */
+  readonly discoveryKey: string
+  readonly source: string
+  readonly engine: EngineKind
+  readonly service: string
+  readonly datacenter: string
+  readonly nodeId: string
+  readonly nodeName: string
+  readonly nodeAddress: string
+  readonly address: string
+  readonly port: number
+  readonly tags: readonly string[]
+  readonly meta: Readonly<Record<string, string>>
+  readonly agentId?: AgentId
+  /** Gap reason code, absent when there is none. */
+  readonly gap?: { readonly code: string; readonly detail: string; readonly since: Millis }
+  readonly serverVersion?: string
+  readonly role?: 'primary' | 'replica'
+  readonly inventoriedAt?: Millis
+  readonly inventoryFailure?: Failure
+  readonly missingPrivileges: readonly string[]
+  readonly firstSeenAt: Millis
+  readonly lastSeenAt: Millis
+  /** Tombstone: since when discovery no longer shows it. */
+  readonly goneSince?: Millis
+}
+
+/** A database of a cluster, or the cluster's globals: what a backup is of. One row each. */
+export interface DatabaseRecord {
+  readonly id: DatabaseId
+  readonly clusterId: ClusterId
+  /** `cluster` is the row that stands for a cluster's globals; its name is empty. */
+  readonly scope: 'database' | 'cluster'
+  readonly name: string
+  readonly sizeBytes: number
+  readonly connectable: boolean
+  readonly evidence: readonly SeenEvidence[]
+  readonly firstSeenAt: Millis
+  readonly lastSeenAt: Millis
+  readonly goneSince?: Millis
+}
+
+export type ProtectionState = 'protected' | 'due' | 'at-risk' | 'breached' | 'unprotected'
+
+/** What the writer keeps of a database, so that lists and clocks never scan history. */
+export interface DatabaseStateRecord {
+  readonly databaseId: DatabaseId
+  readonly policyName?: string
+  readonly rpoMs?: Duration
+  /** When the RPO clock began for want of a backup: first seen. */
+  readonly clockFrom: Millis
+  readonly lastBackupId?: BackupId
+  readonly lastDataAsOf?: Millis
+  readonly lastRawBytes?: number
+  readonly lastStoredBytes?: number
+  readonly lastDurationMs?: Duration
+  readonly backups: number
+  readonly nextDueAt?: Millis
+  readonly openJobId?: JobId
+  readonly consecutiveFailures: number
+  readonly lastFailure?: Failure
+  readonly protection: ProtectionState
+  readonly reason: string
+  readonly reasonDetail: string
+  readonly since: Millis
+}
+
+export interface AttemptRecord {
+  readonly id: AttemptId
+  readonly jobId: JobId
+  readonly epoch: number
+  readonly agentId: AgentId
+  readonly bootId: string
+  readonly assignedAt: Millis
+  readonly startedAt?: Millis
+  readonly endedAt?: Millis
+  /** succeeded, failed, cancelled, lost, declined, superseded. */
+  readonly outcome?: string
+  readonly failure?: Failure
+  /** Where its objects begin; known once the first upload opened. */
+  readonly attemptPrefix?: string
+  readonly destination?: string
+}
+
+export interface BackupRecord {
+  readonly id: BackupId
+  readonly scope: 'database' | 'cluster'
+  readonly clusterId: ClusterId
+  readonly databaseIds: readonly DatabaseId[]
+  readonly subjectName: string
+  readonly engine: EngineKind
+  readonly serverVersion: string
+  readonly jobId?: JobId
+  readonly attemptId: AttemptId
+  readonly agentId: AgentId
+  readonly dataAsOf: Millis
+  readonly startedAt: Millis
+  readonly committedAt: Millis
+  readonly recordedAt: Millis
+  readonly rawBytes: number
+  readonly storedBytes: number
+  readonly backupClass: string
+  readonly surplus: boolean
+  readonly manifest: Uint8Array
+  readonly manifestSha256: string
+  readonly copies: readonly CopyRecord[]
+}
+
+export interface CopyRecord {
+  readonly destination: string
+  readonly url: string
+  readonly manifestKey: string
+  readonly state: 'present'
+}
+
+/** What lies in a bucket without belonging to a backup, and who must remove it. */
+export interface DebrisRecord {
+  readonly attemptId: AttemptId
+  readonly destination: string
+  readonly attemptPrefix: string
+  readonly keys: readonly string[]
+  readonly foundAt: Millis
+  readonly deleteJobId?: JobId
+}
+
+/** One decision about a job with its reasons: what `job explain` prints. */
+export interface DecisionRecord {
+  readonly jobId: JobId
+  readonly at: Millis
+  readonly kind: string
+  readonly subject: string
+  readonly code: string
+  readonly text: string
+  readonly numbers: Readonly<Record<string, number>>
+}
+
+export interface AlertRecord {
+  readonly id: AlertId
+  /** One open alert per key. */
+  readonly dedupKey: string
+  readonly kind: string
+  readonly severity: 'info' | 'warning' | 'critical'
+  readonly summary: string
+  readonly facts: Readonly<Record<string, string>>
+  readonly state: 'open' | 'resolved'
+  readonly openedAt: Millis
+  readonly resolvedAt?: Millis
+}
+
+/** One message to one channel. Delivered at least once, with the same idempotency key each time. */
+export interface OutboxRecord {
+  readonly id: number
+  readonly alertId: AlertId
+  readonly dedupKey: string
+  readonly channel: string
+  readonly event: 'opened' | 'resolved'
+  readonly idempotencyKey: string
+  /** JSON. */
+  readonly payload: string
+  readonly createdAt: Millis
+  readonly attempts: number
+  readonly nextAttemptAt: Millis
+  readonly state: 'pending' | 'delivered' | 'cancelled' | 'dead'
+  readonly lastError?: string
+}
+
+/** What goes into the audit; `seq`, `prev_hash` and `hash` are the chain's to give. */
+export interface AuditEntry {
+  readonly at: Millis
+  readonly class: 'history' | 'security'
+  readonly actor: string
+  readonly action: string
+  readonly subject: string
+  readonly reason: string
+  readonly detail: Readonly<Record<string, string | number | boolean>>
+}
+
+export interface AuditRecord extends AuditEntry {
+  readonly seq: number
+  readonly prevHash: string
+  readonly hash: string
+}
+
+/** Counters kept by the writer for `status` and metrics; names such as `jobs.succeeded.backup`. */
+export type CounterName = string
+
+/** The catalog entry of a job as lists show it. */
+export interface JobFilter {
+  readonly state?: string
+  readonly open?: boolean
+  readonly kind?: JobKind
+  readonly databaseId?: DatabaseId
+  readonly clusterId?: ClusterId
+}
