@@ -1,0 +1,42 @@
+import type { Codec } from '../../shared/model/engine.ts'
+import type { Duration } from '../../shared/time/index.ts'
+import type { RetryRule } from '../jobs/job.ts'
+
+/** When backups are due. A union that cron joins later. */
+export type Schedule = { readonly kind: 'interval'; readonly every: Duration }
+
+/** Which databases a policy is for. Absent fields match everything; lists match any of their members. */
+export interface PolicySelector {
+  readonly engines?: readonly string[]
+  readonly services?: readonly string[]
+  readonly datacenters?: readonly string[]
+  /** Patterns with `*` on the database name. */
+  readonly databases?: readonly string[]
+  /** Patterns with `*` on the database name that are left out. */
+  readonly exclude?: readonly string[]
+}
+
+/** What is promised for a set of databases. The first policy of the list whose selector matches is in effect. */
+export interface Policy {
+  readonly name: string
+  /** Hash of the content: changes whenever the promise does. */
+  readonly version: string
+  readonly selector: PolicySelector
+  readonly schedule: Schedule
+  /** No good backup younger than this is a breach (P1). */
+  readonly rpo: Duration
+  readonly destination: string
+  readonly codec: Codec
+  readonly codecLevel: number
+  readonly retry: RetryRule
+}
+
+/** The facts a policy is chosen by. */
+export interface PolicySubject {
+  readonly engine: string
+  readonly service: string
+  readonly datacenter: string
+  readonly scope: 'database' | 'cluster'
+  /** Empty for a cluster's globals. */
+  readonly name: string
+}

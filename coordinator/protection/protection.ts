@@ -1,0 +1,48 @@
+import type { Duration, Millis } from '../../shared/time/index.ts'
+import type { ProtectionState } from '../store/records.ts'
+
+/** The closed list of reasons why a database is not protected, and why an instance is a gap (P1). */
+export const gapReasons = [
+  'no-agent',
+  'ambiguous-agent',
+  'agent-silent',
+  'agent-never-seen',
+  'no-credential',
+  'no-policy',
+  'not-inventoried',
+  'inventory-failing',
+  'never-backed-up',
+  'backup-due',
+  'job-running',
+  'failing',
+  'overdue',
+  'gone',
+  'not-connectable',
+  'unknown-engine',
+] as const
+export type GapReason = (typeof gapReasons)[number]
+
+/** All that the RPO clock reads. `lastDataAsOf` comes from backups, never from jobs. */
+export interface ProtectionInput {
+  readonly now: Millis
+  readonly policy?: { readonly rpo: Duration; readonly interval: Duration }
+  readonly firstSeenAt: Millis
+  readonly lastDataAsOf?: Millis
+  readonly goneSince?: Millis
+  readonly connectable: boolean
+  readonly consecutiveFailures: number
+  readonly lastFailureCode?: string
+  readonly jobOpen: boolean
+  /** Why no job can run on its instance now, if so. */
+  readonly instanceGap?: { readonly code: GapReason; readonly detail: string }
+}
+
+/** The state of the promise now, why, when the next backup is due and when the promise breaks. */
+export interface Protection {
+  readonly state: ProtectionState
+  /** Empty when protected. */
+  readonly reason: GapReason | ''
+  readonly detail: string
+  readonly dueAt?: Millis
+  readonly deadline?: Millis
+}
