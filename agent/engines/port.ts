@@ -1,3 +1,4 @@
+import type { AppError } from '../../shared/errors/index.ts'
 import type { EngineKind, IdentityEvidence } from '../../shared/model/engine.ts'
 import type {
   DatabaseSettings,
@@ -19,6 +20,8 @@ export interface InstanceTarget {
   readonly maintenanceDatabase?: string
   /** `disable`, `prefer` (default), `require`, `verify-full`. */
   readonly tls?: 'disable' | 'prefer' | 'require' | 'verify-full'
+  /** PEM file with the CA for `verify-full`; default the system's. */
+  readonly tlsCaFile?: string
 }
 
 /** What every engine call may use of its surroundings. */
@@ -82,7 +85,10 @@ export interface DumpStream {
   /** Format suffix: `pgdump` (custom archive) or `sql`. */
   readonly format: 'pgdump' | 'sql'
   readonly command: Command
-  /** The raw stream must end with a line that matches this; for textual dumps. */
+  /**
+   * For textual dumps: must match the end of the raw stream. Test it against the last bytes (4 KiB) as one
+   * text, not line by line; each footer here is anchored at the end itself.
+   */
   readonly footer?: RegExp
   /** Expected raw bytes, for part size and progress; 0 when unknown. */
   readonly predictedBytes: number
@@ -99,6 +105,10 @@ export interface DumpSession {
   readonly settings?: DatabaseSettings
   readonly requirements: Requirements
   readonly streams: readonly DumpStream[]
+  /** For the manifest: what a person should know although the backup is good. */
+  readonly warnings: readonly string[]
+  /** What a failed producer's stderr means, as an error of the registry; undefined when it is nothing known. */
+  diagnose(stream: DumpStream, stderrTail: string): AppError | undefined
   /** Called after a stream's stages closed well; throws when stderr or the server says it is not whole. */
   verify(stream: DumpStream, stderrTail: string): Promise<void>
   close(): Promise<void>
@@ -111,6 +121,11 @@ export interface RestoreSource {
   readonly settings?: DatabaseSettings
   readonly requirements: Requirements
   readonly streams: readonly { readonly name: string; readonly format: 'pgdump' | 'sql' }[]
+  /**
+   * `keep` (default) demands every role the backup names; `discard` gives all objects to the restoring role
+   * and drops grants, for a server that has none of those roles.
+   */
+  readonly ownership?: 'keep' | 'discard'
 }
 
 /**
@@ -122,6 +137,10 @@ export interface RestoreSession {
   readonly workingName: string
   /** The consumer of a raw stream on stdin. Streams are restored in order of their names. */
   consumer(streamName: string): Command
+  /** What a person should know before or after this restore. */
+  readonly warnings: readonly string[]
+  /** What a failed consumer's stderr means, as an error of the registry; undefined when it is nothing known. */
+  diagnose(streamName: string, stderrTail: string): AppError | undefined
   /** Called after a stream's consumer closed well. */
   verify(streamName: string, stderrTail: string): Promise<void>
   /** Settings, statistics; all that precedes the commit. */

@@ -32,6 +32,10 @@ export const settingsSchema = z.object({
   locale_provider: z.string().optional(),
   icu_locale: z.string().optional(),
   icu_rules: z.string().optional(),
+  /** Locale of PostgreSQL's `builtin` provider (17 and later). */
+  builtin_locale: z.string().optional(),
+  /** Default tablespace, when it is not the server's. */
+  tablespace: z.string().optional(),
   comment: z.string().optional(),
   owner: z.string().optional(),
   /** Database ACL in the engine's own text form. */
@@ -106,6 +110,8 @@ export const manifestSchema = z.object({
   stored_bytes: count,
   settings: settingsSchema.optional(),
   requirements: requirementsSchema,
+  /** What a person should know of this backup although it is good, e.g. tables without transactions. */
+  warnings: z.array(z.string()).optional(),
   /** Key ids; empty while backups are stored unencrypted. */
   encryption: z.object({ kind: z.literal('none') }),
   /** An object of its own with row counts from the snapshot. */
