@@ -243,6 +243,13 @@ export const errorCodes = {
     exit: 70,
     retry: 'backoff',
   },
+  'link.plaintext-refused': {
+    message: 'plaintext to a coordinator is only allowed on loopback, with insecure_loopback',
+    hint: 'Dial 127.0.0.1 and set insecure_loopback (flag --insecure-loopback); mTLS for other addresses is not built yet.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
   'link.too-large': {
     message: 'the message is larger than allowed',
     hint: 'Inventory must be sent in chunks.',
@@ -321,6 +328,27 @@ export const errorCodes = {
     grpc: 'UNAVAILABLE',
     exit: 1,
     retry: 'backoff',
+  },
+  'agent.busy': {
+    message: 'the agent has no free slot',
+    hint: 'Nothing to do; the job is placed again. Raise `slots` of the agent if the host can carry more.',
+    grpc: 'RESOURCE_EXHAUSTED',
+    exit: 1,
+    retry: 'backoff',
+  },
+  'agent.state-locked': {
+    message: 'another agent works in this state folder',
+    hint: 'Stop it, or give this agent a state folder of its own.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'job.grant-refused': {
+    message: 'the coordinator did not grant the step',
+    hint: 'Read the reason; holds and newer decisions win over a job.',
+    grpc: 'ABORTED',
+    exit: 1,
+    retry: 'never',
   },
   'agent.no-credential': {
     message: 'the agent has no credential for this instance',

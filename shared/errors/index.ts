@@ -8,3 +8,4 @@ export {
   type RetryClass,
   traitsOf,
 } from './codes.ts'
+export { printFailure } from './print.ts'

@@ -1,0 +1,35 @@
+import type { Failure } from './app-error.ts'
+
+/**
+ * An error for people, the same in every command: message, code, hint, context. A message of several lines
+ * keeps them; lists of the context get a line for each entry, unless the message tells them already.
+ *
+ * ```
+ * error: the object store denied access [object-store.denied]
+ *   operation: CreateMultipartUpload
+ *   hint: Check credentials and bucket policy for the operation named.
+ * ```
+ */
+export function printFailure(failure: Failure): string {
+  const [first = '', ...rest] = failure.message.split('\n')
+  const lines = [`error: ${first} [${failure.code}]`, ...rest.map(line => `  ${line.trim()}`)]
+  for (const [name, value] of Object.entries(failure.context)) {
+    if (typeof value === 'object') {
+      const untold = value.filter(each => !failure.message.includes(each))
+      if (untold.length > 0) lines.push(`  ${name}:`, ...untold.map(each => indented(each, '    ')))
+    } else if (String(value) !== '') lines.push(valueLines(name, String(value)))
+  }
+  if (failure.hint !== '') lines.push(`  hint: ${failure.hint}`)
+  return lines.join('\n')
+}
+
+function valueLines(name: string, value: string): string {
+  return value.includes('\n') ? `  ${name}:\n${indented(value, '    ')}` : `  ${name}: ${value}`
+}
+
+function indented(text: string, by: string): string {
+  return text
+    .split('\n')
+    .map(line => by + line)
+    .join('\n')
+}

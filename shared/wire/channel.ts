@@ -1,0 +1,53 @@
+import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
+import { AppError } from '../errors/index.ts'
+
+/** The most a frame or message may have, bytes; both ends set it (facts-runtime §4: the default is 4 MiB). */
+export const largestMessage = 8 << 20
+
+/** How to reach a coordinator. */
+export interface ChannelTarget {
+  /** `host:port`. */
+  readonly address: string
+  readonly credentials: ChannelCredentials
+  readonly options: ChannelOptions
+}
+
+/**
+ * Keepalive of a client: a peer that is gone without a word is noticed within `time + timeout`, 30 s. The
+ * link counts on that for its lease (architecture §10).
+ */
+export const keepalive = { timeMs: 20_000, timeoutMs: 10_000 } as const
+
+/**
+ * What a client of the coordinator dials with. Plaintext is for loopback only and must be asked for; until
+ * mTLS is built everything else is refused.
+ *
+ * @throws AppError `link.plaintext-refused`
+ */
+export function clientChannel(target: {
+  readonly address: string
+  readonly insecureLoopback: boolean
+}): ChannelTarget {
+  const host = target.address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+  if (!target.insecureLoopback || !isLoopback(host))
+    throw new AppError('link.plaintext-refused', { context: { address: target.address } })
+  return {
+    address: target.address,
+    credentials: credentials.createInsecure(),
+    options: {
+      'grpc.keepalive_time_ms': keepalive.timeMs,
+      'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
+      'grpc.keepalive_permit_without_calls': 0,
+      'grpc.max_receive_message_length': largestMessage,
+      // we have a back-off of our own; the channel's must not add to it
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 1_000,
+      'grpc.enable_http_proxy': 0,
+    },
+  }
+}
+
+/** Whether a host names this machine only: 127.0.0.0/8, ::1, localhost. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+}
