@@ -5,7 +5,11 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
+    // Forks, since servers die with the thread that started them, and that must be a main thread
     pool: 'forks',
     maxWorkers: 2,
+    globalSetup: ['test/harness/global-setup.ts'],
+    setupFiles: ['test/harness/leak-check.ts'],
+    reporters: ['default', './test/harness/summary-reporter.ts'],
   },
 })

@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { freePorts } from './free-port.ts'
+import { type OwnedProcess, startProcess } from './owned-process.ts'
+import { servicesFolder } from './project-root.ts'
+import { provision } from './provision.ts'
+import { temporaryFolder } from './temporary-folder.ts'
+import { waitUntil } from './wait-until.ts'
+
+/** `acl`: default policy deny, with a management token. An anonymous query then gets an empty 200, as in life. */
+export interface ConsulOptions {
+  readonly acl?: boolean
+}
+
+/** A service to register with the agent. */
+export interface ConsulRegistration {
+  readonly name: string
+  readonly id?: string
+  readonly address?: string
+  readonly port?: number
+  readonly tags?: readonly string[]
+  readonly meta?: Readonly<Record<string, string>>
+}
+
+/** A Consul of a test: one development-mode node, nothing kept on disk. */
+export interface ConsulServer extends AsyncDisposable {
+  readonly host: string
+  readonly port: number
+  readonly url: string
+  readonly datacenter: string
+  /** The management token when ACLs are on. */
+  readonly token: string | undefined
+  readonly pid: number
+  register(service: ConsulRegistration): Promise<void>
+  deregister(id: string): Promise<void>
+  /** Creates a token with these rules (HCL) and returns its secret. */
+  createToken(rules: string): Promise<string>
+  /** One call of the HTTP API with the management token; the parsed answer. Throws on a status of 400 and above. */
+  request(method: string, path: string, body?: unknown): Promise<unknown>
+  kill(signal: NodeJS.Signals): Promise<void>
+  /** Starts it again on the same port: empty, and its index starts anew. */
+  restart(): Promise<void>
+  log(): Promise<string>
+  stop(): Promise<void>
+}
+
+/** Starts a Consul of its own on free ports of 127.0.0.1; a fraction of a second, with ACLs about two. */
+export async function startConsul(options: ConsulOptions = {}): Promise<ConsulServer> {
+  const found = await provision('consul')
+  if (!found.available) throw new Error(`no Consul for this test: ${found.reason}`)
+  const folder = await temporaryFolder('consul')
+  const logFile = join(folder.path, 'consul.log')
+  const token = options.acl ? randomUUID() : undefined
+  const configuration: string[] = []
+  if (token !== undefined) {
+    const file = join(folder.path, 'acl.json')
+    await writeFile(
+      file,
+      JSON.stringify({
+        acl: { enabled: true, default_policy: 'deny', tokens: { master: token, agent: token } },
+      }),
+      { mode: 0o600 },
+    )
+    configuration.push('-config-file', file)
+  }
+  const host = '127.0.0.1'
+  const port = await freePorts(3)
+  const url = `http://${host}:${port}`
+  let server: OwnedProcess | undefined
+
+  const request = async (method: string, path: string, body?: unknown): Promise<unknown> => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      ...(token === undefined ? {} : { headers: { 'x-consul-token': token } }),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    if (!response.ok) throw new Error(`consul answered ${response.status} to ${method} ${path}: ${text}`)
+    return text === '' ? undefined : JSON.parse(text)
+  }
+  const ready = async () => {
+    if (((await request('GET', '/v1/status/leader')) as string) === '') return false
+    if (token !== undefined) await request('GET', '/v1/acl/token/self')
+    // The node registers itself a moment after it leads; until then nothing else can be registered in the catalog
+    return ((await request('GET', '/v1/catalog/nodes')) as unknown[]).length > 0
+  }
+  const start = async () => {
+    const started = await startProcess(
+      join(servicesFolder, 'consul'),
+      [found.root ?? '', String(port), ...configuration],
+      {
+        name: 'consul',
+        logFile,
+      },
+    )
+    server = started
+    const up = await waitUntil(async () => !started.running || (await ready()), {
+      what: 'Consul to lead',
+      timeout: 30_000,
+    }).catch(() => false)
+    if (!up || !started.running) {
+      await started.stop('SIGKILL')
+      throw new Error(`Consul did not start: ${await readFile(logFile, 'utf8').catch(() => 'no log')}`)
+    }
+  }
+  const stop = async () => {
+    await server?.stop('SIGKILL')
+    await folder.remove()
+  }
+  try {
+    await start()
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return {
+    host,
+    port,
+    url,
+    datacenter: 'dc1',
+    token,
+    get pid() {
+      return server?.pid ?? -1
+    },
+    register: async service => {
+      await request('PUT', '/v1/agent/service/register', {
+        Name: service.name,
+        ID: service.id ?? service.name,
+        Address: service.address ?? host,
+        Port: service.port ?? 0,
+        Tags: service.tags ?? [],
+        Meta: service.meta ?? {},
+      })
+    },
+    deregister: async id => {
+      await request('PUT', `/v1/agent/service/deregister/${encodeURIComponent(id)}`)
+    },
+    createToken: async rules => {
+      const policy = (await request('PUT', '/v1/acl/policy', { Name: randomUUID(), Rules: rules })) as {
+        ID: string
+      }
+      const made = (await request('PUT', '/v1/acl/token', { Policies: [{ ID: policy.ID }] })) as {
+        SecretID: string
+      }
+      return made.SecretID
+    },
+    request,
+    kill: async signal => {
+      server?.signal(signal)
+      await server?.exited
+    },
+    restart: async () => {
+      await server?.stop('SIGKILL')
+      await start()
+    },
+    log: () => readFile(logFile, 'utf8'),
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}

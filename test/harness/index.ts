@@ -1,0 +1,19 @@
+export { type ConsulOptions, type ConsulRegistration, type ConsulServer, startConsul } from './consul.ts'
+export { freePort, freePorts } from './free-port.ts'
+export { type MariadbCredentials, type MariadbOptions, type MariadbServer, startMariadb } from './mariadb.ts'
+export {
+  type OwnedProcess,
+  type ProcessEnd,
+  type ProcessOptions,
+  processAlive,
+  startProcess,
+} from './owned-process.ts'
+export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts'
+export type { Credentials } from './postgres-credentials.ts'
+export { type Available, type Provisioned, provision, provisionTool, type Unavailable } from './provision.ts'
+export type { ServiceName } from './recipes.ts'
+export { type Requirement, requireServers } from './require-servers.ts'
+export { type RunOptions, type RunResult, run } from './run.ts'
+export { type S3Options, type S3Server, startS3 } from './s3.ts'
+export { type TemporaryFolder, temporaryFolder } from './temporary-folder.ts'
+export { type WaitOptions, waitUntil } from './wait-until.ts'

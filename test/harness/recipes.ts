@@ -1,0 +1,123 @@
+import { readdirSync, realpathSync } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+
+import { isExecutable } from './cache-folder.ts'
+
+/** The servers and host tools the tests can ask for. */
+export type ServiceName = 'postgres' | 'postgres18' | 'mariadb' | 'consul' | 's3' | 'pv' | 'zstd'
+
+/** Where a service comes from: on the host, else as packages of a Debian suite. */
+export interface Recipe {
+  /** Folder of its programs on this host, if they are all here. */
+  host(): string | undefined
+  readonly suite: string
+  readonly packages: readonly string[]
+  /** Folders below the unpacked tree whose programs must be able to start each other. */
+  readonly wrap: readonly string[]
+  /** Folder of its programs below the unpacked tree. */
+  readonly bin: string
+  /** A tool that is installed into the system when we are root, since programs under test look for it on PATH. */
+  readonly hostTool?: boolean
+}
+
+const postgresPrograms = ['postgres', 'initdb', 'psql', 'pg_dump', 'pg_restore', 'pg_dumpall']
+const mariadbPrograms = ['mariadb', 'mariadb-dump', 'mariadb-install-db']
+
+/** Newest PostgreSQL below Debian's folder, or on PATH, that has the server and all client tools. */
+function hostPostgres(major?: number): string | undefined {
+  const debian = '/usr/lib/postgresql'
+  let majors: number[] = []
+  try {
+    majors = readdirSync(debian).map(Number).filter(Number.isInteger)
+  } catch {
+    // not Debian: PATH below
+  }
+  const folders = majors
+    .filter(found => major === undefined || found === major)
+    .sort((a, b) => b - a)
+    .map(found => join(debian, String(found), 'bin'))
+  // /usr/bin/pg_dump is a wrapper on Debian: only a folder that has the server too counts
+  if (major === undefined) folders.push(...foldersOnPath('postgres'))
+  return folders.find(folder => postgresPrograms.every(program => isExecutable(join(folder, program))))
+}
+
+/** Real folders of a program's occurrences on PATH. */
+function foldersOnPath(program: string): string[] {
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .filter(folder => folder !== '' && isExecutable(join(folder, program)))
+    .map(folder => dirname(realpathSync(join(folder, program))))
+}
+
+function onPath(program: string): string | undefined {
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .find(folder => folder !== '' && isExecutable(join(folder, program)))
+}
+
+function postgresRecipe(major: number, suite: string, host: () => string | undefined): Recipe {
+  const bin = `usr/lib/postgresql/${major}/bin`
+  return { host, suite, packages: [`postgresql-${major}`, `postgresql-client-${major}`], wrap: [bin], bin }
+}
+
+/** All recipes. Consul is in bullseye only; sid and forky change daily, hence no versions. */
+export const recipes: Readonly<Record<ServiceName, Recipe>> = {
+  postgres: postgresRecipe(15, 'bookworm', () => hostPostgres()),
+  postgres18: postgresRecipe(18, 'sid', () => hostPostgres(18)),
+  mariadb: {
+    host: () =>
+      isExecutable('/usr/sbin/mariadbd') &&
+      mariadbPrograms.every(name => isExecutable(join('/usr/bin', name)))
+        ? '/usr/bin'
+        : undefined,
+    suite: 'bookworm',
+    packages: ['mariadb-server', 'mariadb-backup'],
+    wrap: ['usr/bin', 'usr/sbin'],
+    bin: 'tools',
+  },
+  consul: {
+    host: () => onPath('consul'),
+    suite: 'bullseye',
+    packages: ['consul'],
+    wrap: [],
+    bin: 'usr/bin',
+  },
+  s3: {
+    host: () => undefined,
+    suite: 'forky',
+    packages: ['radosgw', 'ceph-mon', 'ceph-osd', 'ceph-common'],
+    wrap: [],
+    bin: 'usr/bin',
+  },
+  pv: {
+    host: () => onPath('pv'),
+    suite: 'bookworm',
+    packages: ['pv'],
+    wrap: ['usr/bin/pv'],
+    bin: 'tools',
+    hostTool: true,
+  },
+  zstd: {
+    host: () => onPath('zstd'),
+    suite: 'bookworm',
+    packages: ['zstd'],
+    wrap: ['usr/bin/zstd'],
+    bin: 'tools',
+    hostTool: true,
+  },
+}
+
+/** Programs linked into the tree's `tools` folder, where the tree's own `usr/bin` also holds programs that must not come before the host's. */
+export const tools: Partial<Record<ServiceName, readonly string[]>> = {
+  mariadb: [
+    'mariadb',
+    'mariadb-dump',
+    'mariadb-admin',
+    'mariadb-backup',
+    'mariadb-check',
+    'mariadb-binlog',
+    'mbstream',
+  ],
+  pv: ['pv'],
+  zstd: ['zstd'],
+}
