@@ -1,0 +1,96 @@
+import { Command } from 'commander'
+import { AppError } from '../shared/errors/index.ts'
+import { type Coordinator, connect } from './connect.ts'
+import { json } from './print/json.ts'
+
+/** Where a command writes and what it knows of its surroundings; tests give their own. */
+export interface Terminal {
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+  /** Columns; 100 when nobody says. */
+  readonly width: number
+  /** Whether stderr is a terminal that can repaint a progress line. */
+  readonly interactive: boolean
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly now: () => number
+  readonly signal: AbortSignal
+}
+
+/** What a command's action gets: the terminal, the coordinator, and how to print an answer. */
+export interface Session {
+  readonly terminal: Terminal
+  readonly coordinator: Coordinator
+  readonly format: 'table' | 'json'
+  /** Prints `answer` as JSON under `-o json`, else the text. */
+  print(answer: unknown, text: () => string): void
+}
+
+/** Ends a command with a status of its own although nothing failed: the answer is "no" (exit 1). */
+export class Answer extends Error {
+  readonly status: number
+  constructor(status: number) {
+    super('answered')
+    this.status = status
+  }
+}
+
+/** The address asked when neither flag nor environment says otherwise. */
+export const defaultCoordinator = '127.0.0.1:7420'
+
+/** A leaf command with the options all of them have, its example under `--help`, and its action in a session. */
+export function leaf(
+  terminal: Terminal,
+  about: {
+    readonly name: string
+    readonly summary: string
+    readonly examples: readonly string[]
+    readonly exits?: string
+  },
+  shape: (command: Command) => Command,
+  action: (
+    session: Session,
+    args: readonly string[],
+    options: Readonly<Record<string, string | boolean | undefined>>,
+  ) => Promise<void>,
+): Command {
+  const command = shape(new Command(about.name).description(about.summary))
+    .option(
+      '-c, --coordinator <host:port>',
+      `coordinator to ask (HOLDFAST_COORDINATOR, default ${defaultCoordinator})`,
+    )
+    .option('-o, --output <format>', 'table or json', 'table')
+    .addHelpText('after', helpTail(about))
+  return command.action(async (...given: unknown[]) => {
+    const options = command.opts<Record<string, string | boolean | undefined>>()
+    const format = options.output
+    if (format !== 'table' && format !== 'json')
+      throw new AppError('usage.invalid', {
+        message: `\`${String(format)}\` is no output format; there are table and json`,
+      })
+    const address = String(
+      options.coordinator ?? terminal.environment.HOLDFAST_COORDINATOR ?? defaultCoordinator,
+    )
+    const coordinator = connect(address)
+    try {
+      const args = given.slice(0, command.registeredArguments.length).map(arg => String(arg ?? ''))
+      const print = (answer: unknown, text: () => string) =>
+        terminal.out(`${format === 'json' ? json(answer) : text()}\n`)
+      await action({ terminal, coordinator, format, print }, args, options)
+    } finally {
+      coordinator.close()
+    }
+  })
+}
+
+function helpTail(about: { readonly examples: readonly string[]; readonly exits?: string }): string {
+  const examples = about.examples.map(example => `  $ ${example}`).join('\n')
+  const exits = about.exits === undefined ? '' : `\n\nExit status:\n  ${about.exits}`
+  return `\nExample${about.examples.length > 1 ? 's' : ''}:\n${examples}${exits}`
+}
+
+/** A noun with its verbs. */
+export function noun(name: string, summary: string, verbs: readonly Command[]): Command {
+  const command = new Command(name).description(summary)
+  for (const verb of verbs) command.addCommand(verb)
+  return command
+}

@@ -1,0 +1,88 @@
+import type { Command } from 'commander'
+import type { Agent } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { leaf, noun, type Terminal } from '../command.ts'
+import { list, paged } from '../list.ts'
+import { card, table } from '../print/table.ts'
+import { ago, bytes, instant } from '../print/units.ts'
+
+/** `holdfast agent list|get`. */
+export function agentCommand(terminal: Terminal): Command {
+  const listing = leaf(
+    terminal,
+    {
+      name: 'list',
+      summary: 'list agents',
+      examples: ['holdfast agent list', 'holdfast agent list --state silent'],
+    },
+    command => paged(command).option('--state <state>', 'connected, silent, away'),
+    async (session, _args, options) => {
+      await list(
+        session,
+        options,
+        { state: text(options.state) },
+        request => session.coordinator.ask('listAgents', request),
+        {
+          rowsOf: answer => answer.agents,
+          key: 'agents',
+          none: 'no agent has connected yet',
+          table: rows => agentTable(rows, terminal),
+        },
+      )
+    },
+  )
+  const get = leaf(
+    terminal,
+    { name: 'get', summary: 'show one agent', examples: ['holdfast agent get db-host-7'] },
+    command => command.argument('<agent>', 'agent id or hostname'),
+    async ({ coordinator, print }, [agent = '']) => {
+      const answer = await coordinator.ask('getAgent', { agent })
+      print(answer.agent, () => (answer.agent ? agentCard(answer.agent, terminal.now()) : ''))
+    },
+  )
+  return noun('agent', 'the processes on database hosts', [listing, get])
+}
+
+function text(option: string | boolean | undefined): string | undefined {
+  return typeof option === 'string' ? option : undefined
+}
+
+function agentTable(rows: readonly Agent[], terminal: Terminal): string {
+  return table(
+    rows,
+    [
+      { heading: 'HOST', value: a => a.hostname, shrinkTo: 10 },
+      { heading: 'STATE', value: a => a.state },
+      { heading: 'SEEN', value: a => ago(a.lastSeenAt, terminal.now()) },
+      { heading: 'INSTANCES', value: a => String(a.instances), align: 'right' },
+      { heading: 'RUNNING', value: a => String(a.runningJobIds.length), align: 'right' },
+      { heading: 'CLOCK', value: a => `${a.clockOffsetMs} ms`, align: 'right' },
+      { heading: 'ROLE', value: roleOf },
+      { heading: 'VERSION', value: a => a.version },
+    ],
+    terminal.width,
+  )
+}
+
+function roleOf(agent: Agent): string {
+  return [agent.keeper ? 'keeper' : '', agent.pool ? 'pool' : ''].filter(Boolean).join(',') || 'host'
+}
+
+function agentCard(agent: Agent, now: number): string {
+  return card([
+    ['agent', agent.agentId],
+    ['host', agent.hostname],
+    ['state', `${agent.state}, last seen ${ago(agent.lastSeenAt, now)}`],
+    ['first seen', instant(agent.firstSeenAt)],
+    ['role', roleOf(agent)],
+    ['version', agent.version],
+    ['addresses', agent.addresses.join(', ')],
+    ['cores', String(agent.cores)],
+    ['memory', bytes(agent.memoryBytes)],
+    ['clock offset', `${agent.clockOffsetMs} ms`],
+    ['instances', String(agent.instances)],
+    ['running', agent.runningJobIds.join(', ')],
+    ['results waiting', String(agent.spooledResults)],
+    ['features', agent.features.join(', ')],
+    ['tools', agent.tools.map(tool => `${tool.name} (${tool.value})`).join(', ')],
+  ])
+}

@@ -1,0 +1,20 @@
+import type { Backup } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import type { Terminal } from '../command.ts'
+import { table } from '../print/table.ts'
+import { ago, bytes } from '../print/units.ts'
+
+/** Backups as a table of at most the terminal's width. */
+export function backupTable(rows: readonly Backup[], terminal: Terminal): string {
+  return table(
+    rows,
+    [
+      { heading: 'BACKUP', value: b => b.backupId },
+      { heading: 'SUBJECT', value: b => b.subjectName, shrinkTo: 10 },
+      { heading: 'ENGINE', value: b => b.engine },
+      { heading: 'DATA AS OF', value: b => ago(b.dataAsOf, terminal.now()) },
+      { heading: 'RAW', value: b => bytes(b.rawBytes), align: 'right' },
+      { heading: 'STORED', value: b => bytes(b.storedBytes), align: 'right' },
+    ],
+    terminal.width,
+  )
+}

@@ -1,0 +1,88 @@
+import type { Command } from 'commander'
+import type { Backup } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { leaf, noun, type Terminal } from '../command.ts'
+import { list, paged } from '../list.ts'
+import { mutating, mutationOf } from '../mutation.ts'
+import { card } from '../print/table.ts'
+import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+import { waitExits, waitFor, waitOption } from '../wait.ts'
+import { backupTable } from './backup-table.ts'
+
+/** `holdfast backup list|get|start`. */
+export function backupCommand(terminal: Terminal): Command {
+  const listing = leaf(
+    terminal,
+    {
+      name: 'list',
+      summary: 'list backups, newest first',
+      examples: ['holdfast backup list', 'holdfast backup list --database orders'],
+    },
+    command => paged(command).option('--database <database>', 'database id, name, or service/name'),
+    async (session, _args, options) => {
+      const filter = { database: options.database as string | undefined }
+      await list(session, options, filter, request => session.coordinator.ask('listBackups', request), {
+        rowsOf: answer => answer.backups,
+        key: 'backups',
+        none: 'no backup',
+        table: rows => backupTable(rows, terminal),
+      })
+    },
+  )
+  const get = leaf(
+    terminal,
+    {
+      name: 'get',
+      summary: 'show one backup and where it lies',
+      examples: [
+        'holdfast backup get bak_01890a5d-…',
+        'holdfast backup get bak_01890a5d-… -o json | jq .manifest',
+      ],
+    },
+    command => command.argument('<backup>', 'backup id'),
+    async ({ coordinator, print }, [backupId = '']) => {
+      const answer = await coordinator.ask('getBackup', { backupId })
+      print(answer, () => (answer.backup ? backupCard(answer.backup, terminal.now()) : ''))
+    },
+  )
+  const start = leaf(
+    terminal,
+    {
+      name: 'start',
+      summary: 'back up a database now',
+      examples: ['holdfast backup start orders --wait'],
+      exits: waitExits,
+    },
+    command => waitOption(mutating(command.argument('<database>', 'database id, name, or service/name'))),
+    async (session, [database = ''], options) => {
+      const answer = await session.coordinator.ask('startBackup', { database, ...mutationOf(options) })
+      await waitFor(
+        session,
+        answer.job,
+        options,
+        answer.existing ? 'an open job for it was there already' : 'queued',
+      )
+    },
+  )
+  return noun('backup', 'committed backups', [listing, get, start])
+}
+
+function backupCard(backup: Backup, now: number): string {
+  return card([
+    ['backup', backup.backupId],
+    ['of', `${backup.subjectName} (${backup.scope})`],
+    ['engine', `${backup.engine} ${backup.serverVersion}`],
+    ['data as of', `${instant(backup.dataAsOf)} (${ago(backup.dataAsOf, now)})`],
+    ['committed', instant(backup.committedAt)],
+    ['took', shortDuration(backup.committedAt - backup.startedAt)],
+    ['raw', bytes(backup.rawBytes)],
+    ['stored', bytes(backup.storedBytes)],
+    ['class', backup.backupClass],
+    ['surplus', backup.surplus ? 'yes: made by an attempt that was no longer current' : ''],
+    ['job', backup.jobId],
+    ['attempt', backup.attemptId],
+    ...backup.copies.map(
+      copy => ['copy', `${copy.destination} (${copy.state}): ${copy.url}/${copy.manifestKey}`] as const,
+    ),
+    ['manifest sha256', backup.manifestSha256],
+  ])
+}

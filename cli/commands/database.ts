@@ -1,0 +1,112 @@
+import type { Command } from 'commander'
+import type { Database } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { leaf, noun, type Terminal } from '../command.ts'
+import { list, paged } from '../list.ts'
+import { card, table } from '../print/table.ts'
+import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+import { backupTable } from './backup-table.ts'
+import { jobTable } from './job-table.ts'
+
+/** `holdfast database list|get`. */
+export function databaseCommand(terminal: Terminal): Command {
+  const listing = leaf(
+    terminal,
+    {
+      name: 'list',
+      summary: 'list databases with their protection state',
+      examples: ['holdfast database list', 'holdfast database list --protection breached -o json'],
+    },
+    command =>
+      paged(command)
+        .option('--protection <state>', 'protected, due, at-risk, breached, unprotected')
+        .option('--name <name>', 'exact name'),
+    async (session, _args, options) => {
+      const filter = {
+        protection: options.protection as string | undefined,
+        name: options.name as string | undefined,
+      }
+      await list(session, options, filter, request => session.coordinator.ask('listDatabases', request), {
+        rowsOf: answer => answer.databases,
+        key: 'databases',
+        none: 'no database is known yet',
+        table: rows => databaseTable(rows, terminal),
+      })
+    },
+  )
+  const get = leaf(
+    terminal,
+    {
+      name: 'get',
+      summary: 'show one database, its last backups and jobs',
+      examples: ['holdfast database get orders', 'holdfast database get orders-db/orders'],
+    },
+    command => command.argument('<database>', 'database id, name, or service/name'),
+    async ({ coordinator, print }, [database = '']) => {
+      const answer = await coordinator.ask('getDatabase', { database })
+      print(answer, () => {
+        if (!answer.database) return ''
+        const parts = [databaseCard(answer.database, terminal.now())]
+        if (answer.recentBackups.length > 0)
+          parts.push(`\nBackups\n${backupTable(answer.recentBackups, terminal)}`)
+        if (answer.recentJobs.length > 0) parts.push(`\nJobs\n${jobTable(answer.recentJobs, terminal)}`)
+        return parts.join('\n')
+      })
+    },
+  )
+  return noun('database', 'databases and the promise made for each', [listing, get])
+}
+
+/** The name as operators write it; a cluster's globals have none of their own. */
+function nameOf(database: Database): string {
+  return database.scope === 'cluster' ? '(globals)' : database.name
+}
+
+function databaseTable(rows: readonly Database[], terminal: Terminal): string {
+  const now = terminal.now()
+  return table(
+    rows,
+    [
+      { heading: 'DATABASE', value: nameOf, shrinkTo: 12 },
+      { heading: 'SERVICE', value: d => d.service, shrinkTo: 8 },
+      { heading: 'ENGINE', value: d => d.engine },
+      { heading: 'SIZE', value: d => (d.scope === 'cluster' ? '-' : bytes(d.sizeBytes)), align: 'right' },
+      { heading: 'STATE', value: d => d.protection || '-' },
+      { heading: 'REASON', value: d => d.reason || '-' },
+      { heading: 'DATA AS OF', value: d => ago(d.lastBackupDataAsOf, now) },
+      {
+        heading: 'NEXT',
+        value: d => (d.nextDueAt === 0 ? '-' : d.nextDueAt <= now ? 'now' : ago(d.nextDueAt, now)),
+      },
+    ],
+    terminal.width,
+  )
+}
+
+function databaseCard(database: Database, now: number): string {
+  return card([
+    ['database', nameOf(database)],
+    ['id', database.databaseId],
+    ['engine', database.engine],
+    ['service', database.service],
+    ['cluster', `${database.clusterName} (${database.clusterId})`],
+    ['size', database.scope === 'cluster' ? '' : bytes(database.sizeBytes)],
+    ['policy', database.policy || 'none'],
+    ['protection', [database.protection, database.reason, database.reasonDetail].filter(Boolean).join(' · ')],
+    ['RPO', database.rpoMs > 0 ? shortDuration(database.rpoMs) : '-'],
+    [
+      'last good backup',
+      database.lastBackupId === ''
+        ? 'none'
+        : `${database.lastBackupId}, data as of ${instant(database.lastBackupDataAsOf)} (${ago(database.lastBackupDataAsOf, now)})`,
+    ],
+    [
+      'next due',
+      database.nextDueAt === 0 ? '-' : `${instant(database.nextDueAt)} (${ago(database.nextDueAt, now)})`,
+    ],
+    ['open job', database.openJobId],
+    ['backups', String(database.backups)],
+    ['first seen', instant(database.firstSeenAt)],
+    ['gone since', database.goneSince === 0 ? '' : instant(database.goneSince)],
+    ['evidence', database.evidence.map(e => `${e.kind} ${e.value}`).join(', ')],
+  ])
+}

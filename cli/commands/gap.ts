@@ -1,0 +1,48 @@
+import type { Command } from 'commander'
+import { Answer, leaf, noun, type Terminal } from '../command.ts'
+import { list, paged } from '../list.ts'
+import { table } from '../print/table.ts'
+import { ago } from '../print/units.ts'
+
+/** `holdfast gap list`: what is not protected now, and why (P1). */
+export function gapCommand(terminal: Terminal): Command {
+  const listing = leaf(
+    terminal,
+    {
+      name: 'list',
+      summary: 'list promises that do not hold now, each with its reason',
+      examples: ['holdfast gap list', 'holdfast gap list -o json || page-someone'],
+      exits: '0 no gap; 1 there is at least one',
+    },
+    command => paged(command).option('--reason <code>', 'only this reason'),
+    async (session, _args, options) => {
+      const filter = { reason: options.reason as string | undefined }
+      const rows = await list(
+        session,
+        options,
+        filter,
+        request => session.coordinator.ask('listGaps', request),
+        {
+          rowsOf: answer => answer.gaps,
+          key: 'gaps',
+          none: 'no gap: every known instance and database is looked after',
+          table: gaps =>
+            table(
+              gaps,
+              [
+                { heading: 'WHAT', value: g => g.subjectKind },
+                { heading: 'NAME', value: g => g.subjectName || g.subjectId, shrinkTo: 16 },
+                { heading: 'STATE', value: g => g.state },
+                { heading: 'REASON', value: g => g.reason },
+                { heading: 'SINCE', value: g => ago(g.since, terminal.now()) },
+                { heading: 'DETAIL', value: g => g.detail, shrinkTo: 12 },
+              ],
+              terminal.width,
+            ),
+        },
+      )
+      if (rows.length > 0) throw new Answer(1)
+    },
+  )
+  return noun('gap', 'what is not protected', [listing])
+}

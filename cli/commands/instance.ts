@@ -1,0 +1,45 @@
+import type { Command } from 'commander'
+import { leaf, noun, type Terminal } from '../command.ts'
+import { list, paged } from '../list.ts'
+import { table } from '../print/table.ts'
+import { ago } from '../print/units.ts'
+
+/** `holdfast instance list`. */
+export function instanceCommand(terminal: Terminal): Command {
+  const listing = leaf(
+    terminal,
+    {
+      name: 'list',
+      summary: 'list database servers that discovery showed',
+      examples: ['holdfast instance list', 'holdfast instance list --gone'],
+    },
+    command => paged(command).option('--gone', 'only those that vanished from discovery'),
+    async (session, _args, options) => {
+      const filter = { gone: options.gone === true ? 'true' : undefined }
+      await list(session, options, filter, request => session.coordinator.ask('listInstances', request), {
+        rowsOf: answer => answer.instances,
+        key: 'instances',
+        none: 'no instance is known; look at `holdfast status` for the state of discovery',
+        table: rows =>
+          table(
+            rows,
+            [
+              { heading: 'SERVICE', value: i => i.service, shrinkTo: 10 },
+              { heading: 'ENGINE', value: i => i.engine },
+              { heading: 'ADDRESS', value: i => `${i.address}:${i.port}`, shrinkTo: 12 },
+              { heading: 'ROLE', value: i => i.role || '-' },
+              { heading: 'DBS', value: i => String(i.databases), align: 'right' },
+              { heading: 'AGENT', value: i => i.agentHost || '-', shrinkTo: 8 },
+              {
+                heading: 'GAP',
+                value: i => (i.goneSince > 0 ? `gone ${ago(i.goneSince, terminal.now())}` : i.gap || '-'),
+              },
+              { heading: 'INVENTORY', value: i => ago(i.inventoriedAt, terminal.now()) },
+            ],
+            terminal.width,
+          ),
+      })
+    },
+  )
+  return noun('instance', 'database servers', [listing])
+}

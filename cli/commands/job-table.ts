@@ -1,0 +1,26 @@
+import type { Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import type { Terminal } from '../command.ts'
+import { table } from '../print/table.ts'
+import { ago, bytes } from '../print/units.ts'
+
+/** Jobs as a table of at most the terminal's width; ids are whole, so that they can be copied. */
+export function jobTable(rows: readonly Job[], terminal: Terminal): string {
+  return table(
+    rows,
+    [
+      { heading: 'JOB', value: j => j.jobId },
+      { heading: 'KIND', value: j => j.kind.toLowerCase() },
+      { heading: 'SUBJECT', value: j => j.subjectName, shrinkTo: 10 },
+      { heading: 'STATE', value: j => j.state },
+      { heading: 'TRY', value: j => String(j.attempts), align: 'right' },
+      { heading: 'SIZE', value: j => sizeOf(j), align: 'right' },
+      { heading: 'WHEN', value: j => ago(j.endedAt || j.startedAt || j.createdAt, terminal.now()) },
+    ],
+    terminal.width,
+  )
+}
+
+function sizeOf(job: Job): string {
+  const stored = job.storedBytes || (job.progress?.storedBytes ?? 0)
+  return stored === 0 ? '-' : bytes(stored)
+}

@@ -1,0 +1,192 @@
+import type { Command } from 'commander'
+import type { GetJobResponse, Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { leaf, noun, type Terminal } from '../command.ts'
+import { list, paged } from '../list.ts'
+import { mutating, mutationOf } from '../mutation.ts'
+import { card, table } from '../print/table.ts'
+import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+import { waitExits, waitFor, waitOption } from '../wait.ts'
+import { jobTable } from './job-table.ts'
+
+/** `holdfast job list|get|start|cancel|explain`. */
+export function jobCommand(terminal: Terminal): Command {
+  return noun('job', 'units of work', [
+    listing(terminal),
+    get(terminal),
+    start(terminal),
+    cancel(terminal),
+    explain(terminal),
+  ])
+}
+
+function listing(terminal: Terminal): Command {
+  return leaf(
+    terminal,
+    {
+      name: 'list',
+      summary: 'list jobs, newest first',
+      examples: ['holdfast job list', 'holdfast job list --state failed --kind backup'],
+    },
+    command =>
+      paged(command)
+        .option('--state <state>', 'queued, assigned, running, cancelling, succeeded, failed, cancelled')
+        .option('--kind <kind>', 'backup, restore, delete')
+        .option('--database <database>', 'database id, name, or service/name'),
+    async (session, _args, options) => {
+      const filter = Object.fromEntries(
+        ['state', 'kind', 'database'].map(key => [key, options[key] as string | undefined]),
+      )
+      await list(session, options, filter, request => session.coordinator.ask('listJobs', request), {
+        rowsOf: answer => answer.jobs,
+        key: 'jobs',
+        none: 'no job',
+        table: rows => jobTable(rows, terminal),
+      })
+    },
+  )
+}
+
+function get(terminal: Terminal): Command {
+  return leaf(
+    terminal,
+    { name: 'get', summary: 'show one job with its attempts', examples: ['holdfast job get job_01890a5d-…'] },
+    command => command.argument('<job>', 'job id'),
+    async ({ coordinator, print }, [jobId = '']) => {
+      const answer = await coordinator.ask('getJob', { jobId })
+      print(answer, () => jobCard(answer, terminal))
+    },
+  )
+}
+
+function start(terminal: Terminal): Command {
+  return leaf(
+    terminal,
+    {
+      name: 'start',
+      summary: 'start a backup job for a database now',
+      examples: ['holdfast job start orders --reason "before the migration" --wait'],
+      exits: waitExits,
+    },
+    command => waitOption(mutating(command.argument('<database>', 'database id, name, or service/name'))),
+    async (session, [database = ''], options) => {
+      const answer = await session.coordinator.ask('startBackup', { database, ...mutationOf(options) })
+      await waitFor(
+        session,
+        answer.job,
+        options,
+        answer.existing ? 'an open job for it was there already' : 'queued',
+      )
+    },
+  )
+}
+
+function cancel(terminal: Terminal): Command {
+  return leaf(
+    terminal,
+    {
+      name: 'cancel',
+      summary: 'cancel a job that has not ended',
+      examples: ['holdfast job cancel job_01890a5d-… --reason "wrong database"'],
+    },
+    command => mutating(command.argument('<job>', 'job id')),
+    async ({ coordinator, print }, [jobId = ''], options) => {
+      const answer = await coordinator.ask('cancelJob', { jobId, ...mutationOf(options) })
+      print(answer.job, () => `${jobId} is ${answer.job?.state ?? 'unknown'}`)
+    },
+  )
+}
+
+function explain(terminal: Terminal): Command {
+  return leaf(
+    terminal,
+    {
+      name: 'explain',
+      summary: 'show why a job is where it is: every decision with its reasons',
+      examples: ['holdfast job explain job_01890a5d-…'],
+    },
+    command => command.argument('<job>', 'job id'),
+    async ({ coordinator, print }, [jobId = '']) => {
+      const answer = await coordinator.ask('explainJob', { jobId })
+      print(answer, () => {
+        const head = answer.job
+          ? `${answer.job.kind.toLowerCase()} of ${answer.job.subjectName}: ${answer.job.state}`
+          : jobId
+        const rows = table(
+          answer.decisions,
+          [
+            { heading: 'AT', value: d => instant(d.at) },
+            { heading: 'DECISION', value: d => d.kind },
+            { heading: 'ABOUT', value: d => d.subject, shrinkTo: 8 },
+            { heading: 'CODE', value: d => d.code },
+            {
+              heading: 'REASON',
+              value: d => [d.text, ...d.numbers.map(n => `${n.name}=${n.value}`)].filter(Boolean).join(' '),
+              shrinkTo: 20,
+            },
+          ],
+          terminal.width,
+        )
+        return `${head}\n\n${rows}`
+      })
+    },
+  )
+}
+
+function jobCard(answer: GetJobResponse, terminal: Terminal): string {
+  const { job } = answer
+  if (!job) return ''
+  const attempts = table(
+    answer.attempts,
+    [
+      { heading: 'TRY', value: a => String(a.epoch), align: 'right' },
+      { heading: 'HOST', value: a => a.agentHost, shrinkTo: 8 },
+      { heading: 'ASSIGNED', value: a => instant(a.assignedAt) },
+      {
+        heading: 'TOOK',
+        value: a => (a.endedAt > 0 && a.startedAt > 0 ? shortDuration(a.endedAt - a.startedAt) : '-'),
+        align: 'right',
+      },
+      { heading: 'OUTCOME', value: a => a.outcome || 'open' },
+      {
+        heading: 'FAILURE',
+        value: a => (a.failure ? `${a.failure.code}: ${a.failure.message}` : '-'),
+        shrinkTo: 16,
+      },
+    ],
+    terminal.width,
+  )
+  return `${card(jobFields(job, terminal.now()))}${answer.attempts.length > 0 ? `\n\n${attempts}` : ''}`
+}
+
+function jobFields(job: Job, now: number): readonly (readonly [string, string])[] {
+  return [
+    ['job', job.jobId],
+    ['kind', job.kind.toLowerCase()],
+    ['subject', job.subjectName],
+    ['into', job.into],
+    ['state', job.state],
+    ['origin', [job.origin, job.requestedBy, job.reason].filter(Boolean).join(' · ')],
+    ['created', instant(job.createdAt)],
+    ['due', instant(job.dueAt)],
+    [
+      'not before',
+      job.state === 'queued' && job.notBefore > now
+        ? `${instant(job.notBefore)} (${ago(job.notBefore, now)})`
+        : '',
+    ],
+    ['agent', job.agentHost === '' ? '' : `${job.agentHost} (${job.agentId})`],
+    ['attempt', job.attemptId === '' ? '' : `${job.attemptId}, epoch ${job.epoch}`],
+    [
+      'progress',
+      job.progress
+        ? `${job.progress.stage} ${bytes(job.progress.rawBytes)} read, ${bytes(job.progress.storedBytes)} stored`
+        : '',
+    ],
+    ['took', job.endedAt > 0 && job.startedAt > 0 ? shortDuration(job.endedAt - job.startedAt) : ''],
+    ['bytes', job.rawBytes > 0 ? `${bytes(job.rawBytes)} raw, ${bytes(job.storedBytes)} stored` : ''],
+    ['backup', job.backupId],
+    ['failure', job.failure ? `${job.failure.code}: ${job.failure.message}` : ''],
+    ['hint', job.failure?.hint ?? ''],
+    ['context', job.failure?.context.map(field => `${field.name}=${field.value}`).join(' ') ?? ''],
+  ]
+}

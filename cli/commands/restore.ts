@@ -1,0 +1,39 @@
+import type { Command } from 'commander'
+import { leaf, noun, type Terminal } from '../command.ts'
+import { mutating, mutationOf } from '../mutation.ts'
+import { waitExits, waitFor, waitOption } from '../wait.ts'
+
+/** `holdfast restore start`. */
+export function restoreCommand(terminal: Terminal): Command {
+  const start = leaf(
+    terminal,
+    {
+      name: 'start',
+      summary: 'restore a backup into a new database',
+      examples: ['holdfast restore start --backup bak_01890a5d-… --into orders_copy --wait'],
+      exits: waitExits,
+    },
+    command =>
+      waitOption(
+        mutating(
+          command
+            .requiredOption('--backup <backup>', 'backup id')
+            .requiredOption('--into <name>', 'name of the new database; must not exist')
+            .option(
+              '--instance <instance>',
+              'instance id or service to restore on; default: where it came from',
+            ),
+        ),
+      ),
+    async (session, _args, options) => {
+      const answer = await session.coordinator.ask('startRestore', {
+        backupId: String(options.backup),
+        into: String(options.into),
+        instance: String(options.instance ?? ''),
+        ...mutationOf(options),
+      })
+      await waitFor(session, answer.job, options, 'queued')
+    },
+  )
+  return noun('restore', 'bringing data back', [start])
+}

@@ -1,0 +1,52 @@
+import type { Command } from 'commander'
+import { leaf, type Terminal } from '../command.ts'
+import { card } from '../print/table.ts'
+import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+
+/** `holdfast status`: the fleet on one screen. */
+export function statusCommand(terminal: Terminal): Command {
+  return leaf(
+    terminal,
+    {
+      name: 'status',
+      summary: 'show the state of the fleet and of the coordinator',
+      examples: ['holdfast status', 'holdfast status -o json | jq .breached'],
+    },
+    command => command,
+    async ({ coordinator, print }) => {
+      const status = await coordinator.ask('getStatus', {})
+      print(status, () =>
+        card([
+          [
+            'coordinator',
+            `${coordinator.address}, ${status.leader ? `leading (term ${status.term})` : 'standing by'}, version ${status.version}`,
+          ],
+          ['up', shortDuration(status.now - status.startedAt)],
+          ['store', `${status.storeKind}, ${status.incarnation}`],
+          [
+            'discovery',
+            status.discovery
+              .map(
+                s =>
+                  `${s.source}: ${s.ok ? 'ok' : `${s.failure?.code ?? 'failing'} (last ok ${ago(s.lastOkAt, status.now)})`}`,
+              )
+              .join('; '),
+          ],
+          ['agents', `${status.agentsConnected} connected, ${status.agentsSilent} silent`],
+          ['instances', String(status.instances)],
+          [
+            'databases',
+            `${status.databases}: ${status.protected} protected, ${status.due} due, ${status.atRisk} at risk, ${status.breached} breached, ${status.unprotected} unprotected`,
+          ],
+          [
+            'jobs',
+            `${status.jobsQueued} queued, ${status.jobsRunning} running; in 24 h ${status.jobsSucceeded24h} succeeded, ${status.jobsFailed24h} failed`,
+          ],
+          ['backups', `${status.backups}, ${bytes(status.storedBytes)} stored`],
+          ['alerts to deliver', String(status.outboxPending)],
+          ['as of', instant(status.now)],
+        ]),
+      )
+    },
+  )
+}

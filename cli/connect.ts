@@ -1,0 +1,93 @@
+import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
+import { AppError } from '../shared/errors/index.ts'
+import { appErrorFromServiceError } from '../shared/wire/failure.ts'
+import { OperatorServiceClient } from '../shared/wire/gen/holdfast/v1/operator.ts'
+
+/** Milliseconds a question may take before it fails with `coordinator.deadline`. */
+const deadlineMs = 15_000
+
+type UnaryMethods = {
+  [K in keyof OperatorServiceClient]: OperatorServiceClient[K] extends (
+    request: infer Q,
+    metadata: Metadata,
+    options: { deadline: number },
+    callback: (error: ServiceError | null, response: infer A) => void,
+  ) => unknown
+    ? (request: Q) => Promise<A>
+    : never
+}
+type UnaryName = { [K in keyof UnaryMethods]: UnaryMethods[K] extends never ? never : K }[keyof UnaryMethods]
+
+/** Asks the coordinator; every method rejects with an AppError that says what happened and what to do. */
+export interface Coordinator {
+  readonly address: string
+  ask<K extends UnaryName>(method: K, request: Parameters<UnaryMethods[K]>[0]): ReturnType<UnaryMethods[K]>
+  /** The job at every change, until it ends or the signal aborts. */
+  watchJob(jobId: string, signal: AbortSignal): AsyncIterable<WatchedJob>
+  close(): void
+}
+type WatchedJob = NonNullable<import('../shared/wire/gen/holdfast/v1/operator.ts').WatchJobResponse['job']>
+
+/**
+ * A client for `address` (`host:port`). Plaintext, hence loopback only, until operators have certificates;
+ * refused before anything is sent.
+ */
+export function connect(address: string): Coordinator {
+  assertLoopback(address)
+  const client = new OperatorServiceClient(address, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': 64 << 20,
+  })
+  return {
+    address,
+    ask: (method, request) => {
+      const call = client[method].bind(client) as unknown as (
+        request: unknown,
+        metadata: Metadata,
+        options: { deadline: number },
+        callback: (error: ServiceError | null, response: unknown) => void,
+      ) => unknown
+      return new Promise((resolve, reject) => {
+        call(request, new Metadata(), { deadline: Date.now() + deadlineMs }, (error, response) =>
+          error === null ? resolve(response) : reject(withAddress(error, address)),
+        )
+      }) as never
+    },
+    async *watchJob(jobId, signal) {
+      const stream = client.watchJob({ jobId })
+      const onAbort = () => stream.cancel()
+      signal.addEventListener('abort', onAbort, { once: true })
+      try {
+        for await (const { job } of stream as AsyncIterable<{ job?: WatchedJob }>) if (job) yield job
+      } catch (thrown) {
+        if (signal.aborted) throw new AppError('interrupted', { cause: thrown })
+        throw withAddress(thrown as ServiceError, address)
+      } finally {
+        signal.removeEventListener('abort', onAbort)
+        stream.cancel()
+      }
+    },
+    close: () => client.close(),
+  }
+}
+
+function assertLoopback(address: string): void {
+  const host = address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')
+  if (!/:\d+$/.test(address))
+    throw new AppError('usage.invalid', {
+      message: `\`${address}\` is not of the form host:port`,
+      context: { address },
+    })
+  if (!/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host))
+    throw new AppError('listen.plaintext-refused', {
+      message: 'only a coordinator on loopback can be asked without mTLS',
+      hint: 'Run the command on the coordinator host, or through an SSH tunnel to its loopback port.',
+      context: { address },
+    })
+}
+
+function withAddress(error: ServiceError, address: string): AppError {
+  const failure = appErrorFromServiceError(error)
+  return failure.code === 'coordinator.unreachable'
+    ? new AppError(failure.code, { context: { ...failure.context, address }, cause: error })
+    : failure
+}

@@ -1,0 +1,60 @@
+import type { Command } from 'commander'
+import { AppError } from '../shared/errors/index.ts'
+import { formatFilter } from '../shared/model/filter.ts'
+import type { Session } from './command.ts'
+
+/** The paging options every list has. */
+export function paged(command: Command): Command {
+  return command
+    .option('--limit <n>', 'rows to show', '50')
+    .option('--page-token <token>', 'continue where a former page ended')
+    .option('--all', 'show every row, page by page')
+}
+
+/** What a list asks the coordinator for. */
+export interface ListRequest {
+  readonly pageSize: number
+  readonly pageToken: string
+  readonly filter: string
+}
+
+/**
+ * Walks a paged list as the options say and prints it: one page, or all under `--all`. A table that goes on
+ * says so on stderr, with the token; JSON carries it in `next_page_token`.
+ *
+ * @returns the rows shown
+ */
+export async function list<A extends { nextPageToken: string }, R>(
+  session: Session,
+  options: Readonly<Record<string, string | boolean | undefined>>,
+  filter: Readonly<Record<string, string | undefined>>,
+  ask: (request: ListRequest) => Promise<A>,
+  about: {
+    readonly rowsOf: (answer: A) => readonly R[]
+    readonly key: string
+    readonly table: (rows: readonly R[]) => string
+    readonly none: string
+  },
+): Promise<readonly R[]> {
+  const limit = Number(options.limit)
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new AppError('usage.invalid', {
+      message: '--limit must be a whole number from 1',
+      context: { limit: String(options.limit) },
+    })
+  const rows: R[] = []
+  let pageToken = String(options.pageToken ?? '')
+  const text = formatFilter(filter)
+  do {
+    const pageSize = options.all === true ? 500 : Math.min(limit - rows.length, 500)
+    const answer = await ask({ pageSize, pageToken, filter: text })
+    rows.push(...about.rowsOf(answer))
+    pageToken = answer.nextPageToken
+  } while (pageToken !== '' && (options.all === true || rows.length < limit))
+  session.print({ [about.key]: rows, nextPageToken: pageToken }, () =>
+    rows.length === 0 ? about.none : about.table(rows),
+  )
+  if (pageToken !== '' && session.format === 'table')
+    session.terminal.err(`more rows: --page-token ${pageToken}, or --all\n`)
+  return rows
+}

@@ -1,0 +1,17 @@
+import { randomUUID } from 'node:crypto'
+import type { Command } from 'commander'
+
+/** The options every mutation has. */
+export function mutating(command: Command): Command {
+  return command
+    .option('--reason <text>', 'why; goes into the audit', '')
+    .option('--request-id <id>', 'repeat a request safely: the same id gives the same answer')
+}
+
+/** Idempotency key and reason of a mutation. */
+export function mutationOf(options: Readonly<Record<string, string | boolean | undefined>>): {
+  requestId: string
+  reason: string
+} {
+  return { requestId: String(options.requestId ?? randomUUID()), reason: String(options.reason ?? '') }
+}
