@@ -4,6 +4,7 @@ import { type ConfigPath, setAt, type Tree } from './path.ts'
 import type { Problem } from './problem.ts'
 import { childSchemas, knownKeys } from './shape.ts'
 import { fromText } from './text-value.ts'
+import { variableFor } from './variable-name.ts'
 
 /** What the environment holds, read once. */
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -75,21 +76,6 @@ function resolve(
     path.push(key)
   }
   return { path, schemas }
-}
-
-/** The variable that sets a key. */
-export function variableFor(path: ConfigPath, prefix: string): string {
-  return (
-    prefix +
-    path
-      .map(step =>
-        String(step)
-          .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-          .replace(/-/g, '_')
-          .toUpperCase(),
-      )
-      .join('__')
-  )
 }
 
 function variablesOf(schema: z.core.$ZodType, prefix: string, path: ConfigPath = []): readonly string[] {

@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import { isSecretKey, redacted, redactText } from '../log/redact.ts'
-import { variableFor } from './environment.ts'
 import { sourceNear } from './layers.ts'
 import { nearest } from './nearest.ts'
 import { type ConfigPath, isTree, setKey, showPath, type Tree, valueAt } from './path.ts'
 import { childSchemas, formAt, knownKeys, schemasAt } from './shape.ts'
+import { variableFor } from './variable-name.ts'
 
 /** One thing wrong with the configuration. */
 export interface Problem {

@@ -1,0 +1,31 @@
+import { constants, open } from 'node:fs/promises'
+import { AppError } from '../errors/index.ts'
+
+/** More than this is no password but a mistaken path. */
+const largestSecret = 64 * 1024
+
+/**
+ * Reads a secret from its file: refuses one that group or others can read (`secret.exposed`), strips one
+ * trailing newline. The permissions are those of the opened file, so that a swap between check and read
+ * cannot help. Read it when needed, keep it nowhere.
+ *
+ * @throws AppError `secret.exposed` or `secret.unreadable`, with the path
+ */
+export async function readSecretFile(path: string): Promise<string> {
+  try {
+    await using file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const stat = await file.stat()
+    if (!stat.isFile()) throw new AppError('secret.unreadable', { context: { path, detail: 'not a file' } })
+    if ((stat.mode & 0o077) !== 0)
+      throw new AppError('secret.exposed', {
+        context: { path, mode: (stat.mode & 0o777).toString(8).padStart(4, '0') },
+      })
+    if (stat.size > largestSecret)
+      throw new AppError('secret.unreadable', { context: { path, detail: 'larger than 64 KiB' } })
+    return (await file.readFile('utf8')).replace(/\r?\n$/, '')
+  } catch (thrown) {
+    if (thrown instanceof AppError) throw thrown
+    const code = (thrown as NodeJS.ErrnoException).code ?? 'unknown'
+    throw new AppError('secret.unreadable', { context: { path, detail: code }, cause: thrown })
+  }
+}
