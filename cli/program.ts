@@ -80,6 +80,6 @@ function report(error: AppError, argv: readonly string[], terminal: Terminal): n
   const wantsJson = argv.some(
     (arg, i) => /^(-o|--output)=?json$/.test(arg) || (/^(-o|--output)$/.test(arg) && argv[i + 1] === 'json'),
   )
-  terminal.err(wantsJson ? `${json({ error: error.toFailure() })}\n` : printFailure(error.toFailure()))
+  terminal.err(wantsJson ? `${json({ error: error.toFailure() })}\n` : `${printFailure(error.toFailure())}\n`)
   return error.traits.exit
 }

@@ -22,12 +22,11 @@ export async function waitFor(
 ): Promise<void> {
   if (!job) return
   if (options.wait !== true) {
-    session.print(job, () => `${job.jobId} ${job.kind.toLowerCase()} of ${job.subjectName}: ${said}`)
+    session.print(job, () => `${job.jobId} ${job.kind} of ${job.subjectName}: ${said}`)
     return
   }
   const { terminal } = session
-  if (session.format === 'table')
-    terminal.err(`${job.jobId} ${job.kind.toLowerCase()} of ${job.subjectName}: ${said}\n`)
+  if (session.format === 'table') terminal.err(`${job.jobId} ${job.kind} of ${job.subjectName}: ${said}\n`)
   const begun = terminal.now()
   let last = job
   for await (const next of session.coordinator.watchJob(job.jobId, terminal.signal)) {
@@ -38,7 +37,7 @@ export async function waitFor(
   if (terminal.interactive && session.format === 'table') terminal.err('\r\u001b[K')
   session.print(last, () => endLine(last))
   if (last.state === 'succeeded') return
-  if (last.failure) terminal.err(printFailure(failureFromWire(last.failure)))
+  if (last.failure) terminal.err(`${printFailure(failureFromWire(last.failure))}\n`)
   throw new Answer(1)
 }
 

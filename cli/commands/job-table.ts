@@ -9,7 +9,7 @@ export function jobTable(rows: readonly Job[], terminal: Terminal): string {
     rows,
     [
       { heading: 'JOB', value: j => j.jobId },
-      { heading: 'KIND', value: j => j.kind.toLowerCase() },
+      { heading: 'KIND', value: j => j.kind },
       { heading: 'SUBJECT', value: j => j.subjectName, shrinkTo: 10 },
       { heading: 'STATE', value: j => j.state },
       { heading: 'TRY', value: j => String(j.attempts), align: 'right' },

@@ -109,7 +109,7 @@ function explain(terminal: Terminal): Command {
       const answer = await coordinator.ask('explainJob', { jobId })
       print(answer, () => {
         const head = answer.job
-          ? `${answer.job.kind.toLowerCase()} of ${answer.job.subjectName}: ${answer.job.state}`
+          ? `${answer.job.kind} of ${answer.job.subjectName}: ${answer.job.state}`
           : jobId
         const rows = table(
           answer.decisions,
@@ -161,7 +161,7 @@ function jobCard(answer: GetJobResponse, terminal: Terminal): string {
 function jobFields(job: Job, now: number): readonly (readonly [string, string])[] {
   return [
     ['job', job.jobId],
-    ['kind', job.kind.toLowerCase()],
+    ['kind', job.kind],
     ['subject', job.subjectName],
     ['into', job.into],
     ['state', job.state],

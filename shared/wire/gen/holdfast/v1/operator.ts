@@ -20,16 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import {
-  Evidence,
-  Failure,
-  Field,
-  JobKind,
-  jobKindFromJSON,
-  jobKindToJSON,
-  jobKindToNumber,
-  ProgressReport,
-} from "./common.ts";
+import { Evidence, Failure, Field, ProgressReport } from "./common.ts";
 
 export interface GetStatusRequest {
 }
@@ -227,7 +218,8 @@ export interface ListGapsResponse {
 
 export interface Job {
   jobId: string;
-  kind: JobKind;
+  /** backup, restore, delete. */
+  kind: string;
   /** queued, assigned, running, cancelling, succeeded, failed, cancelled. */
   state: string;
   databaseId: string;
@@ -3816,7 +3808,7 @@ export const ListGapsResponse: MessageFns<ListGapsResponse> = {
 function createBaseJob(): Job {
   return {
     jobId: "",
-    kind: JobKind.UNSPECIFIED,
+    kind: "",
     state: "",
     databaseId: "",
     clusterId: "",
@@ -3849,8 +3841,8 @@ export const Job: MessageFns<Job> = {
     if (message.jobId !== "") {
       writer.uint32(10).string(message.jobId);
     }
-    if (message.kind !== JobKind.UNSPECIFIED) {
-      writer.uint32(16).int32(jobKindToNumber(message.kind));
+    if (message.kind !== "") {
+      writer.uint32(18).string(message.kind);
     }
     if (message.state !== "") {
       writer.uint32(26).string(message.state);
@@ -3949,11 +3941,11 @@ export const Job: MessageFns<Job> = {
             continue;
           }
           case 2: {
-            if (tag !== 16) {
+            if (tag !== 18) {
               break;
             }
 
-            message.kind = jobKindFromJSON(reader.int32());
+            message.kind = reader.string();
             continue;
           }
           case 3: {
@@ -4167,7 +4159,7 @@ export const Job: MessageFns<Job> = {
         : isSet(object.job_id)
         ? globalThis.String(object.job_id)
         : "",
-      kind: isSet(object.kind) ? jobKindFromJSON(object.kind) : JobKind.UNSPECIFIED,
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
       state: isSet(object.state) ? globalThis.String(object.state) : "",
       databaseId: isSet(object.databaseId)
         ? globalThis.String(object.databaseId)
@@ -4260,8 +4252,8 @@ export const Job: MessageFns<Job> = {
     if (message.jobId !== "") {
       obj.jobId = message.jobId;
     }
-    if (message.kind !== JobKind.UNSPECIFIED) {
-      obj.kind = jobKindToJSON(message.kind);
+    if (message.kind !== "") {
+      obj.kind = message.kind;
     }
     if (message.state !== "") {
       obj.state = message.state;
@@ -4344,7 +4336,7 @@ export const Job: MessageFns<Job> = {
   fromPartial(object: DeepPartial<Job>): Job {
     const message = createBaseJob();
     message.jobId = object.jobId ?? "";
-    message.kind = object.kind ?? JobKind.UNSPECIFIED;
+    message.kind = object.kind ?? "";
     message.state = object.state ?? "";
     message.databaseId = object.databaseId ?? "";
     message.clusterId = object.clusterId ?? "";

@@ -1,0 +1,29 @@
+import type { Backup as WireBackup } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import type { BackupRecord } from '../../store/records.ts'
+import { globalsName, type Names } from './naming.ts'
+
+/** A backup and where its copies lie. */
+export async function backupToWire(backup: BackupRecord, names: Names): Promise<WireBackup> {
+  return {
+    backupId: backup.id,
+    databaseId: backup.databaseIds[0] ?? '',
+    clusterId: backup.clusterId,
+    subjectName: `${await names.cluster(backup.clusterId)}/${backup.scope === 'cluster' ? globalsName : backup.subjectName}`,
+    scope: backup.scope,
+    engine: backup.engine,
+    dataAsOf: backup.dataAsOf,
+    startedAt: backup.startedAt,
+    committedAt: backup.committedAt,
+    recordedAt: backup.recordedAt,
+    rawBytes: backup.rawBytes,
+    storedBytes: backup.storedBytes,
+    jobId: backup.jobId ?? '',
+    attemptId: backup.attemptId,
+    surplus: backup.surplus,
+    backupClass: backup.backupClass,
+    copies: backup.copies.map(copy => ({ ...copy })),
+    manifestSha256: backup.manifestSha256,
+    agentId: backup.agentId,
+    serverVersion: backup.serverVersion,
+  }
+}

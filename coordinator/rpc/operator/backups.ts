@@ -1,0 +1,109 @@
+import { AppError } from '../../../shared/errors/index.ts'
+import type {
+  GetBackupRequest,
+  GetBackupResponse,
+  ListBackupsRequest,
+  ListBackupsResponse,
+  StartBackupRequest,
+  StartBackupResponse,
+  StartRestoreRequest,
+  StartRestoreResponse,
+} from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import { type AccessScope, covers } from '../../operations/principal.ts'
+import type { BackupRecord } from '../../store/records.ts'
+import type { CallContext } from '../handle.ts'
+import { backupToWire } from './backup-to-wire.ts'
+import type { OperatorDeps } from './deps.ts'
+import { jobToWire } from './job-to-wire.ts'
+import { Names } from './naming.ts'
+import { filterOf, pageOf, requireId } from './narrow.ts'
+import { resolveDatabase, resolveInstance } from './resolve.ts'
+
+/** ListBackups, newest first. */
+export function listBackups({ store }: OperatorDeps) {
+  return async (request: ListBackupsRequest, { scope }: CallContext): Promise<ListBackupsResponse> => {
+    const page = pageOf(request)
+    const reference = filterOf(request, ['database']).get('database')
+    const database = reference === undefined ? undefined : await resolveDatabase(store.read, scope, reference)
+    const { items, next } = await store.read.backups(
+      page,
+      database === undefined
+        ? {}
+        : database.scope === 'database'
+          ? { databaseId: database.id }
+          : { clusterId: database.clusterId },
+    )
+    const names = new Names(store.read)
+    const visible = items.filter(
+      backup =>
+        covers(scope, backup.clusterId) && (database === undefined || backup.scope === database.scope),
+    )
+    return {
+      backups: await Promise.all(visible.map(backup => backupToWire(backup, names))),
+      nextPageToken: next ?? '',
+    }
+  }
+}
+
+/** GetBackup, with its manifest's bytes as recorded. */
+export function getBackup({ store }: OperatorDeps) {
+  return async (request: GetBackupRequest, { scope }: CallContext): Promise<GetBackupResponse> => {
+    const backup = await visibleBackup(store.read, scope, request.backupId)
+    return {
+      backup: await backupToWire(backup, new Names(store.read)),
+      manifest: Buffer.from(backup.manifest),
+    }
+  }
+}
+
+/** StartBackup of a database, or of a cluster's globals as `service/(globals)`. */
+export function startBackup({ store, operations }: OperatorDeps) {
+  return async (
+    request: StartBackupRequest,
+    { principal, scope }: CallContext,
+  ): Promise<StartBackupResponse> => {
+    const database = await resolveDatabase(store.read, scope, request.database)
+    const { requestId, reason } = request
+    const { job, existing } = await operations.startBackup(principal, {
+      databaseId: database.id,
+      requestId,
+      reason,
+    })
+    return { job: await jobToWire({ job }, new Names(store.read), store.read), existing }
+  }
+}
+
+/** StartRestore of a backup into a new database. */
+export function startRestore({ store, operations }: OperatorDeps) {
+  return async (
+    request: StartRestoreRequest,
+    { principal, scope }: CallContext,
+  ): Promise<StartRestoreResponse> => {
+    const backup = await visibleBackup(store.read, scope, request.backupId)
+    const instanceId = await resolveInstance(store.read, scope, request.instance)
+    const { into, requestId, reason } = request
+    const { job } = await operations.startRestore(principal, {
+      backupId: backup.id,
+      ...(instanceId === undefined ? {} : { instanceId }),
+      into,
+      requestId,
+      reason,
+    })
+    return { job: await jobToWire({ job }, new Names(store.read), store.read) }
+  }
+}
+
+async function visibleBackup(
+  read: OperatorDeps['store']['read'],
+  scope: AccessScope,
+  text: string,
+): Promise<BackupRecord> {
+  const id = requireId('backup', 'backup_id', text)
+  const backup = await read.backup(id)
+  if (!backup || !covers(scope, backup.clusterId))
+    throw new AppError('not-found', {
+      message: `there is no backup \`${id}\``,
+      hint: '`holdfast backup list` shows what there is.',
+    })
+  return backup
+}

@@ -1,0 +1,66 @@
+import type {
+  GetDatabaseRequest,
+  GetDatabaseResponse,
+  ListDatabasesRequest,
+  ListDatabasesResponse,
+} from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import { covers } from '../../operations/principal.ts'
+import type { CallContext } from '../handle.ts'
+import { backupToWire } from './backup-to-wire.ts'
+import type { OperatorDeps } from './deps.ts'
+import { databaseToWire } from './fleet-to-wire.ts'
+import { jobToWire } from './job-to-wire.ts'
+import { Names } from './naming.ts'
+import { filterOf, oneOf, pageOf } from './narrow.ts'
+import { resolveDatabase } from './resolve.ts'
+
+const protections = ['protected', 'due', 'at-risk', 'breached', 'unprotected'] as const
+
+/** ListDatabases: databases and clusters' globals, each with the state of its promise. */
+export function listDatabases({ store }: OperatorDeps) {
+  return async (request: ListDatabasesRequest, { scope }: CallContext): Promise<ListDatabasesResponse> => {
+    const page = pageOf(request)
+    const filter = filterOf(request, ['protection', 'name', 'gone'])
+    const protection = oneOf(filter, 'protection', protections)
+    const gone = oneOf(filter, 'gone', ['true', 'false'])
+    const name = filter.get('name')
+    const { items, next } = await store.read.databases(page, {
+      ...(protection === undefined ? {} : { protection }),
+      ...(gone === undefined ? {} : { gone: gone === 'true' }),
+      ...(name === undefined ? {} : { name }),
+    })
+    const visible = items.filter(({ database }) => covers(scope, database.clusterId))
+    return {
+      databases: await Promise.all(visible.map(row => databaseToWire(row, store.read))),
+      nextPageToken: next ?? '',
+    }
+  }
+}
+
+/** GetDatabase, with its last backups and jobs. */
+export function getDatabase({ store, operations }: OperatorDeps) {
+  return async (request: GetDatabaseRequest, { scope }: CallContext): Promise<GetDatabaseResponse> => {
+    const { read } = store
+    const database = await resolveDatabase(read, scope, request.database)
+    const names = new Names(read)
+    const ofIt =
+      database.scope === 'database' ? { databaseId: database.id } : { clusterId: database.clusterId }
+    const [state, backups, jobs] = await Promise.all([
+      read.databaseState(database.id),
+      read.backups({ size: 50 }, ofIt),
+      read.jobs({ size: 50 }, ofIt),
+    ])
+    const sameScope = <T extends { scope: string }>(items: readonly T[]) =>
+      items.filter(item => item.scope === database.scope).slice(0, 5)
+    return {
+      database: await databaseToWire({ database, state }, read),
+      recentBackups: await Promise.all(sameScope(backups.items).map(backup => backupToWire(backup, names))),
+      recentJobs: await Promise.all(
+        jobs.items
+          .filter(job => job.subject.scope === database.scope)
+          .slice(0, 5)
+          .map(job => jobToWire({ job, progress: operations.progressOf(job.id) }, names, read)),
+      ),
+    }
+  }
+}

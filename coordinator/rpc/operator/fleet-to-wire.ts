@@ -1,0 +1,117 @@
+import type {
+  Agent as WireAgent,
+  Database as WireDatabase,
+  Instance as WireInstance,
+} from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import type { LiveAgent } from '../../operations/index.ts'
+import type { ReadModel } from '../../store/port.ts'
+import type { AgentRecord, DatabaseRecord, DatabaseStateRecord, InstanceRecord } from '../../store/records.ts'
+import type { Names } from './naming.ts'
+import { everyPage } from './resolve.ts'
+
+/** An agent: its row, and what the leader hears of it now. */
+export async function agentToWire(
+  agent: AgentRecord,
+  live: LiveAgent | undefined,
+  read: ReadModel,
+): Promise<WireAgent> {
+  let instances = 0
+  for await (const _ of everyPage(after =>
+    read.instances({ size: 1000, ...after }, { agentId: agent.id, gone: false }),
+  ))
+    instances++
+  return {
+    agentId: agent.id,
+    hostname: agent.hostname,
+    version: agent.version,
+    connected: live?.connected ?? false,
+    state: live?.state ?? 'away',
+    lastSeenAt: Math.max(agent.lastSeenAt, live?.lastSeenAt ?? 0),
+    clockOffsetMs: agent.clockOffsetMs,
+    keeper: agent.keeper,
+    pool: agent.pool,
+    cores: agent.cores,
+    memoryBytes: agent.memoryBytes,
+    runningJobIds: [...(live?.running ?? [])],
+    instances,
+    spooledResults: live?.spooledResults ?? 0,
+    features: [...agent.features],
+    tools: agent.tools.map(tool => ({ name: tool.name, value: tool.version })),
+    bootId: agent.bootId,
+    firstSeenAt: agent.firstSeenAt,
+    addresses: [...agent.addresses],
+  }
+}
+
+/** An instance with its agent and gap. */
+export async function instanceToWire(
+  instance: InstanceRecord,
+  read: ReadModel,
+  names: Names,
+): Promise<WireInstance> {
+  const cluster = await read.cluster(instance.clusterId)
+  let databases = 0
+  for await (const { database } of everyPage(after =>
+    read.databases({ size: 1000, ...after }, { clusterId: instance.clusterId, gone: false }),
+  ))
+    if (database.scope === 'database') databases++
+  return {
+    instanceId: instance.id,
+    clusterId: instance.clusterId,
+    engine: instance.engine,
+    service: instance.service,
+    address: instance.address,
+    port: instance.port,
+    node: instance.nodeName,
+    datacenter: instance.datacenter,
+    source: instance.source,
+    agentId: instance.agentId ?? '',
+    agentHost: await names.agent(instance.agentId),
+    serverVersion: instance.serverVersion ?? '',
+    role: instance.role ?? '',
+    databases,
+    gap: instance.gap?.code ?? '',
+    gapDetail: instance.gap?.detail ?? '',
+    firstSeenAt: instance.firstSeenAt,
+    lastSeenAt: instance.lastSeenAt,
+    goneSince: instance.goneSince ?? 0,
+    evidence: (cluster?.evidence ?? []).map(({ kind, value }) => ({ kind, value })),
+    inventoriedAt: instance.inventoriedAt ?? 0,
+  }
+}
+
+/** A database, or a cluster's globals, with the state of the promise made for it. */
+export async function databaseToWire(
+  {
+    database,
+    state,
+  }: { readonly database: DatabaseRecord; readonly state?: DatabaseStateRecord | undefined },
+  read: ReadModel,
+): Promise<WireDatabase> {
+  const cluster = await read.cluster(database.clusterId)
+  const { items: instances } = await read.instances({ size: 1 }, { clusterId: database.clusterId })
+  return {
+    databaseId: database.id,
+    clusterId: database.clusterId,
+    clusterName: cluster?.name ?? '',
+    scope: database.scope,
+    name: database.name,
+    engine: cluster?.engine ?? '',
+    sizeBytes: database.sizeBytes,
+    policy: state?.policyName ?? '',
+    protection: state?.protection ?? 'unprotected',
+    reason: state?.reason ?? '',
+    reasonDetail: state?.reasonDetail ?? '',
+    rpoMs: state?.rpoMs ?? 0,
+    lastBackupDataAsOf: state?.lastDataAsOf ?? 0,
+    lastBackupId: state?.lastBackupId ?? '',
+    nextDueAt: state?.nextDueAt ?? 0,
+    openJobId: state?.openJobId ?? '',
+    goneSince: database.goneSince ?? 0,
+    firstSeenAt: database.firstSeenAt,
+    instanceId: instances[0]?.id ?? '',
+    service: instances[0]?.service ?? cluster?.name ?? '',
+    evidence: database.evidence.map(({ kind, value }) => ({ kind, value })),
+    backups: state?.backups ?? 0,
+  }
+}

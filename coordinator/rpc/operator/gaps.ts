@@ -1,0 +1,101 @@
+import type { Gap, ListGapsRequest, ListGapsResponse } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import { covers } from '../../operations/principal.ts'
+import type { ReadModel } from '../../store/port.ts'
+import type { CallContext } from '../handle.ts'
+import type { OperatorDeps } from './deps.ts'
+import { globalsName, Names } from './naming.ts'
+import { filterOf, invalid, pageOf } from './narrow.ts'
+
+/** The ledger's chapters, in order; a page token names its chapter and the place in it. */
+const chapters = ['instance', 'breached', 'unprotected'] as const
+type Chapter = (typeof chapters)[number]
+
+/**
+ * ListGaps (P1): instances that nobody can look after, then broken promises, then databases without one. A
+ * page may be shorter than asked; the list ends where no token comes back.
+ */
+export function listGaps({ store }: OperatorDeps) {
+  return async (request: ListGapsRequest, { scope }: CallContext): Promise<ListGapsResponse> => {
+    const { size } = pageOf({ ...request, pageToken: '' })
+    const reason = filterOf(request, ['reason']).get('reason')
+    let [chapter, after] = placeOf(request.pageToken)
+    const names = new Names(store.read)
+    const gaps: Gap[] = []
+    while (gaps.length < size) {
+      const page = { size: size - gaps.length, ...(after === undefined ? {} : { after }) }
+      const found =
+        chapter === 'instance'
+          ? await instanceGaps(store.read, page)
+          : await databaseGaps(store.read, page, chapter, names)
+      for (const { gap, clusterId } of found.items)
+        if (covers(scope, clusterId) && (reason === undefined || gap.reason === reason)) gaps.push(gap)
+      after = found.next
+      if (after !== undefined) continue
+      const following: Chapter | undefined = chapters[chapters.indexOf(chapter) + 1]
+      if (following === undefined) return { gaps, nextPageToken: '' }
+      chapter = following
+    }
+    return { gaps, nextPageToken: `${chapter}:${after ?? ''}` }
+  }
+}
+
+function placeOf(token: string): [Chapter, string | undefined] {
+  if (token === '') return ['instance', undefined]
+  const [name, ...rest] = token.split(':')
+  const chapter = chapters.find(candidate => candidate === name)
+  if (chapter === undefined)
+    throw invalid('page_token', 'is none that this list gave out', 'the next_page_token of a former page')
+  const after = rest.join(':')
+  return [chapter, after === '' ? undefined : after]
+}
+
+async function instanceGaps(read: ReadModel, page: { size: number; after?: string }) {
+  const { items, next } = await read.instances(page, { gone: false })
+  return {
+    next,
+    items: items.flatMap(instance =>
+      instance.gap === undefined
+        ? []
+        : [
+            {
+              clusterId: instance.clusterId,
+              gap: {
+                subjectKind: 'instance',
+                subjectId: instance.id,
+                subjectName: `${instance.service}@${instance.nodeName || instance.address}`,
+                state: 'unprotected',
+                reason: instance.gap.code,
+                detail: instance.gap.detail,
+                since: instance.gap.since,
+              },
+            },
+          ],
+    ),
+  }
+}
+
+async function databaseGaps(
+  read: ReadModel,
+  page: { size: number; after?: string },
+  protection: string,
+  names: Names,
+) {
+  const { items, next } = await read.databases(page, { protection, gone: false })
+  return {
+    next,
+    items: await Promise.all(
+      items.map(async ({ database, state }) => ({
+        clusterId: database.clusterId,
+        gap: {
+          subjectKind: 'database',
+          subjectId: database.id,
+          subjectName: `${await names.cluster(database.clusterId)}/${database.scope === 'cluster' ? globalsName : database.name}`,
+          state: protection,
+          reason: state?.reason ?? '',
+          detail: state?.reasonDetail ?? '',
+          since: state?.since ?? database.firstSeenAt,
+        },
+      })),
+    ),
+  }
+}

@@ -1,0 +1,71 @@
+import { failureToWire } from '../../../shared/wire/failure.ts'
+import type { Attempt as WireAttempt, Job as WireJob } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import { attemptOf } from '../../jobs/job.ts'
+import type { JobView } from '../../operations/index.ts'
+import type { ReadModel } from '../../store/port.ts'
+import type { AttemptRecord } from '../../store/records.ts'
+import type { Names } from './naming.ts'
+
+/** A job as operators see it. Sizes come from its backup once there is one, else from progress. */
+export async function jobToWire({ job, progress }: JobView, names: Names, read: ReadModel): Promise<WireJob> {
+  const { state, subject } = job
+  const attempt = attemptOf(state)
+  const backupId =
+    state.kind === 'succeeded'
+      ? state.backupId
+      : job.order.kind === 'restore'
+        ? job.order.backupId
+        : undefined
+  const made =
+    state.kind === 'succeeded' && state.backupId !== undefined ? await read.backup(state.backupId) : undefined
+  const failure =
+    state.kind === 'failed' ? state.failure : state.kind === 'queued' ? state.lastFailure : undefined
+  return {
+    jobId: job.id,
+    kind: job.kind,
+    state: state.kind,
+    databaseId: subject.scope === 'database' ? subject.databaseId : '',
+    clusterId: subject.scope === 'destination' ? '' : subject.clusterId,
+    subjectName: await names.subject(subject),
+    scope: subject.scope,
+    createdAt: job.createdAt,
+    dueAt: job.dueAt,
+    startedAt: attempt?.startedAt ?? 0,
+    endedAt: 'endedAt' in state ? state.endedAt : 0,
+    agentId: attempt?.agentId ?? '',
+    agentHost: await names.agent(attempt?.agentId),
+    attemptId: attempt?.id ?? '',
+    epoch: attempt?.epoch ?? 0,
+    attempts: job.attempts,
+    failure: failure && failureToWire(failure),
+    progress: progress && {
+      stage: progress.stage,
+      rawBytes: progress.rawBytes,
+      storedBytes: progress.storedBytes,
+      predictedRawBytes: progress.predictedRawBytes,
+    },
+    backupId: backupId ?? '',
+    origin: job.origin,
+    requestedBy: job.requestedBy.name,
+    reason: job.reason,
+    notBefore: state.kind === 'queued' ? state.notBefore : 0,
+    rawBytes: made?.rawBytes ?? 0,
+    storedBytes: made?.storedBytes ?? 0,
+    into: job.order.kind === 'restore' ? job.order.into : '',
+  }
+}
+
+/** An attempt's row as operators see it. */
+export async function attemptToWire(attempt: AttemptRecord, names: Names): Promise<WireAttempt> {
+  return {
+    attemptId: attempt.id,
+    epoch: attempt.epoch,
+    agentId: attempt.agentId,
+    agentHost: await names.agent(attempt.agentId),
+    assignedAt: attempt.assignedAt,
+    startedAt: attempt.startedAt ?? 0,
+    endedAt: attempt.endedAt ?? 0,
+    outcome: attempt.outcome ?? '',
+    failure: attempt.failure && failureToWire(attempt.failure),
+  }
+}

@@ -1,0 +1,119 @@
+import { AppError } from '../../../shared/errors/index.ts'
+import { type AgentId, type InstanceId, isId } from '../../../shared/model/identifiers.ts'
+import { type AccessScope, covers } from '../../operations/principal.ts'
+import type { ReadModel } from '../../store/port.ts'
+import type { AgentRecord, DatabaseRecord } from '../../store/records.ts'
+import { globalsName } from './naming.ts'
+import { invalid } from './narrow.ts'
+
+/**
+ * The one database an operator means: an id, a name, or `service/name`. Names may hold slashes themselves,
+ * so a whole match is tried first. What lies outside the scope does not exist for the caller.
+ *
+ * @throws AppError `not-found`, `ambiguous` (with the ids to choose from)
+ */
+export async function resolveDatabase(
+  read: ReadModel,
+  scope: AccessScope,
+  reference: string,
+): Promise<DatabaseRecord> {
+  if (reference === '') throw invalid('database', 'is missing', 'a database id, name, or service/name')
+  if (isId('database', reference)) {
+    const database = await read.database(reference)
+    if (!database || !covers(scope, database.clusterId)) throw notFound('database', reference)
+    return database
+  }
+  const whole = await named(read, scope, reference)
+  const candidates = whole.length > 0 ? whole : await ofService(read, scope, reference)
+  return theOne('database', reference, candidates)
+}
+
+/** The one agent an operator means: an id or a hostname. */
+export async function resolveAgent(read: ReadModel, reference: string): Promise<AgentRecord> {
+  if (isId('agent', reference)) {
+    const agent = await read.agent(reference as AgentId)
+    if (!agent) throw notFound('agent', reference)
+    return agent
+  }
+  const matches: AgentRecord[] = []
+  for await (const agent of everyPage(after => read.agents({ size: 1000, ...after })))
+    if (agent.hostname === reference) matches.push(agent)
+  return theOne('agent', reference, matches)
+}
+
+/** The one instance an operator means: an id, or a service with one live instance; empty means unsaid. */
+export async function resolveInstance(
+  read: ReadModel,
+  scope: AccessScope,
+  reference: string,
+): Promise<InstanceId | undefined> {
+  if (reference === '') return undefined
+  const matches = []
+  for await (const instance of everyPage(after => read.instances({ size: 1000, ...after }, { gone: false })))
+    if ((instance.id === reference || instance.service === reference) && covers(scope, instance.clusterId))
+      matches.push(instance)
+  return theOne('instance', reference, matches).id
+}
+
+/** Every row of a paged list. */
+export async function* everyPage<T>(
+  page: (after: { after?: string }) => Promise<{ readonly items: readonly T[]; readonly next?: string }>,
+): AsyncIterable<T> {
+  let after: { after?: string } = {}
+  while (true) {
+    const { items, next } = await page(after)
+    yield* items
+    if (next === undefined) return
+    after = { after: next }
+  }
+}
+
+async function named(read: ReadModel, scope: AccessScope, name: string): Promise<DatabaseRecord[]> {
+  const found: DatabaseRecord[] = []
+  for await (const { database } of everyPage(after => read.databases({ size: 1000, ...after }, { name })))
+    if (covers(scope, database.clusterId)) found.push(database)
+  return preferPresent(found)
+}
+
+async function ofService(read: ReadModel, scope: AccessScope, reference: string): Promise<DatabaseRecord[]> {
+  const slash = reference.indexOf('/')
+  if (slash < 1) return []
+  const service = reference.slice(0, slash)
+  const rest = reference.slice(slash + 1)
+  const clusters = new Set<string>()
+  for await (const instance of everyPage(after => read.instances({ size: 1000, ...after }, {})))
+    if (instance.service === service) clusters.add(instance.clusterId)
+  const name = rest === globalsName ? '' : rest
+  return (await named(read, scope, name)).filter(
+    database => clusters.has(database.clusterId) && (name !== '' || database.scope === 'cluster'),
+  )
+}
+
+/** A dropped database of the same name does not make a present one ambiguous. */
+function preferPresent(found: DatabaseRecord[]): DatabaseRecord[] {
+  const present = found.filter(database => database.goneSince === undefined)
+  return present.length > 0 ? present : found
+}
+
+function theOne<T extends { readonly id: string }>(
+  what: string,
+  reference: string,
+  matches: readonly T[],
+): T {
+  const [first, ...others] = matches
+  if (first === undefined) throw notFound(what, reference)
+  if (others.length > 0)
+    throw new AppError('ambiguous', {
+      message: `${matches.length} ${what}s are called \`${reference}\``,
+      hint: what === 'database' ? 'Name it as service/name, or by its id.' : 'Name it by its id.',
+      context: { ids: matches.slice(0, 20).map(match => match.id) },
+    })
+  return first
+}
+
+function notFound(what: string, reference: string): AppError {
+  return new AppError('not-found', {
+    message: `there is no ${what} \`${reference.slice(0, 200)}\``,
+    hint: `\`holdfast ${what} list\` shows what there is.`,
+  })
+}

@@ -1,0 +1,41 @@
+import {
+  type OperatorServiceServer,
+  OperatorServiceService,
+} from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import { type HandleEnv, serverStream, unary } from '../handle.ts'
+import { getAgent, listAgents } from './agents.ts'
+import { listAlerts } from './alerts.ts'
+import { listAudit, verifyAudit } from './audit.ts'
+import { getBackup, listBackups, startBackup, startRestore } from './backups.ts'
+import { getDatabase, listDatabases } from './databases.ts'
+import type { OperatorDeps } from './deps.ts'
+import { listGaps } from './gaps.ts'
+import { listInstances } from './instances.ts'
+import { cancelJob, explainJob, getJob, listJobs, watchJob } from './jobs.ts'
+import { getStatus } from './status.ts'
+
+/** The operator service: every RPC of the contract, wrapped so that no handler can end the process. */
+export function operatorService(env: HandleEnv, deps: OperatorDeps) {
+  const implementation: OperatorServiceServer = {
+    getStatus: unary(env, getStatus(deps)),
+    listAgents: unary(env, listAgents(deps)),
+    getAgent: unary(env, getAgent(deps)),
+    listInstances: unary(env, listInstances(deps)),
+    listDatabases: unary(env, listDatabases(deps)),
+    getDatabase: unary(env, getDatabase(deps)),
+    listGaps: unary(env, listGaps(deps)),
+    listJobs: unary(env, listJobs(deps)),
+    getJob: unary(env, getJob(deps)),
+    explainJob: unary(env, explainJob(deps)),
+    watchJob: serverStream(env, watchJob(deps)),
+    cancelJob: unary(env, cancelJob(deps)),
+    listBackups: unary(env, listBackups(deps)),
+    getBackup: unary(env, getBackup(deps)),
+    startBackup: unary(env, startBackup(deps)),
+    startRestore: unary(env, startRestore(deps)),
+    listAlerts: unary(env, listAlerts(deps)),
+    listAudit: unary(env, listAudit(deps)),
+    verifyAudit: unary(env, verifyAudit(deps)),
+  }
+  return { definition: OperatorServiceService, implementation }
+}
