@@ -261,8 +261,13 @@ function endAttempt(
   const { state } = job
   const attempt = attemptOf(state)
   if (attempt === undefined) return refused('not-current-attempt')
-  const ended = { kind: 'ended', attemptId: attempt.id, at: now.wall, outcome, failure } as const
-  if (state.kind === 'cancelling') return endCancelled(job, event, now, { attempts: [ended] })
+  if (state.kind === 'cancelling') {
+    // Stopped as asked is no failure.
+    const why = event.kind === 'failed' ? { failure } : {}
+    return endCancelled(job, event, now, {
+      attempts: [{ kind: 'ended', attemptId: attempt.id, at: now.wall, outcome, ...why }],
+    })
+  }
   if (isGuarded(job.kind)) return endFailed(job, event, now, { attempt, outcome, failure })
   return retryOrFail(job, event, now, { attempt, outcome, failure, open: false })
 }
