@@ -8,7 +8,7 @@ export interface Command {
   /** Absolute path of the program. */
   readonly program: string
   readonly args: readonly string[]
-  /** Added to the minimal environment (PATH, LC_ALL=C, TZ=UTC) that every child gets. No secrets here. */
+  /** Added to the minimal environment (PATH, LC_ALL=C.UTF-8, TZ=UTC) that every child gets. No secrets here. */
   readonly env?: Readonly<Record<string, string>>
   /** Exit statuses that count as success; default `[0]`. */
   readonly okStatuses?: readonly number[]

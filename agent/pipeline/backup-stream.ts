@@ -1,0 +1,210 @@
+import type { Readable } from 'node:stream'
+import { AppError } from '../../shared/errors/index.ts'
+import type { Codec } from '../../shared/model/engine.ts'
+import type { ObjectKey, ObjectStore, OpenUpload } from '../../shared/object-store/port.ts'
+import type { ToolFinder } from '../engines/port.ts'
+import {
+  abortCause,
+  type ChildRecord,
+  type Command,
+  type JoinEnd,
+  type JoinedProcesses,
+  type JoinedStage,
+  joinProcesses,
+  type StageResult,
+} from '../process/index.ts'
+import { demandEqual, type Joint } from './accounting.ts'
+import { type CodecDefinition, codecDefinitions } from './codec.ts'
+import { demandFooter, footerStage, teeName } from './footer.ts'
+import { Meter, meterName } from './meter.ts'
+import type { PartBudget } from './part-budget.ts'
+import { partSizeFor } from './part-size.ts'
+import { type StageBytes, stageResults } from './stage-results.ts'
+import { ObjectWriter, type PendingObject } from './upload/object-writer.ts'
+
+/** How long the abort of uploads may take on a failure path, ms: a signal of its own, never the one that ended the work. */
+const abortTimeoutMs = 60_000
+
+/** A stream whose bytes all lie in the store, parts uploaded and **not** completed. */
+export interface StreamOutcome {
+  readonly name: string
+  readonly objects: readonly PendingObject[]
+  readonly rawBytes: number
+  readonly storedBytes: number
+  readonly stages: readonly StageResult[]
+  /** The producer's last words, secrets removed. */
+  readonly stderrTail: string
+}
+
+export interface BackupStreamRequest {
+  readonly name: string
+  readonly producer: Command
+  /** The raw stream's last line must match it; for textual dumps. */
+  readonly footer?: RegExp
+  readonly codec: Codec
+  /** Raw bytes expected, 0 for unknown. */
+  readonly predictedBytes: number
+  /** Key of the stream's object 0, 1, 2 …: it rolls at the store's part limit. */
+  readonly keyOf: (objectIndex: number) => ObjectKey
+  readonly store: ObjectStore
+  readonly tools: ToolFinder
+  readonly budget: PartBudget
+  readonly signal: AbortSignal
+  /** For tests; else from the prediction, 8 to 64 MiB. */
+  readonly partSize?: number
+  /** Awaited before the upload's first part (journal). */
+  readonly onUploadOpened?: (upload: OpenUpload) => Promise<void>
+  readonly onUploadClosed?: (upload: OpenUpload, how: 'aborted') => Promise<void>
+  /** Raw bytes by the meter's last second, stored bytes by the last part. */
+  readonly onProgress?: (progress: { readonly rawBytes: number; readonly storedBytes: number }) => void
+  /** The children just started, for the journal. */
+  readonly onChildren?: (records: readonly ChildRecord[]) => void
+  /** How long children get between SIGTERM and SIGKILL, ms. */
+  readonly graceMs?: number
+  /** Seam for tests: see `joinProcesses`. */
+  readonly betweenSpawns?: () => Promise<void>
+}
+
+/**
+ * Runs one stream of a backup: `dump | meter [| tee] [| zstd] | parts in the store` (architecture §7).
+ * Resolves only when every stage closed with status 0, every byte is accounted for at every joint, the
+ * footer stood at the end, and every part is stored (P2).
+ *
+ * @throws AppError of the first cause (`stage.*`, `dump.incomplete`, `object-store.*`, `tool.missing`,
+ *   `interrupted`) after everything is closed and every upload it opened is aborted; `left_open` in the
+ *   context names the uploads that could not be
+ */
+export async function backupStream(request: BackupStreamRequest): Promise<StreamOutcome> {
+  const { store, signal, budget } = request
+  if (signal.aborted) throw abortCause(signal)
+  const plan = await planStages(request)
+  const partSize = request.partSize ?? partSizeFor(request.predictedBytes, store.capabilities, budget.total)
+  const reservation = await budget.reserve(2 * partSize, signal)
+  let joined: JoinedProcesses | undefined
+  let storedBytes = 0
+  const progress = () => request.onProgress?.({ rawBytes: plan.meter.bytes ?? 0, storedBytes })
+  plan.onCount(progress)
+  const writer = new ObjectWriter({
+    ...request,
+    partSize,
+    onStored: bytes => {
+      storedBytes = bytes
+      progress()
+    },
+    onFailure: thrown => joined?.end(AppError.from(thrown, 'object-store.failed')),
+  })
+  try {
+    await writer.open()
+    joined = await joinProcesses({ ...request, stages: plan.stages, input: false, output: true })
+    const objects = await drain(joined, writer)
+    const end = await joined.ended
+    if (end.cause !== undefined) throw end.cause
+    const { rawBytes, bytesOf } = account(request, plan, end, writer.bytes)
+    if (signal.aborted) throw abortCause(signal)
+    return {
+      name: request.name,
+      objects,
+      rawBytes,
+      storedBytes: writer.bytes,
+      stages: stageResults(end, bytesOf),
+      stderrTail: end.stages[0]?.stderr.text ?? '',
+    }
+  } catch (thrown) {
+    throw await unwound(thrown, joined, writer, signal)
+  } finally {
+    reservation.release()
+  }
+}
+
+interface Plan {
+  readonly stages: readonly JoinedStage[]
+  readonly meter: Meter
+  readonly onCount: (listener: () => void) => void
+  readonly codec: CodecDefinition | undefined
+}
+
+async function planStages(request: BackupStreamRequest): Promise<Plan> {
+  const { tools } = request
+  const definition = codecDefinitions[request.codec]
+  let counted: () => void = () => {}
+  const meter = new Meter(() => counted())
+  const pv = await tools.find(['pv'])
+  const stages: JoinedStage[] = [
+    { command: request.producer },
+    { command: Meter.command(pv.path), witnessed: true, onStderr: chunk => meter.read(chunk) },
+  ]
+  if (request.footer !== undefined) stages.push(await footerStage(tools))
+  if (definition !== undefined) {
+    const tool = await tools.find([definition.tool])
+    stages.push({ command: { name: definition.tool, program: tool.path, args: definition.encode } })
+  }
+  return {
+    stages,
+    meter,
+    codec: definition,
+    onCount: listener => {
+      counted = listener
+    },
+  }
+}
+
+/** Reads the last stage into the writer. Premature ends are judged by the caller, by the stages' statuses. */
+async function drain(joined: JoinedProcesses, writer: ObjectWriter): Promise<readonly PendingObject[]> {
+  if (joined.output !== undefined) {
+    for await (const chunk of joined.output as Readable & AsyncIterable<Buffer>) await writer.write(chunk)
+  }
+  return writer.finish()
+}
+
+/** Holds every joint to account, and the footer; tells what each stage handled. */
+function account(
+  request: BackupStreamRequest,
+  plan: Plan,
+  end: JoinEnd,
+  received: number,
+): { readonly rawBytes: number; readonly bytesOf: ReadonlyMap<string, StageBytes> } {
+  const { meter, codec } = plan
+  const bytesOf = new Map<string, StageBytes>()
+  const joints: Joint[] = []
+  if (codec === undefined)
+    joints.push({ from: meterName, wrote: meter.bytes, to: 'the uploader', read: received })
+  else {
+    const said = end.stages.find(({ name }) => name === codec.tool)?.stderr.raw ?? ''
+    const totals = codec.encodeTotals(said)
+    joints.push({ from: meterName, wrote: meter.bytes, to: codec.tool, read: totals.bytesIn })
+    joints.push({ from: codec.tool, wrote: totals.bytesOut, to: 'the uploader', read: received })
+    bytesOf.set(codec.tool, totals)
+  }
+  demandEqual(joints)
+  if (request.footer !== undefined) demandFooter(end.taps.get(teeName), request.footer, request.producer.name)
+  const rawBytes = meter.bytes ?? 0
+  bytesOf.set(request.producer.name, { bytesOut: rawBytes })
+  bytesOf.set(meterName, { bytesIn: rawBytes, bytesOut: rawBytes, said: meter.said })
+  bytesOf.set(teeName, { bytesIn: rawBytes, bytesOut: rawBytes })
+  return { rawBytes, bytesOf }
+}
+
+/** Ends and closes everything, aborts the uploads, and says why. */
+async function unwound(
+  thrown: unknown,
+  joined: JoinedProcesses | undefined,
+  writer: ObjectWriter,
+  signal: AbortSignal,
+): Promise<AppError> {
+  let cause: AppError | undefined
+  if (joined !== undefined) {
+    const error = thrown instanceof AppError ? thrown : undefined
+    // The output breaking off is a consequence: the pipe knows why.
+    joined.end(error ?? AppError.from(thrown))
+    cause = (await joined.ended).cause
+  }
+  const error = cause ?? (signal.aborted ? abortCause(signal) : AppError.from(thrown))
+  const left = await writer.abort(AbortSignal.timeout(abortTimeoutMs))
+  if (left.length === 0) return error
+  return new AppError(error.code, {
+    message: error.message,
+    hint: error.traits.hint,
+    context: { ...error.context, left_open: left.map(upload => upload.key) },
+    cause: error,
+  })
+}

@@ -1,0 +1,34 @@
+import { AppError } from '../../shared/errors/index.ts'
+import type { ToolFinder } from '../engines/port.ts'
+import type { JoinedStage } from '../process/index.ts'
+
+/** How much of the raw stream's end is kept to look for a footer, bytes. */
+const tailBytes = 4096
+
+/** Name of the stage that copies the raw stream to the tail. */
+export const teeName = 'tee'
+
+/**
+ * The stage that keeps the last bytes of the raw stream: `tee` into a `tail` beside it. Node never sees raw
+ * bytes (copying them cost 4 s of CPU per 1.27 GB), so a textual dump's footer is read from there.
+ */
+export async function footerStage(tools: ToolFinder): Promise<JoinedStage> {
+  const [tee, tail] = await Promise.all([tools.find(['tee']), tools.find(['tail'])])
+  return {
+    command: { name: teeName, program: tee.path, args: ['/proc/self/fd/3'] },
+    tap: { name: 'tail', program: tail.path, args: ['-c', String(tailBytes)] },
+  }
+}
+
+/**
+ * Demands that the raw stream's last line matches. Blank lines and bare `--` comment lines at the very end
+ * do not count: pg_dumpall frames its completion mark with them.
+ *
+ * @throws AppError `dump.incomplete`
+ */
+export function demandFooter(tail: Buffer | undefined, footer: RegExp, stage: string): void {
+  const lines = (tail ?? Buffer.alloc(0)).toString('latin1').split(/\r?\n/)
+  const last = lines.findLast(line => !/^\s*(--)?\s*$/.test(line)) ?? ''
+  if (new RegExp(footer.source, footer.flags.replace(/[gy]/g, '')).test(last)) return
+  throw new AppError('dump.incomplete', { context: { stage, expected: footer.source } })
+}

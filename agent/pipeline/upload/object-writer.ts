@@ -1,0 +1,178 @@
+import { createHash, type Hash } from 'node:crypto'
+import { AppError } from '../../../shared/errors/index.ts'
+import type { ObjectKey, ObjectStore, OpenUpload, PartReceipt } from '../../../shared/object-store/port.ts'
+
+/** An object whose parts are all stored, not yet completed: the commit protocol does that, last and together. */
+export interface PendingObject {
+  readonly key: ObjectKey
+  readonly uploadId: string
+  readonly size: number
+  readonly parts: readonly PartReceipt[]
+}
+
+export interface ObjectWriterOptions {
+  readonly store: ObjectStore
+  readonly keyOf: (objectIndex: number) => ObjectKey
+  readonly partSize: number
+  readonly signal: AbortSignal
+  /** Awaited after an upload was opened and before its first part (journal). */
+  readonly onUploadOpened?: ((upload: OpenUpload) => Promise<void>) | undefined
+  readonly onUploadClosed?: ((upload: OpenUpload, how: 'aborted') => Promise<void>) | undefined
+  readonly onStored?: ((bytes: number) => void) | undefined
+  /** Told at once when a part cannot be stored, since the stream may be silent then. */
+  readonly onFailure: (thrown: unknown) => void
+}
+
+interface Opened {
+  readonly upload: OpenUpload
+  readonly parts: PartReceipt[]
+}
+
+/**
+ * Writes a byte stream of unknown length as equal parts, rolling to a further object at the store's part
+ * limit. Holds exactly two part buffers, one filling while the other is sent: memory is flat, and a slow
+ * store holds the stream back.
+ */
+export class ObjectWriter {
+  readonly #options: ObjectWriterOptions
+  readonly #objects: Opened[] = []
+  readonly #keys = new Set<ObjectKey>()
+  readonly #stop = new AbortController()
+  readonly #signal: AbortSignal
+  #filling: Buffer
+  #spare: Buffer
+  #filled = 0
+  #hash: Hash = createHash('sha256')
+  #sending: Promise<void> = Promise.resolve()
+  #failure: { readonly thrown: unknown } | undefined
+  #bytes = 0
+  #storedBytes = 0
+
+  constructor(options: ObjectWriterOptions) {
+    this.#options = options
+    this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
+    this.#filling = Buffer.allocUnsafeSlow(options.partSize)
+    this.#spare = Buffer.allocUnsafeSlow(options.partSize)
+  }
+
+  /** Bytes taken in. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Opens the first object, so that a bucket that refuses is known before the database is touched. */
+  async open(): Promise<void> {
+    await this.#nextObject()
+  }
+
+  /** Takes a chunk in; resolves when there is room for more. */
+  async write(chunk: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < chunk.length; ) {
+      const taken = chunk.subarray(offset, offset + this.#options.partSize - this.#filled)
+      this.#filling.set(taken, this.#filled)
+      this.#hash.update(taken)
+      this.#filled += taken.length
+      this.#bytes += taken.length
+      offset += taken.length
+      if (this.#filled === this.#options.partSize) await this.#send()
+    }
+  }
+
+  /** Sends what is left and waits for everything. An empty stream is one object of one empty part. */
+  async finish(): Promise<readonly PendingObject[]> {
+    if (this.#filled > 0 || this.#bytes === 0) await this.#send()
+    await this.#sending
+    this.#demandHealth()
+    return this.#objects.map(({ upload, parts }) => ({
+      ...upload,
+      size: parts.reduce((sum, part) => sum + part.size, 0),
+      parts,
+    }))
+  }
+
+  /**
+   * Aborts every upload it opened, with the caller's *fresh* signal. Returns those that could not be
+   * aborted: they stay in the journal for a keeper.
+   */
+  async abort(signal: AbortSignal): Promise<readonly OpenUpload[]> {
+    this.#stop.abort(new AppError('interrupted'))
+    await this.#sending
+    const left: OpenUpload[] = []
+    for (const upload of [...this.#objects.map(object => object.upload), ...(await this.#unknown(signal))]) {
+      try {
+        await this.#options.store.abortUpload(upload, signal)
+        await this.#options.onUploadClosed?.(upload, 'aborted')
+      } catch {
+        left.push(upload)
+      }
+    }
+    return left
+  }
+
+  /** Uploads of our keys that the store opened although its reply never reached us. */
+  async #unknown(signal: AbortSignal): Promise<readonly OpenUpload[]> {
+    if (this.#keys.size === this.#objects.length) return []
+    const known = new Set(this.#objects.map(object => object.upload.uploadId))
+    const found: OpenUpload[] = []
+    try {
+      for (const key of this.#keys)
+        for await (const upload of this.#options.store.listUploads(key, signal))
+          if (upload.key === key && !known.has(upload.uploadId)) found.push(upload)
+    } catch {
+      // The store is away: the journal's prefix, or a keeper, finds them later.
+    }
+    return found
+  }
+
+  /** Hands the full buffer over once the other one is back. */
+  async #send(): Promise<void> {
+    await this.#sending
+    this.#demandHealth()
+    const buffer = this.#filling
+    const bytes = buffer.subarray(0, this.#filled)
+    const sha256 = this.#hash.digest('hex')
+    this.#filling = this.#spare
+    this.#spare = buffer
+    this.#filled = 0
+    this.#hash = createHash('sha256')
+    this.#sending = this.#store(bytes, sha256).catch(thrown => {
+      this.#failure ??= { thrown }
+      this.#options.onFailure(thrown)
+    })
+  }
+
+  async #store(bytes: Buffer, sha256: string): Promise<void> {
+    const { store, onStored } = this.#options
+    const current = this.#objects.at(-1)
+    const object =
+      current !== undefined && current.parts.length < store.capabilities.maxParts
+        ? current
+        : await this.#nextObject()
+    const receipt = await store.uploadPart(
+      object.upload,
+      object.parts.length + 1,
+      bytes,
+      sha256,
+      this.#signal,
+    )
+    object.parts.push(receipt)
+    this.#storedBytes += receipt.size
+    onStored?.(this.#storedBytes)
+  }
+
+  async #nextObject(): Promise<Opened> {
+    const { store, keyOf, onUploadOpened } = this.#options
+    const key = keyOf(this.#objects.length)
+    this.#keys.add(key)
+    const upload = await store.createUpload(key, this.#signal)
+    const object = { upload, parts: [] }
+    // Ours from here on, even when the journal cannot take it: abort must find it.
+    this.#objects.push(object)
+    await onUploadOpened?.(upload)
+    return object
+  }
+
+  #demandHealth(): void {
+    if (this.#failure !== undefined) throw this.#failure.thrown
+  }
+}

@@ -1,0 +1,16 @@
+export type { ChildRecord } from './child-record.ts'
+export type { Command, StageResult, Termination } from './command.ts'
+export { childEnvironment } from './environment.ts'
+export {
+  abortCause,
+  type JoinedProcesses,
+  type JoinedStage,
+  type JoinRequest,
+  joinProcesses,
+} from './join.ts'
+export { endLeftovers } from './leftovers.ts'
+export { redact } from './redact.ts'
+export { type RunResult, runCommand } from './run.ts'
+export type { JoinEnd } from './running-pipe.ts'
+export { type StageEnd, stageFailed } from './stage-process.ts'
+export { createToolFinder, type ToolFinderOptions } from './tool-finder.ts'
