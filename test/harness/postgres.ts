@@ -78,6 +78,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   await initdb(bin, data, initPassword)
   const port = await freePort()
   const version = Number.parseInt(await readFile(join(data, 'PG_VERSION'), 'utf8'), 10)
+  if (version !== (options.version ?? version))
+    throw new Error(`PostgreSQL ${version} is here, not ${options.version}`)
   let server: OwnedProcess | undefined
 
   const start = async () => {

@@ -32,7 +32,7 @@ const known = new Map<ServiceName, Promise<Provisioned>>()
 
 /**
  * Finds a service on this host, else fetches it into the cache folder. Idempotent; several processes may ask at once.
- * Never throws: what cannot be had comes back with a reason. `HOLDFAST_PROVISION=off` forbids fetching.
+ * Never throws: what cannot be had comes back with a reason. `HOLDFAST_PROVISION=off` forbids fetching, `=cache` leaves what the host has aside.
  */
 export function provision(name: ServiceName): Promise<Provisioned> {
   let result = known.get(name)
@@ -55,7 +55,7 @@ export async function provisionTool(name: ServiceName): Promise<Provisioned> {
 
 async function find(name: ServiceName): Promise<Provisioned> {
   const recipe = recipes[name]
-  const bin = recipe.host()
+  const bin = process.env['HOLDFAST_PROVISION'] === 'cache' ? undefined : recipe.host()
   if (bin !== undefined) return { available: true, name, bin, origin: 'host' }
   if (process.env['HOLDFAST_PROVISION'] === 'off') {
     return {
@@ -71,7 +71,12 @@ async function find(name: ServiceName): Promise<Provisioned> {
       reason: `${name} is not on this host, and it can be fetched only on Debian or Ubuntu`,
     }
   }
-  if (recipe.hostTool && process.getuid?.() === 0 && (await install(recipe.packages))) {
+  if (
+    recipe.hostTool &&
+    process.env['HOLDFAST_PROVISION'] !== 'cache' &&
+    process.getuid?.() === 0 &&
+    (await install(recipe.packages))
+  ) {
     const installed = recipe.host()
     if (installed !== undefined) return { available: true, name, bin: installed, origin: 'host' }
   }
