@@ -1,0 +1,16 @@
+import type { Engine } from '../port.ts'
+import { openDump } from './dump.ts'
+import { inventory } from './inventory.ts'
+import { maxNameBytes } from './name.ts'
+import { probe } from './probe.ts'
+import { openRestore } from './restore.ts'
+
+/** PostgreSQL: custom archives by pg_dump, globals by pg_dumpall, restores committed by a rename. */
+export const postgres: Engine = {
+  kind: 'postgres',
+  capabilities: { globals: true, renameDatabase: true, maxNameBytes },
+  probe,
+  inventory,
+  openDump,
+  openRestore,
+}

@@ -1,0 +1,58 @@
+import type { EngineContext, InstanceTarget } from '../port.ts'
+import { readPassword, writePrivate } from '../secret-file.ts'
+
+/** Seconds to wait for a connection, for our sessions and for the tools. */
+export const connectTimeoutSeconds = 10
+
+/** Where a system keeps its CA bundle; libpq before 16 has no word for "the system's". */
+const systemCaFile = '/etc/ssl/certs/ca-certificates.crt'
+
+/**
+ * Server-side settings that every session of ours carries (P6): when this host dies, the server notices
+ * within about a minute and lets go of the snapshot and of the locks.
+ */
+export const serverKeepalive = {
+  tcp_keepalives_idle: '30',
+  tcp_keepalives_interval: '10',
+  tcp_keepalives_count: '3',
+} as const
+
+/**
+ * A database name for `-d`. Nothing weaker will do: `--` does not protect a name, and both `a=b` and
+ * `postgresql://x` are taken for connection strings (facts-databases §17).
+ */
+export function conninfo(database: string): string {
+  return `dbname='${database.replaceAll(/[\\']/g, '\\$&')}'`
+}
+
+/** The one line of a passfile: any host, port, database and user, since the file serves one command. */
+export function passfileLine(password: string): string {
+  return `*:*:*:*:${password.replaceAll(/[\\:]/g, '\\$&')}\n`
+}
+
+/**
+ * The environment a client tool connects by. The password travels in a 0600 passfile, which is written even
+ * without a password: so a `~/.pgpass` that happens to lie around never decides.
+ */
+export async function toolEnvironment(
+  target: InstanceTarget,
+  context: EngineContext,
+  purpose: string,
+): Promise<Record<string, string>> {
+  const password = await readPassword(target)
+  const passfile = await writePrivate(context, 'pgpass', password === undefined ? '' : passfileLine(password))
+  const tls = target.tls ?? 'prefer'
+  return {
+    PGHOST: target.host,
+    PGPORT: String(target.port),
+    PGUSER: target.user,
+    PGPASSFILE: passfile,
+    PGSSLMODE: tls,
+    ...(tls === 'verify-full' ? { PGSSLROOTCERT: target.tlsCaFile ?? systemCaFile } : {}),
+    PGCONNECT_TIMEOUT: String(connectTimeoutSeconds),
+    PGAPPNAME: `holdfast ${purpose}`,
+    PGOPTIONS: Object.entries(serverKeepalive)
+      .map(([name, value]) => `-c ${name}=${value}`)
+      .join(' '),
+  }
+}
