@@ -8,6 +8,9 @@ const settleMs = 100
 /** The most that is kept of what a tap writes, bytes. */
 const largestTap = 64 * 1024
 
+/** How a tool says that its reader is gone: EPIPE, or ECONNRESET when bytes were left unread. */
+const brokenPipeWords = /broken pipe|connection reset by peer/i
+
 /** How the whole pipe ended. */
 export interface JoinEnd {
   /** Stages in the order the bytes flow, taps after their stage. */
@@ -101,9 +104,9 @@ export class RunningPipe {
 
   #judge(end: StageEnd, reader: StageProcess | undefined): void {
     if (end.ok || this.#terminated) return
-    const brokenPipe = end.termination.kind === 'signalled' && end.termination.signal === 'SIGPIPE'
-    if (brokenPipe) {
-      this.#fail(stoppedReading(end, reader), true)
+    const killed = end.termination.kind === 'signalled' && end.termination.signal === 'SIGPIPE'
+    if (killed || brokenPipeWords.test(end.stderr.raw)) {
+      this.#fail(killed ? stoppedReading(end, reader) : stageFailed(end), true)
       setTimeout(() => this.#terminate(), settleMs)
     } else this.end(stageFailed(end))
   }

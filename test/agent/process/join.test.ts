@@ -103,7 +103,9 @@ describe('joined processes', () => {
 
   it('fail when a consumer exits 0 early while the producer still writes', async () => {
     const end = await run([await stage('dump', 'exec cat /dev/zero'), await stage('early', 'head -c 1000')])
-    expect(end.cause?.code).toBe('stage.bytes-lost')
+    // By SIGPIPE, or by the producer's own words when it ignores that.
+    expect(end.cause?.code).toMatch(/^stage\.(bytes-lost|failed)$/)
+    expect(end.cause?.context['stage']).toBe('dump')
   })
 
   it('see what a witnessed consumer left unread although every status is 0', async () => {
