@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { AppError } from '../errors/index.ts'
+import { type EngineKind, isEngineKind } from '../model/engine.ts'
+import type { DiscoveredInstance } from './port.ts'
+
+/** A service to look for, and the engine of its instances where their meta says nothing. */
+export interface ServiceSelector {
+  readonly name: string
+  readonly engine?: EngineKind
+}
+
+const text = z
+  .string()
+  .nullish()
+  .transform(value => value ?? '')
+
+/** What we need of an entry of `/v1/catalog/service/NAME`; whatever else is in it is ignored. */
+const entrySchema = z.object({
+  ID: text,
+  Node: z.string().min(1),
+  Address: text,
+  Datacenter: text,
+  Namespace: text,
+  ServiceID: z.string().min(1),
+  ServiceName: z.string().min(1),
+  ServiceAddress: text,
+  ServicePort: z.int().min(0).max(65_535).nullish(),
+  ServiceTags: z.array(z.string()).nullish(),
+  ServiceMeta: z.record(z.string(), z.string()).nullish(),
+})
+
+/** The port of an engine's server when nobody says otherwise. */
+export const usualPorts: Readonly<Record<EngineKind, number>> = { postgres: 5432, mysql: 3306, mariadb: 3306 }
+
+/** Reads a catalog answer; anything but a list of whole entries of this service is `discovery.invalid`. */
+export function instancesFrom(body: unknown, service: ServiceSelector): readonly DiscoveredInstance[] {
+  const parsed = z.array(entrySchema).safeParse(body)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    const at = issue === undefined || issue.path.length === 0 ? 'the answer' : issue.path.join('.')
+    throw new AppError('discovery.invalid', {
+      message: `consul gave an answer for service ${service.name} that makes no sense: ${at}: ${issue?.message ?? 'not a list'}`,
+      context: { service: service.name },
+    })
+  }
+  return parsed.data
+    .map((entry): DiscoveredInstance => {
+      const meta = entry.ServiceMeta ?? {}
+      const said = (Object.hasOwn(meta, 'engine') ? (meta.engine ?? '') : '').toLowerCase()
+      const engine = said === '' ? service.engine : isEngineKind(said) ? said : undefined
+      const port = entry.ServicePort ?? 0
+      return {
+        datacenter: entry.Datacenter === '' ? 'dc1' : entry.Datacenter,
+        namespace: entry.Namespace === '' ? 'default' : entry.Namespace,
+        nodeId: entry.ID,
+        nodeName: entry.Node,
+        nodeAddress: entry.Address,
+        serviceId: entry.ServiceID,
+        serviceName: entry.ServiceName,
+        address: entry.ServiceAddress === '' ? entry.Address : entry.ServiceAddress,
+        port: port > 0 || engine === undefined ? port : usualPorts[engine],
+        tags: [...(entry.ServiceTags ?? [])].sort(),
+        meta: Object.fromEntries(Object.entries(meta).sort(([a], [b]) => (a < b ? -1 : 1))),
+        ...(engine === undefined ? {} : { engine }),
+      }
+    })
+    .sort((a, b) => (`${a.nodeName}\0${a.serviceId}` < `${b.nodeName}\0${b.serviceId}` ? -1 : 1))
+}
