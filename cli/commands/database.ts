@@ -67,11 +67,11 @@ function databaseTable(rows: readonly Database[], terminal: Terminal): string {
     rows,
     [
       { heading: 'DATABASE', value: nameOf, shrinkTo: 12 },
-      { heading: 'SERVICE', value: d => d.service, shrinkTo: 8 },
-      { heading: 'ENGINE', value: d => d.engine },
+      { heading: 'SERVICE', value: d => d.service, shrinkTo: 7 },
+      { heading: 'ENGINE', value: d => d.engine, shrinkTo: 6 },
       { heading: 'SIZE', value: d => (d.scope === 'cluster' ? '-' : bytes(d.sizeBytes)), align: 'right' },
       { heading: 'STATE', value: d => d.protection || '-' },
-      { heading: 'REASON', value: d => d.reason || '-' },
+      { heading: 'REASON', value: d => d.reason || '-', shrinkTo: 7 },
       { heading: 'DATA AS OF', value: d => ago(d.lastBackupDataAsOf, now) },
       {
         heading: 'NEXT',
