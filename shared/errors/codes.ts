@@ -213,6 +213,13 @@ export const errorCodes = {
     exit: 40,
     retry: 'after-fix',
   },
+  'store.corrupt': {
+    message: 'a row of the store cannot be read',
+    hint: 'It was damaged or written by hand; restore the store from its backup.',
+    grpc: 'INTERNAL',
+    exit: 40,
+    retry: 'never',
+  },
   'audit.broken': {
     message: 'the audit chain is broken',
     hint: 'The row named was changed, removed or inserted outside Holdfast; compare with the anchors.',

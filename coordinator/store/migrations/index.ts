@@ -1,0 +1,7 @@
+import { first } from './0001-first.ts'
+import type { Migration } from './migration.ts'
+
+export type { Migration } from './migration.ts'
+
+/** Every migration in order; numbers without gaps from 1. */
+export const migrations: readonly Migration[] = [first]

@@ -1,0 +1,42 @@
+import type { PostgresPool, PostgresPoolClient } from 'kysely'
+import pg from 'pg'
+import type { Log } from '../../../shared/log/index.ts'
+
+/**
+ * A pool that survives its server. Idle *and* checked-out clients have an error handler: without the second, a
+ * leader that was stopped and whose session the server ended dies when it wakes (facts-runtime B1). A connection
+ * on which anything but the server's own answer went wrong is thrown away, not given to the next.
+ */
+export function guardedPool(pool: pg.Pool, log: Log): PostgresPool {
+  pool.on('error', error => log.warn('an idle connection to the store ended', { error }))
+  pool.on('connect', client => {
+    client.on('error', error => log.warn('a connection to the store ended', { error }))
+    // An answered commit is on disk, whatever the server's default; queued before the first query
+    client
+      .query(
+        `select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`,
+      )
+      .catch(() => undefined)
+  })
+  return {
+    options: {},
+    connect: async () => guardedClient(await pool.connect()),
+    end: () => pool.end(),
+  }
+}
+
+function guardedClient(client: pg.PoolClient): PostgresPoolClient {
+  let broken = false
+  const query = async (text: string, parameters: readonly unknown[]) => {
+    try {
+      return await client.query(text, [...parameters])
+    } catch (thrown) {
+      if (!(thrown instanceof pg.DatabaseError)) broken = true
+      throw thrown
+    }
+  }
+  return {
+    query: query as unknown as PostgresPoolClient['query'],
+    release: destroy => client.release(destroy === true || broken),
+  }
+}

@@ -1,0 +1,118 @@
+import { keyText } from '../key-text.ts'
+import { type ListOrder, pageOf } from '../page.ts'
+import type { ReadModel } from '../port.ts'
+import type { BackupRecord, CopyRecord } from '../records.ts'
+import type { Database } from '../schema.ts'
+import { decodeBackup, decodeDebris } from '../shapes.ts'
+
+const newestFirst: ListOrder = {
+  list: 'backups',
+  columns: ['committed_at', 'id'],
+  form: ['int', 'text'],
+  direction: 'desc',
+}
+
+const newestOfDatabase: ListOrder = {
+  ...newestFirst,
+  columns: ['backup_databases.committed_at', 'backup_databases.backup_id'],
+}
+
+/** One backup with manifest and copies, by id or attempt; inside a step or beside it. */
+export async function wholeBackup(
+  db: Database,
+  column: 'id' | 'attempt_id',
+  value: string,
+): Promise<BackupRecord | undefined> {
+  const row = await db
+    .selectFrom('backups')
+    .select(['id', 'manifest', 'record'])
+    .where(column, '=', keyText(value))
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const copies = await copiesOf(db, [row.id])
+  return {
+    ...decodeBackup(row.id, row),
+    manifest: new Uint8Array(row.manifest),
+    copies: copies.get(row.id) ?? [],
+  }
+}
+
+/** Backups, newest first (by commit), and debris. */
+export function backupReads(db: Database): Pick<ReadModel, 'backup' | 'backups' | 'debris'> {
+  return {
+    backup: id => wholeBackup(db, 'id', id),
+    backups: async (page, filter) => {
+      const found =
+        filter.databaseId === undefined
+          ? await pageOf(
+              db
+                .selectFrom('backups')
+                .select(['id', 'committed_at', 'record'])
+                .$if(filter.clusterId !== undefined, q =>
+                  q.where('cluster_id', '=', keyText(filter.clusterId ?? '')),
+                ),
+              newestFirst,
+              page,
+              row => [row.committed_at, row.id],
+              row => row,
+            )
+          : await pageOf(
+              db
+                .selectFrom('backup_databases')
+                .innerJoin('backups', 'backups.id', 'backup_databases.backup_id')
+                .select(['backups.id', 'backup_databases.committed_at', 'backups.record'])
+                .where('backup_databases.database_id', '=', keyText(filter.databaseId))
+                .$if(filter.clusterId !== undefined, q =>
+                  q.where('backups.cluster_id', '=', keyText(filter.clusterId ?? '')),
+                ),
+              newestOfDatabase,
+              page,
+              row => [row.committed_at, row.id],
+              row => row,
+            )
+      const copies = await copiesOf(
+        db,
+        found.items.map(row => row.id),
+      )
+      const items = found.items.map(row => ({
+        ...decodeBackup(row.id, row),
+        manifest: new Uint8Array(0),
+        copies: copies.get(row.id) ?? [],
+      }))
+      return { ...found, items }
+    },
+    debris: async () => {
+      const rows = await db
+        .selectFrom('debris')
+        .select(['attempt_id', 'record'])
+        .orderBy('found_at')
+        .orderBy('attempt_id')
+        .execute()
+      return rows.map(row => decodeDebris(row.attempt_id, row))
+    },
+  }
+}
+
+async function copiesOf(db: Database, ids: readonly string[]): Promise<Map<string, CopyRecord[]>> {
+  const copies = new Map<string, CopyRecord[]>()
+  if (ids.length === 0) return copies
+  const rows = await db
+    .selectFrom('copies')
+    .selectAll()
+    .where('backup_id', 'in', ids)
+    .orderBy('backup_id')
+    .orderBy('destination')
+    .execute()
+  for (const row of rows) {
+    const copy: CopyRecord = {
+      destination: row.destination,
+      url: row.url,
+      manifestKey: row.manifest_key,
+      state: 'present',
+    }
+    const list = copies.get(row.backup_id)
+    if (list === undefined) copies.set(row.backup_id, [copy])
+    else list.push(copy)
+  }
+  return copies
+}

@@ -1,0 +1,39 @@
+import type { ReadModel } from '../port.ts'
+import type { Database } from '../schema.ts'
+import { unavailable } from '../store-error.ts'
+import { agentReads } from './agents.ts'
+import { aggregateReads } from './aggregates.ts'
+import { alertReads } from './alerts.ts'
+import { auditReads } from './audit.ts'
+import { backupReads } from './backups.ts'
+import { fleetReads } from './fleet.ts'
+import { jobReads } from './jobs.ts'
+
+/** All reads, on the readers' connections; errors of the driver become `store.unavailable`. */
+export function readModel(db: Database): ReadModel {
+  return guarded({
+    ...jobReads(db),
+    ...agentReads(db),
+    ...fleetReads(db),
+    ...backupReads(db),
+    ...alertReads(db),
+    ...auditReads(db),
+    ...aggregateReads(db),
+  })
+}
+
+type AsyncMethod = (...args: never[]) => Promise<unknown>
+
+function guarded(model: ReadModel): ReadModel {
+  const entries = Object.entries(model as unknown as Record<string, AsyncMethod>).map(([name, read]) => {
+    const guardedRead = async (...args: never[]) => {
+      try {
+        return await read(...args)
+      } catch (thrown) {
+        throw unavailable(thrown, { read: name })
+      }
+    }
+    return [name, guardedRead] as const
+  })
+  return Object.fromEntries(entries) as unknown as ReadModel
+}

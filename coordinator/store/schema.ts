@@ -1,0 +1,89 @@
+import type { Generated, Kysely } from 'kysely'
+
+/**
+ * The tables as they are now; `migrations/` says how they came to be. Records are JSON in `record` beside the
+ * columns that are searched by, so that a field a newer version added survives an older one's update.
+ */
+export interface Schema {
+  schema_version: { id: number; version: number; min_reader: number }
+  migrations: { number: number; name: string; kind: string; applied_at: number }
+  store_identity: { id: number; incarnation: string; fleet_id: string; created_at: number }
+  leader: { id: number; epoch: number; holder: string; renewed_at: number }
+  jobs: Recorded & {
+    id: string
+    kind: string
+    subject: string
+    due_slot: string
+    state: string
+    is_open: number
+    database_id: string | null
+    cluster_id: string | null
+    created_at: number
+    ended_at: number | null
+  }
+  attempts: Recorded & { id: string; job_id: string; epoch: number }
+  decisions: Recorded & { seq: Generated<number>; job_id: string }
+  agents: Recorded & { id: string; hostname: string; last_seen_at: number }
+  clusters: Recorded & { id: string; name: string }
+  instances: Recorded & {
+    id: string
+    discovery_key: string
+    source: string
+    cluster_id: string
+    agent_id: string | null
+    gone: number
+  }
+  databases: Recorded & {
+    id: string
+    cluster_id: string
+    name: string
+    gone: number
+    /** Copied from its state, so that lists filter without a join; empty while it has none. */
+    protection: string
+  }
+  database_states: Recorded & { database_id: string }
+  backups: Recorded & {
+    id: string
+    attempt_id: string
+    cluster_id: string
+    committed_at: number
+    manifest: Uint8Array
+  }
+  backup_databases: { backup_id: string; database_id: string; committed_at: number }
+  copies: { backup_id: string; destination: string; url: string; manifest_key: string; state: string }
+  debris: Recorded & { attempt_id: string; delete_job_id: string | null; found_at: number }
+  alerts: Recorded & { id: string; dedup_key: string; state: string; opened_at: number }
+  outbox: Recorded & {
+    id: Generated<number>
+    alert_id: string
+    dedup_key: string
+    channel: string
+    event: string
+    state: string
+    next_attempt_at: number
+  }
+  audit: {
+    seq: number
+    at: number
+    class: string
+    actor: string
+    action: string
+    subject: string
+    reason: string
+    detail: string
+    prev_hash: string
+    hash: string
+  }
+  requests: { request_id: string; at: number; answer: string }
+  results: { result_id: string; at: number; disposition: string }
+  counters: { name: string; value: number }
+}
+
+/** A record as JSON, and the version of its form. */
+interface Recorded {
+  format: number
+  record: string
+}
+
+/** The database as the rooms of the store see it. It never leaves the store. */
+export type Database = Kysely<Schema>

@@ -1,0 +1,213 @@
+import type { Job } from '../jobs/job.ts'
+import { decoder } from './decode.ts'
+import type {
+  AgentRecord,
+  AlertRecord,
+  AttemptRecord,
+  BackupRecord,
+  ClusterRecord,
+  DatabaseRecord,
+  DatabaseStateRecord,
+  DebrisRecord,
+  DecisionRecord,
+  InstanceRecord,
+  OutboxRecord,
+} from './records.ts'
+
+export const decodeJob = decoder<Job>('jobs', {
+  id: 'text',
+  kind: 'text',
+  subject: 'object',
+  dueSlot: 'text',
+  dueAt: 'number',
+  createdAt: 'number',
+  origin: 'text',
+  requestedBy: 'object',
+  reason: 'text',
+  policy: 'object?',
+  order: 'object',
+  retry: 'object',
+  epoch: 'number',
+  attempts: 'number',
+  state: 'object',
+})
+
+export const decodeAttempt = decoder<AttemptRecord>('attempts', {
+  id: 'text',
+  jobId: 'text',
+  epoch: 'number',
+  agentId: 'text',
+  bootId: 'text',
+  assignedAt: 'number',
+  startedAt: 'number?',
+  endedAt: 'number?',
+  outcome: 'text?',
+  failure: 'object?',
+  attemptPrefix: 'text?',
+  destination: 'text?',
+})
+
+export const decodeDecision = decoder<DecisionRecord>('decisions', {
+  jobId: 'text',
+  at: 'number',
+  kind: 'text',
+  subject: 'text',
+  code: 'text',
+  text: 'text',
+  numbers: 'object',
+})
+
+export const decodeAgent = decoder<AgentRecord>('agents', {
+  id: 'text',
+  instanceUuid: 'text',
+  bootId: 'text',
+  hostname: 'text',
+  nodeId: 'text',
+  nodeName: 'text',
+  addresses: 'list',
+  version: 'text',
+  features: 'list',
+  tools: 'list',
+  cores: 'number',
+  memoryBytes: 'number',
+  keeper: 'flag',
+  pool: 'flag',
+  clockOffsetMs: 'number',
+  draining: 'flag',
+  firstSeenAt: 'number',
+  lastSeenAt: 'number',
+})
+
+export const decodeCluster = decoder<ClusterRecord>('clusters', {
+  id: 'text',
+  name: 'text',
+  engine: 'text',
+  evidence: 'list',
+  hasGlobals: 'flag',
+  firstSeenAt: 'number',
+  goneSince: 'number?',
+})
+
+export const decodeInstance = decoder<InstanceRecord>('instances', {
+  id: 'text',
+  clusterId: 'text',
+  discoveryKey: 'text',
+  source: 'text',
+  engine: 'text',
+  service: 'text',
+  datacenter: 'text',
+  nodeId: 'text',
+  nodeName: 'text',
+  nodeAddress: 'text',
+  address: 'text',
+  port: 'number',
+  tags: 'list',
+  meta: 'object',
+  agentId: 'text?',
+  gap: 'object?',
+  serverVersion: 'text?',
+  role: 'text?',
+  inventoriedAt: 'number?',
+  inventoryFailure: 'object?',
+  missingPrivileges: 'list',
+  firstSeenAt: 'number',
+  lastSeenAt: 'number',
+  goneSince: 'number?',
+})
+
+export const decodeDatabase = decoder<DatabaseRecord>('databases', {
+  id: 'text',
+  clusterId: 'text',
+  scope: 'text',
+  name: 'text',
+  sizeBytes: 'number',
+  connectable: 'flag',
+  evidence: 'list',
+  firstSeenAt: 'number',
+  lastSeenAt: 'number',
+  goneSince: 'number?',
+})
+
+export const decodeDatabaseState = decoder<DatabaseStateRecord>('database_states', {
+  databaseId: 'text',
+  policyName: 'text?',
+  rpoMs: 'number?',
+  clockFrom: 'number',
+  lastBackupId: 'text?',
+  lastDataAsOf: 'number?',
+  lastRawBytes: 'number?',
+  lastStoredBytes: 'number?',
+  lastDurationMs: 'number?',
+  backups: 'number',
+  nextDueAt: 'number?',
+  openJobId: 'text?',
+  consecutiveFailures: 'number',
+  lastFailure: 'object?',
+  protection: 'text',
+  reason: 'text',
+  reasonDetail: 'text',
+  since: 'number',
+})
+
+/** A backup's JSON; manifest and copies have columns and rows of their own. */
+export type StoredBackup = Omit<BackupRecord, 'manifest' | 'copies'>
+
+export const decodeBackup = decoder<StoredBackup>('backups', {
+  id: 'text',
+  scope: 'text',
+  clusterId: 'text',
+  databaseIds: 'list',
+  subjectName: 'text',
+  engine: 'text',
+  serverVersion: 'text',
+  jobId: 'text?',
+  attemptId: 'text',
+  agentId: 'text',
+  dataAsOf: 'number',
+  startedAt: 'number',
+  committedAt: 'number',
+  recordedAt: 'number',
+  rawBytes: 'number',
+  storedBytes: 'number',
+  backupClass: 'text',
+  surplus: 'flag',
+  manifestSha256: 'text',
+})
+
+export const decodeDebris = decoder<DebrisRecord>('debris', {
+  attemptId: 'text',
+  destination: 'text',
+  attemptPrefix: 'text',
+  keys: 'list',
+  foundAt: 'number',
+  deleteJobId: 'text?',
+})
+
+export const decodeAlert = decoder<AlertRecord>('alerts', {
+  id: 'text',
+  dedupKey: 'text',
+  kind: 'text',
+  severity: 'text',
+  summary: 'text',
+  facts: 'object',
+  state: 'text',
+  openedAt: 'number',
+  resolvedAt: 'number?',
+})
+
+/** An outbox message's JSON; the database gives the id. */
+export type StoredMessage = Omit<OutboxRecord, 'id'>
+
+export const decodeMessage = decoder<StoredMessage>('outbox', {
+  alertId: 'text',
+  dedupKey: 'text',
+  channel: 'text',
+  event: 'text',
+  idempotencyKey: 'text',
+  payload: 'text',
+  createdAt: 'number',
+  attempts: 'number',
+  nextAttemptAt: 'number',
+  state: 'text',
+  lastError: 'text?',
+})

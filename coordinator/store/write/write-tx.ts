@@ -1,0 +1,69 @@
+import { AppError } from '../../../shared/errors/index.ts'
+import type { WriteTx } from '../port.ts'
+import type { Step } from '../step.ts'
+import { isTotal } from '../totals.ts'
+import { agentWrites } from './agents.ts'
+import { alertWrites, outboxWrites } from './alerts.ts'
+import { attemptWrites, decisionWrites } from './attempts.ts'
+import { auditWrites } from './audit.ts'
+import { backupWrites, debrisWrites } from './backups.ts'
+import { clusterWrites, databaseWrites, instanceWrites } from './fleet.ts'
+import { jobWrites } from './jobs.ts'
+import { requestWrites, resultWrites } from './ledgers.ts'
+
+/** All that a step may touch. Built as it is used: most steps use three of these. */
+export function writeTx(step: Step): WriteTx {
+  return {
+    get jobs() {
+      return jobWrites(step)
+    },
+    get attempts() {
+      return attemptWrites(step)
+    },
+    get decisions() {
+      return decisionWrites(step)
+    },
+    get agents() {
+      return agentWrites(step)
+    },
+    get clusters() {
+      return clusterWrites(step)
+    },
+    get instances() {
+      return instanceWrites(step)
+    },
+    get databases() {
+      return databaseWrites(step)
+    },
+    get backups() {
+      return backupWrites(step)
+    },
+    get debris() {
+      return debrisWrites(step)
+    },
+    get alerts() {
+      return alertWrites(step)
+    },
+    get outbox() {
+      return outboxWrites(step)
+    },
+    get audit() {
+      return auditWrites(step)
+    },
+    get requests() {
+      return requestWrites(step)
+    },
+    get results() {
+      return resultWrites(step)
+    },
+    counters: {
+      add: async (name, by) => {
+        if (isTotal(name)) throw new AppError('internal', { message: `the store keeps ${name} itself` })
+        step.add(name, by)
+      },
+    },
+    afterCommit: effect => {
+      step.effects.push(effect)
+    },
+  }
+}
