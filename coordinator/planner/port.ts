@@ -12,6 +12,8 @@ export interface PlanInput {
   readonly queued: readonly QueuedJob[]
   readonly running: readonly RunningJob[]
   readonly agents: readonly AgentCapacity[]
+  /** Jobs that may run in one cluster at a time; 1 when absent. Manual restores do not wait for it. */
+  readonly jobsPerCluster?: number
 }
 
 export interface QueuedJob {
