@@ -1,0 +1,258 @@
+import { newId } from '../../shared/clock/index.ts'
+import { AppError } from '../../shared/errors/index.ts'
+import { type Codec, codecs, isEngineKind } from '../../shared/model/engine.ts'
+import type { Manifest } from '../../shared/model/manifest.ts'
+import {
+  type AttemptPlace,
+  attemptPrefix,
+  dataKey,
+  manifestKey,
+  objectName,
+} from '../../shared/object-store/keys.ts'
+import type { ObjectStore } from '../../shared/object-store/port.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import type { AttemptRef, BackupSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { DumpSession, DumpStream, DumpSubject, EngineContext } from '../engines/port.ts'
+import { backupStream, type StreamOutcome } from '../pipeline/index.ts'
+import { crashPoint } from './crash-point.ts'
+import { destinationFrom } from './destination.ts'
+import { sessionOf, streamOf, total } from './manifest-draft.ts'
+import type { Recipe, RecipeOutcome, UploadedObject } from './recipe.ts'
+import { makeScratch } from './scratch.ts'
+import type { AttemptVoice, Surroundings } from './surroundings.ts'
+
+/** Tools every backup needs whatever the engine; the engine looks for its own. */
+const pipelineTools = ['setpriv', 'pv'] as const
+
+/**
+ * The recipe of a backup: open the dump, run its streams one after the other, verify each, hand everything to
+ * the commit protocol. Nothing is completed before every stage of every stream closed with 0 (P2).
+ *
+ * @param at when the attempt was assigned; names its keys
+ * @throws AppError when the Assign itself makes no sense
+ */
+export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, world: Surroundings): Recipe {
+  const request = narrow(spec)
+  const place: AttemptPlace = {
+    cluster: spec.clusterName,
+    ...(request.subject.scope === 'database' ? { database: request.subject.name } : {}),
+    class: request.class,
+    at,
+    attemptId: attempt.attemptId,
+  }
+  return {
+    kind: 'backup',
+    guarded: false,
+    place: { destination: request.destination, prefix: attemptPrefix(place) },
+    subject: request.subject.scope === 'database' ? request.subject.name : 'cluster',
+    preflight: async () => {
+      world.targetFor(request.instance, 'backup')
+      world.engineFor(request.engine)
+      for (const tool of [...pipelineTools, ...(request.codec === 'none' ? [] : [request.codec])])
+        await world.tools.find([tool])
+      await using opened = await openedStore(world, request)
+      void opened
+    },
+    run: voice => run({ spec, request, attempt, at, place, world, voice }),
+  }
+}
+
+type Request = ReturnType<typeof narrow>
+
+interface Run {
+  readonly spec: BackupSpec
+  readonly request: Request
+  readonly attempt: AttemptRef
+  readonly at: Millis
+  readonly place: AttemptPlace
+  readonly world: Surroundings
+  readonly voice: AttemptVoice
+}
+
+async function run(job: Run): Promise<RecipeOutcome> {
+  const { request, world, voice } = job
+  await using opened = await openedStore(world, request)
+  await opened.store.check(voice.signal)
+  await using scratch = await makeScratch(world.scratch)
+  const context: EngineContext = { scratch: scratch.path, tools: world.tools, signal: voice.signal }
+  const target = world.targetFor(request.instance, 'backup')
+  voice.progress({ stage: 'opening', rawBytes: 0, storedBytes: 0, predictedRawBytes: request.predicted })
+  const dump = await world.engineFor(request.engine).openDump(target, request.subject, context)
+  try {
+    const outcomes = await dumpStreams(dump, opened.store, job)
+    return { kind: 'uploaded', ...committable(dump, outcomes, job) }
+  } finally {
+    // the bytes are safe by now, or the attempt has failed for a better reason
+    await dump.close().catch((error: unknown) => world.log.warn('closing the dump session failed', { error }))
+  }
+}
+
+async function dumpStreams(
+  dump: DumpSession,
+  store: ObjectStore,
+  { request, place, world, voice }: Run,
+): Promise<readonly StreamOutcome[]> {
+  const outcomes: StreamOutcome[] = []
+  const done = { rawBytes: 0, storedBytes: 0 }
+  const predicted = Math.max(
+    request.predicted,
+    dump.streams.reduce((sum, stream) => sum + stream.predictedBytes, 0),
+  )
+  for (const stream of dump.streams) {
+    const outcome = await backupStream({
+      name: stream.name,
+      producer: stream.command,
+      ...(stream.footer === undefined ? {} : { footer: stream.footer }),
+      codec: request.codec,
+      predictedBytes: stream.predictedBytes > 0 ? stream.predictedBytes : predicted,
+      keyOf: index => dataKey({ ...place, objectName: objectName(stream, [request.codec], index) }),
+      store,
+      tools: world.tools,
+      budget: world.budget,
+      signal: voice.signal,
+      onUploadOpened: async upload => {
+        crashPoint('after-upload-opened')
+        voice.uploadOpened(upload.key, upload.uploadId)
+      },
+      onUploadClosed: async (upload, how) => voice.uploadClosed(upload.key, upload.uploadId, how),
+      onProgress: now =>
+        voice.progress({
+          stage: stream.name,
+          rawBytes: done.rawBytes + now.rawBytes,
+          storedBytes: done.storedBytes + now.storedBytes,
+          predictedRawBytes: predicted,
+        }),
+      onChildren: records => voice.children(records),
+    }).catch((thrown: unknown) => {
+      throw explained(thrown, tail => dump.diagnose(stream, tail))
+    })
+    voice.children([])
+    await verified(dump, stream, outcome)
+    done.rawBytes += outcome.rawBytes
+    done.storedBytes += outcome.storedBytes
+    outcomes.push(outcome)
+  }
+  return outcomes
+}
+
+async function verified(dump: DumpSession, stream: DumpStream, outcome: StreamOutcome): Promise<void> {
+  try {
+    await dump.verify(stream, outcome.stderrTail)
+  } catch (thrown) {
+    throw AppError.from(thrown, 'stage.failed', { stage: stream.name })
+  }
+}
+
+function committable(
+  dump: DumpSession,
+  outcomes: readonly StreamOutcome[],
+  { spec, request, attempt, at, world }: Run,
+): Omit<Extract<RecipeOutcome, { kind: 'uploaded' }>, 'kind'> {
+  const streams = dump.streams.flatMap((stream, index) => {
+    const outcome = outcomes[index]
+    return outcome === undefined ? [] : [streamOf(stream, outcome, request.codec)]
+  })
+  const { instance, subject } = request
+  const uploads: UploadedObject[] = outcomes.flatMap(outcome =>
+    outcome.objects.map(({ key, uploadId, size, parts }) => ({ key, uploadId, size, parts })),
+  )
+  return {
+    uploads,
+    manifestKey: manifestKey(at, attempt.attemptId),
+    draft: {
+      format: 'holdfast.backup',
+      version: 1,
+      backup_id: spec.backupId === '' ? newId('backup') : spec.backupId,
+      attempt_id: attempt.attemptId,
+      ...(attempt.jobId === '' ? {} : { job_id: attempt.jobId }),
+      epoch: attempt.epoch,
+      scope: subject.scope,
+      kind: 'full',
+      requires: [],
+      cluster: {
+        ...(spec.clusterId === '' ? {} : { id: spec.clusterId }),
+        name: spec.clusterName,
+        evidence: [...dump.evidence],
+      },
+      instance: {
+        ...(instance.instanceId === '' ? {} : { id: instance.instanceId }),
+        host: instance.address,
+        port: instance.port,
+      },
+      databases:
+        subject.scope === 'database'
+          ? [{ ...(spec.databaseId === '' ? {} : { id: spec.databaseId }), name: subject.name }]
+          : [],
+      agent: {
+        ...(world.host.agentId === undefined ? {} : { id: world.host.agentId }),
+        host: world.host.hostname,
+        version: world.host.version,
+      },
+      ...sessionOf(dump),
+      started_at: at,
+      streams,
+      raw_bytes: total(streams.map(each => each.raw_bytes)),
+      stored_bytes: total(streams.map(each => each.stored_bytes)),
+      encryption: { kind: 'none' },
+      ...(spec.policyName === '' ? {} : { policy: { name: spec.policyName, version: spec.policyVersion } }),
+      class: request.class,
+      signatures: [],
+    },
+  }
+}
+
+/** What a failed stage's last words mean, when the engine knows; the stage's error stays as the cause. */
+export function explained(thrown: unknown, diagnose: (tail: string) => AppError | undefined): AppError {
+  const error = AppError.from(thrown)
+  const { stderr } = error.context
+  if (error.code !== 'stage.failed' || typeof stderr !== 'string') return error
+  const meaning = diagnose(stderr)
+  if (meaning === undefined) return error
+  return new AppError(meaning.code, {
+    message: meaning.message,
+    hint: meaning.traits.hint,
+    context: { ...error.context, ...meaning.context },
+    cause: error,
+  })
+}
+
+/** A store that closes itself. */
+export async function openedStore(
+  world: Pick<Surroundings, 'openStore'>,
+  { destination }: { readonly destination: ReturnType<typeof destinationFrom> },
+): Promise<AsyncDisposable & { readonly store: ObjectStore }> {
+  const store = await world.openStore(destination)
+  return { store, [Symbol.asyncDispose]: () => store.close() }
+}
+
+const classes: readonly Manifest['class'][] = ['daily', 'weekly', 'monthly', 'yearly', 'manual']
+
+function narrow(spec: BackupSpec) {
+  const { instance } = spec
+  if (instance === undefined || spec.clusterName === '')
+    throw new AppError('link.protocol', { message: 'a backup needs an instance and the name of its cluster' })
+  if (!isEngineKind(instance.engine))
+    throw new AppError('engine.unknown', { context: { engine: instance.engine } })
+  if (spec.scope !== 'database' && spec.scope !== 'cluster')
+    throw new AppError('link.protocol', {
+      message: 'a backup has scope database or cluster',
+      context: { scope: spec.scope },
+    })
+  if (spec.scope === 'database' && spec.databaseName === '')
+    throw new AppError('link.protocol', { message: 'a backup of a database needs its name' })
+  const codec: Codec | undefined = codecs.find(each => each === (spec.codec === '' ? 'zstd' : spec.codec))
+  if (codec === undefined)
+    throw new AppError('link.protocol', { message: 'unknown codec', context: { codec: spec.codec } })
+  const subject: DumpSubject =
+    spec.scope === 'database' ? { scope: 'database', name: spec.databaseName } : { scope: 'cluster' }
+  return {
+    instance,
+    engine: instance.engine,
+    subject,
+    codec,
+    destination: destinationFrom(spec.destination),
+    // a class of a newer coordinator is only a word in a key: it never stops a backup
+    class: classes.find(each => each === spec.backupClass) ?? 'manual',
+    predicted: Math.max(0, spec.predictedRawBytes),
+  }
+}

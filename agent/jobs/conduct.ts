@@ -1,0 +1,154 @@
+import { AppError } from '../../shared/errors/index.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { crashPoint } from './crash-point.ts'
+import { type FinishContext, finishCompleting, finishFailed, resultHead } from './finish.ts'
+import type { CompletingRecord, JournalHead, OpenRecord } from './journal-record.ts'
+import { patiently } from './patience.ts'
+import type { Recipe, RecipeOutcome } from './recipe.ts'
+import type { AttemptResult } from './result.ts'
+import type { AttemptVoice, Surroundings } from './surroundings.ts'
+
+/** One attempt, from Start on. */
+export interface Conduct {
+  readonly recipe: Recipe
+  readonly attempt: AttemptRef
+  readonly startedAt: Millis
+  readonly world: Surroundings
+  readonly voice: AttemptVoice
+  readonly counted: () => FinishContext['counted']
+}
+
+/**
+ * Conducts one attempt through the commit protocol to its result, which is in the spool when this resolves.
+ * Resolves with undefined when the process is leaving before that: the journal holds the rest.
+ */
+export async function conduct(job: Conduct): Promise<AttemptResult | undefined> {
+  const { world, voice } = job
+  const head = headOf(job)
+  const record: OpenRecord = {
+    ...head,
+    phase: 'open',
+    children: [],
+    ...(job.recipe.place.target === undefined ? {} : { target: job.recipe.place.target }),
+  }
+  const journalled: AttemptVoice = {
+    ...voice,
+    children: records => {
+      voice.children(records)
+      // best effort: pdeathsig is what ends children, this is for what escapes it
+      world.journal
+        .write({ ...record, children: records.map(each => ({ ...each })) })
+        .catch((error: unknown) => world.log.warn('the children could not be written down', { error }))
+    },
+  }
+  try {
+    return await settled(await ended(job, head, record, journalled), world, voice.leaving)
+  } catch (thrown) {
+    if (!voice.leaving.aborted) throw thrown
+    world.log.warn('an attempt is left to the next start, which goes on from the journal', {
+      error: thrown,
+      attempt_id: head.attempt.attempt_id,
+    })
+    return undefined
+  }
+}
+
+async function ended(
+  job: Conduct,
+  head: JournalHead,
+  record: OpenRecord,
+  voice: AttemptVoice,
+): Promise<AttemptResult> {
+  const { world, recipe } = job
+  const context = finishContext(job)
+  let completing: CompletingRecord
+  try {
+    crashPoint('before-open')
+    await world.journal.write(record)
+    crashPoint('after-open')
+    const outcome = await recipe.run(voice)
+    if (outcome.kind === 'done')
+      return {
+        ...resultHead(head, context),
+        outcome: 'succeeded',
+        raw_bytes: outcome.rawBytes,
+        stored_bytes: outcome.storedBytes,
+        debris: [],
+      }
+    voice.signal.throwIfAborted()
+    completing = completingRecord(head, outcome)
+    crashPoint('before-completing')
+    await world.journal.write(completing)
+    crashPoint('after-completing')
+  } catch (thrown) {
+    const { reason } = voice.signal
+    // what ends because it was told to says so, whatever the last stage complained of
+    const cause = voice.signal.aborted && reason instanceof AppError ? reason : AppError.from(thrown)
+    return finishFailed(head, cause, context)
+  }
+  return finishCompleting(completing, context)
+}
+
+/** Spools a result and forgets its journal. Waits for a full disk: the result is held and sent meanwhile. */
+export async function settled(
+  result: AttemptResult,
+  world: Pick<Surroundings, 'journal' | 'spool' | 'clock' | 'log'>,
+  leaving: AbortSignal,
+): Promise<AttemptResult> {
+  crashPoint('before-result')
+  await patiently(() => world.spool.add(result), {
+    clock: world.clock,
+    signal: leaving,
+    onRetry: error => world.log.error('a result could not be written down; trying again', { error }),
+  })
+  crashPoint('after-result')
+  await world.journal
+    .remove(result.attempt.attempt_id)
+    .catch((error: unknown) => world.log.warn('a journal entry could not be removed', { error }))
+  return result
+}
+
+function headOf({ recipe, attempt, startedAt, world }: Conduct): JournalHead {
+  const { destination, prefix } = recipe.place
+  return {
+    version: 1,
+    attempt: { job_id: attempt.jobId, attempt_id: attempt.attemptId, epoch: attempt.epoch },
+    kind: recipe.kind,
+    destination,
+    prefix,
+    started_at: startedAt,
+    agent_boot_id: world.bootId,
+  }
+}
+
+function completingRecord(
+  head: JournalHead,
+  outcome: Extract<RecipeOutcome, { kind: 'uploaded' }>,
+): CompletingRecord {
+  return {
+    ...head,
+    phase: 'completing',
+    uploads: outcome.uploads.map(({ key, uploadId, size, parts }) => ({
+      key,
+      upload_id: uploadId,
+      size,
+      parts: parts.map(part => ({ ...part })),
+    })),
+    manifest_key: outcome.manifestKey,
+    draft: outcome.draft,
+  }
+}
+
+function finishContext({ world, voice, counted }: Conduct): FinishContext {
+  return {
+    world,
+    signal: voice.signal,
+    leaving: voice.leaving,
+    get counted() {
+      return counted()
+    },
+    onCommitting: () => voice.committing(),
+    onUpload: (key, id, how) => voice.uploadClosed(key, id, how),
+  }
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import { destinationProfiles } from '../../shared/model/destination.ts'
+import { manifestSchema } from '../../shared/model/manifest.ts'
+
+/**
+ * What the journal keeps of an attempt (architecture §4 step 5). Each phase holds all that a restarted agent
+ * needs to go back or forward from it; a phase is written before its first act:
+ *
+ * | phase | written before | a restart |
+ * |---|---|---|
+ * | `open` | the first CreateMultipartUpload | aborts every multipart under the prefix; failed |
+ * | `completing` | the first CompleteMultipartUpload | completes again, goes on; or failed with debris |
+ * | `committing` | the manifest's PUT | puts the same bytes again, goes on |
+ * | result | – | it is in the spool; sent until acknowledged |
+ *
+ * 64-bit numbers stay far below 2^53 here (sizes of one upload), so they are numbers.
+ */
+
+const attempt = z.strictObject({
+  job_id: z.string(),
+  attempt_id: z.string().min(1),
+  epoch: z.int().nonnegative(),
+})
+
+const destination = z.strictObject({
+  name: z.string(),
+  url: z.string(),
+  endpoint: z.string().exactOptional(),
+  region: z.string().exactOptional(),
+  profile: z.enum(destinationProfiles),
+})
+
+const child = z.strictObject({
+  name: z.string(),
+  pid: z.int().positive(),
+  startTime: z.string(),
+  bootId: z.string(),
+})
+
+const common = {
+  version: z.literal(1),
+  attempt,
+  kind: z.enum(['backup', 'restore', 'delete']),
+  destination,
+  /** All keys of the attempt begin with it; empty for a restore. */
+  prefix: z.string(),
+  started_at: z.int(),
+  /** Boot of the agent that wrote this. */
+  agent_boot_id: z.string(),
+}
+
+const upload = z.strictObject({
+  key: z.string(),
+  upload_id: z.string(),
+  size: z.int().nonnegative(),
+  parts: z.array(
+    z.strictObject({
+      number: z.int().positive(),
+      size: z.int().nonnegative(),
+      sha256: z.string(),
+      etag: z.string(),
+    }),
+  ),
+})
+
+const openRecord = z.strictObject({
+  ...common,
+  phase: z.literal('open'),
+  /** Children running now; ended by a restarted agent. */
+  children: z.array(child),
+  /** What a guarded job was writing to, for people. */
+  target: z.string().exactOptional(),
+})
+
+const completingRecord = z.strictObject({
+  ...common,
+  phase: z.literal('completing'),
+  uploads: z.array(upload).min(1),
+  manifest_key: z.string(),
+  /** The manifest but for its commit time; its streams hold the stages, all closed 0, bytes accounted. */
+  draft: manifestSchema.omit({ committed_at: true }),
+})
+
+const committingRecord = z.strictObject({
+  ...common,
+  phase: z.literal('committing'),
+  manifest_key: z.string(),
+  /** The manifest's very bytes, base64. */
+  manifest: z.base64(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  /** Finished objects: debris, should the manifest turn out to be impossible to store. */
+  objects: z.array(z.string()),
+  raw_bytes: z.int().nonnegative(),
+  stored_bytes: z.int().nonnegative(),
+})
+
+export const journalRecordSchema = z.discriminatedUnion('phase', [
+  openRecord,
+  completingRecord,
+  committingRecord,
+])
+
+export type JournalRecord = z.infer<typeof journalRecordSchema>
+export type OpenRecord = z.infer<typeof openRecord>
+export type CompletingRecord = z.infer<typeof completingRecord>
+export type CommittingRecord = z.infer<typeof committingRecord>
+export type ManifestDraft = CompletingRecord['draft']
+/** What every phase has. */
+export type JournalHead = Omit<OpenRecord, 'phase' | 'children' | 'target'>

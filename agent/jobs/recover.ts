@@ -1,0 +1,82 @@
+import { AppError } from '../../shared/errors/index.ts'
+import { endLeftovers } from '../process/index.ts'
+import { settled } from './conduct.ts'
+import { type FinishContext, finishCommitting, finishCompleting, finishFailed } from './finish.ts'
+import type { JournalRecord } from './journal-record.ts'
+import type { AttemptResult } from './result.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/** What recovery uses; no engine and no tools: it only looks after what is in the bucket. */
+export type RecoveryWorld = Pick<Surroundings, 'journal' | 'spool' | 'clock' | 'log' | 'openStore'>
+
+/**
+ * The attempts a former process of this agent left unfinished. Their children are ended at once; those whose
+ * result is in the spool already are forgotten.
+ */
+export async function leftBehind(world: RecoveryWorld): Promise<readonly JournalRecord[]> {
+  const open: JournalRecord[] = []
+  for (const record of await world.journal.records()) {
+    if (world.spool.ofAttempt(record.attempt.attempt_id) !== undefined) {
+      await world.journal.remove(record.attempt.attempt_id)
+      continue
+    }
+    if (record.phase === 'open') {
+      const ended = endLeftovers(record.children)
+      if (ended.length > 0)
+        world.log.warn('children of a former process were still running and were ended', {
+          attempt_id: record.attempt.attempt_id,
+          children: ended.map(each => `${each.name}:${each.pid}`),
+        })
+    }
+    open.push(record)
+  }
+  return open
+}
+
+/**
+ * Takes one of them back or forward, by its phase (the table in journal-record.ts); the result is in the spool
+ * when this resolves. Waits for a store that does not answer; rejects only when the process is leaving.
+ */
+export async function recover(
+  record: JournalRecord,
+  world: RecoveryWorld,
+  leaving: AbortSignal,
+): Promise<AttemptResult> {
+  const context: FinishContext = {
+    world,
+    // nobody can cancel what only goes on to be tidied up
+    signal: leaving,
+    leaving,
+    counted: { rawBytes: 0, storedBytes: 0, peakRssBytes: 0 },
+  }
+  world.log.info('going on from the journal', {
+    attempt_id: record.attempt.attempt_id,
+    job_id: record.attempt.job_id,
+    phase: record.phase,
+    kind: record.kind,
+  })
+  return settled(await finished(record, context), world, leaving)
+}
+
+function finished(record: JournalRecord, context: FinishContext): Promise<AttemptResult> {
+  switch (record.phase) {
+    case 'open':
+      return finishFailed(record, restarted(record), context)
+    case 'completing':
+      return finishCompleting(record, context)
+    case 'committing':
+      return finishCommitting(record, context)
+    default:
+      return record satisfies never
+  }
+}
+
+function restarted(record: Extract<JournalRecord, { phase: 'open' }>): AppError {
+  const context = { phase: record.phase, ...(record.target === undefined ? {} : { target: record.target }) }
+  return record.kind === 'restore'
+    ? new AppError('job.lost-guarded', {
+        message: 'the agent ended during a restore; its target may be half written',
+        context,
+      })
+    : new AppError('job.agent-restarted', { message: 'the agent ended during this job', context })
+}

@@ -1,0 +1,59 @@
+import type { Clock } from '../../shared/clock/index.ts'
+import type { Log } from '../../shared/log/index.ts'
+import type { Destination } from '../../shared/model/destination.ts'
+import type { EngineKind } from '../../shared/model/engine.ts'
+import type { ObjectStore } from '../../shared/object-store/port.ts'
+import type { WatchedInstance } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { Engine, InstanceTarget, ToolFinder } from '../engines/port.ts'
+import type { PartBudget } from '../pipeline/part-budget.ts'
+import type { ChildRecord } from '../process/index.ts'
+import type { Journal } from './journal.ts'
+import type { Spool } from './spool.ts'
+
+/** What a credential is used for: separate slots, so that a backup role need not be able to write (§3). */
+export type Purpose = 'backup' | 'restore'
+
+/** What recipes use of the world; put together by a composition root, by tests with fakes. */
+export interface Surroundings {
+  readonly journal: Journal
+  readonly spool: Spool
+  readonly clock: Clock
+  readonly log: Log
+  readonly tools: ToolFinder
+  readonly budget: PartBudget
+  /** A private folder; each attempt gets one of its own below it. */
+  readonly scratch: string
+  readonly host: { readonly agentId?: string; readonly hostname: string; readonly version: string }
+  /** Boot of this agent. */
+  readonly bootId: string
+  engineFor(kind: EngineKind): Engine
+  /** @throws AppError `agent.no-credential` */
+  targetFor(instance: WatchedInstance, purpose: Purpose): InstanceTarget
+  /** The caller closes it. @throws AppError `destination.*` */
+  openStore(destination: Destination): Promise<ObjectStore>
+}
+
+/** How far an attempt is. */
+export interface AttemptProgress {
+  readonly stage: string
+  readonly rawBytes: number
+  readonly storedBytes: number
+  /** 0 when unknown. */
+  readonly predictedRawBytes: number
+}
+
+/** What a running recipe tells and asks. */
+export interface AttemptVoice {
+  /** Aborted with an AppError that says why; no longer looked at once the journal says `committing`. */
+  readonly signal: AbortSignal
+  /** Aborted when the process ends: the journal stays as it is, a restart goes on from it. */
+  readonly leaving: AbortSignal
+  progress(progress: AttemptProgress): void
+  uploadOpened(key: string, uploadId: string): void
+  uploadClosed(key: string, uploadId: string, how: 'completed' | 'aborted'): void
+  children(records: readonly ChildRecord[]): void
+  /** Asks before a guarded step (J11). @throws AppError `job.grant-refused`, or the signal's cause */
+  grant(action: 'rename' | 'delete', keys: readonly string[]): Promise<void>
+  /** From here on the attempt can only succeed or fail by itself: a cancel comes too late (J6, J13). */
+  committing(): void
+}
