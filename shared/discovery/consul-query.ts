@@ -21,7 +21,7 @@ interface RawResponse {
  * One blocking query for the instances of a service, critical ones included: a broken database still needs
  * its backups known.
  * @param index block until Consul's index is above this; 0 answers at once
- * @param wait how long Consul may hold the question
+ * @param wait how long Consul may hold the question, `network` what its way here may take beyond that
  * @throws AppError `discovery.unavailable | denied | invalid`
  */
 export async function queryService(
@@ -31,6 +31,7 @@ export async function queryService(
     readonly token: string | undefined
     readonly index: bigint
     readonly wait: Duration
+    readonly network: Duration
   },
   signal: AbortSignal,
 ): Promise<CatalogAnswer> {
@@ -44,8 +45,8 @@ export async function queryService(
       ...(query.token === undefined ? {} : { token: query.token }),
       index: String(query.index),
       wait: `${Math.max(1, Math.ceil(query.wait / 1_000))}s`,
-      // Consul adds up to a sixteenth by chance; the rest is the network's
-      timeout: Math.ceil(query.wait * (17 / 16)) + 5_000,
+      // Consul adds up to a sixteenth by chance
+      timeout: Math.ceil(query.wait * (17 / 16)) + query.network,
       ctx: context,
     }
     const [response, body] = (await consul.catalog.service.nodes(options)) as unknown as [
@@ -78,20 +79,21 @@ function toAppError(thrown: unknown, service: string): AppError {
   const error = thrown as {
     readonly message?: string
     readonly isCodec?: boolean
-    readonly statusCode?: number
+    readonly response?: { readonly statusCode?: number }
   }
   const detail = error.message ?? String(thrown)
   const options = (message: string) => ({ message, context: { service, detail }, cause: thrown })
-  const status = error.statusCode
-  if (thrown instanceof SyntaxError || error.isCodec === true)
+  // An error page that calls itself JSON fails as JSON first; its status is what matters
+  const status = error.response?.statusCode ?? 200
+  if (status === 200 && error.isCodec === true)
     return new AppError(
       'discovery.invalid',
       options(`consul gave an answer for service ${service} that is no JSON`),
     )
   if (status === 401 || status === 403)
     return new AppError('discovery.denied', options(`consul denied reading service ${service} (${status})`))
-  if (status !== undefined && status < 500 && status !== 429)
+  if (status !== 200 && status < 500 && status !== 429)
     return new AppError('discovery.invalid', options(`consul answered ${status} for service ${service}`))
-  const reason = status === undefined ? 'does not answer' : `answered ${status}`
+  const reason = status === 200 ? 'does not answer' : `answered ${status}`
   return new AppError('discovery.unavailable', options(`consul ${reason} for service ${service}: ${detail}`))
 }

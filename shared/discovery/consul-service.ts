@@ -18,6 +18,8 @@ export interface ServiceView {
 export interface ConsulTimes {
   /** How long Consul may hold a question that has no news. */
   readonly wait: Duration
+  /** What the network may take beyond `wait` before a question counts as lost. */
+  readonly network: Duration
   /** At least this long between two questions: an index that runs, or one of 0, must not become a storm. */
   readonly pause: Duration
   /** How long emptiness must last after there were instances, before it is believed. */
@@ -92,7 +94,11 @@ export async function watchService(
     try {
       const token = await options.token()
       const wait = Math.max(1_000, Math.min(times.wait, graceLeft()))
-      const answer = await queryService(options.consul, { service: service.name, token, index, wait }, signal)
+      const answer = await queryService(
+        options.consul,
+        { service: service.name, token, index, wait, network: times.network },
+        signal,
+      )
       known = await believe(instancesFrom(answer.body, service), answer.filtered, token)
       index = answer.index < index ? 0n : answer.index
       failures = 0

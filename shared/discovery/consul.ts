@@ -21,6 +21,7 @@ export interface ConsulDiscoveryOptions {
 
 const usualTimes: ConsulTimes = {
   wait: 60_000,
+  network: 5_000,
   pause: 500,
   emptyGrace: 60_000,
   retryFirst: 1_000,
