@@ -43,9 +43,7 @@ export interface StoreOptions {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { clock, log } = options
-  const location = storeLocation(options.url)
-  const backend =
-    location.kind === 'sqlite' ? openSqlite(location.path, log) : await openPostgres(location.url, options)
+  const backend = await connect(options)
   try {
     const { db, dialect } = backend
     const applied = await migrate(db, dialect, clock.now().wall)
@@ -76,6 +74,16 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     }
   } catch (thrown) {
     await backend.close().catch(() => undefined)
+    throw unavailable(thrown, { store: backend.dialect.kind })
+  }
+}
+
+async function connect(options: StoreOptions): Promise<Backend> {
+  const location = storeLocation(options.url)
+  if (location.kind === 'sqlite') return openSqlite(location.path, options.log)
+  try {
+    return await openPostgres(location.url, options)
+  } catch (thrown) {
     throw unavailable(thrown, { store: location.kind })
   }
 }

@@ -201,6 +201,8 @@ export interface ReadModel {
   ): Promise<Page<AuditRecord>>
   /** Rows in chain order from `afterSeq`, for verifying. */
   auditFrom(afterSeq: number, limit: number): Promise<readonly AuditRecord[]>
+  /** How many rows were ever appended, counted apart from the rows: tells a chain whose end was cut off. */
+  auditTotal(): Promise<number>
   counters(): Promise<ReadonlyMap<string, number>>
   /** Aggregates kept or counted cheaply: databases by protection state, jobs by state, backups, stored bytes. */
   aggregates(now: Millis): Promise<Aggregates>

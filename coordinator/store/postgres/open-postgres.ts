@@ -1,10 +1,10 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
-import { readSecretFile } from '../../../shared/config/secret-file.ts'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { Log } from '../../../shared/log/index.ts'
 import type { Backend, Dialect } from '../dialect.ts'
 import type { Schema } from '../schema.ts'
+import { filePasswordClient } from './file-password-client.ts'
 import { guardedPool } from './guarded-pool.ts'
 
 const int8 = 20
@@ -58,7 +58,7 @@ export async function openPostgres(
   const connect = (name: string, max: number) => {
     const pool = new pg.Pool({
       connectionString: url,
-      ...(passwordFile === undefined ? {} : { password: () => readSecretFile(passwordFile) }),
+      ...(passwordFile === undefined ? {} : { Client: filePasswordClient(passwordFile) }),
       application_name: `holdfast-${name}`,
       max,
       options: serverTimeouts,

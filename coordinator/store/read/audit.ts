@@ -5,11 +5,12 @@ import { type ListOrder, largestPage, pageOf } from '../page.ts'
 import type { ReadModel } from '../port.ts'
 import type { AuditEntry, AuditRecord } from '../records.ts'
 import type { Database, Schema } from '../schema.ts'
+import { totals } from '../totals.ts'
 
 const newestFirst: ListOrder = { list: 'audit', columns: ['seq'], form: ['int'], direction: 'desc' }
 
 /** The audit: lists newest first, the chain in order from a given row. */
-export function auditReads(db: Database): Pick<ReadModel, 'audit' | 'auditFrom'> {
+export function auditReads(db: Database): Pick<ReadModel, 'audit' | 'auditFrom' | 'auditTotal'> {
   return {
     audit: (page, filter) => {
       let query = db.selectFrom('audit').selectAll()
@@ -27,6 +28,14 @@ export function auditReads(db: Database): Pick<ReadModel, 'audit' | 'auditFrom'>
         .limit(Math.min(limit, largestPage))
         .execute()
       return rows.map(recordOf)
+    },
+    auditTotal: async () => {
+      const row = await db
+        .selectFrom('counters')
+        .select('value')
+        .where('name', '=', totals.audit)
+        .executeTakeFirst()
+      return row?.value ?? 0
     },
   }
 }
