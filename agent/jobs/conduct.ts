@@ -6,7 +6,7 @@ import { type FinishContext, finishCompleting, finishFailed, resultHead } from '
 import type { CompletingRecord, JournalHead, OpenRecord } from './journal-record.ts'
 import { patiently } from './patience.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
-import type { AttemptResult } from './result.ts'
+import { type AttemptResult, failureOf } from './result.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
 
 /** One attempt, from Start on. */
@@ -45,7 +45,12 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
   try {
     return await settled(await ended(job, head, record, journalled), world, voice.leaving)
   } catch (thrown) {
-    if (!voice.leaving.aborted) throw thrown
+    if (!voice.leaving.aborted) {
+      // a defect of ours: it must not leave an attempt that never ends. A keeper looks below the prefix.
+      const error = AppError.from(thrown)
+      world.log.error('an attempt broke in a way it must not', { error })
+      return settled(brokenResult(head, error, finishContext(job)), world, voice.leaving)
+    }
     world.log.warn('an attempt is left to the next start, which goes on from the journal', {
       error: thrown,
       attempt_id: head.attempt.attempt_id,
@@ -88,6 +93,17 @@ async function ended(
     return finishFailed(head, cause, context)
   }
   return finishCompleting(completing, context)
+}
+
+function brokenResult(head: JournalHead, error: AppError, context: FinishContext): AttemptResult {
+  return {
+    ...resultHead(head, context),
+    outcome: 'failed',
+    failure: failureOf(error),
+    raw_bytes: context.counted.rawBytes,
+    stored_bytes: context.counted.storedBytes,
+    debris: [],
+  }
 }
 
 /** Spools a result and forgets its journal. Waits for a full disk: the result is held and sent meanwhile. */

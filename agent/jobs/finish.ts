@@ -53,7 +53,7 @@ export async function finishCommitting(
   context: FinishContext,
 ): Promise<AttemptResult> {
   context.onCommitting?.()
-  const store = await context.world.openStore(record.destination)
+  const store = await reopened(record, context)
   try {
     const manifest = await storedManifest(record, store, context)
     return {
@@ -155,6 +155,23 @@ export function resultHead(
 
 function resultIdOf(attemptId: string): IdOf<'result'> {
   return isId('attempt', attemptId) ? idFrom('result', attemptId.slice('att_'.length)) : newId('result')
+}
+
+/**
+ * The store of an attempt that is committing. Credentials that are gone from the configuration are waited for:
+ * whether the manifest lies there cannot be told without them, and neither answer may be guessed.
+ */
+async function reopened(record: CommittingRecord, { world, leaving }: FinishContext): Promise<ObjectStore> {
+  for (;;) {
+    try {
+      return await world.openStore(record.destination)
+    } catch (error) {
+      world.log.error('the destination of a backup that is being committed cannot be opened; waiting', {
+        error,
+      })
+      await world.clock.sleep(60_000, leaving)
+    }
+  }
 }
 
 function commitContext({ world, onUpload }: FinishContext) {

@@ -37,6 +37,11 @@ export class Journal {
     return this.#inOrder(attempt_id, () => this.#folder.write(fileOf(attempt_id), bytes))
   }
 
+  /** Whether the state folder takes writes, told before work is accepted. @throws AppError `agent.state-unwritable` */
+  async probe(): Promise<void> {
+    await this.#aside.write('.probe', `${process.pid}\n`)
+  }
+
   /** Forgets an attempt: its result is in the spool. */
   remove(attemptId: string): Promise<void> {
     return this.#inOrder(attemptId, () => this.#folder.remove(fileOf(attemptId)))

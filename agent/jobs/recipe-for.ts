@@ -1,0 +1,33 @@
+import { AppError } from '../../shared/errors/index.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import type { Assign, AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { backupRecipe } from './backup.ts'
+import { deleteRecipe } from './delete.ts'
+import type { Recipe } from './recipe.ts'
+import { restoreRecipe } from './restore.ts'
+import type { Surroundings } from './surroundings.ts'
+
+/**
+ * The recipe an Assign asks for.
+ *
+ * @throws AppError `link.protocol` for a kind this version does not know, or what the recipe says of its spec
+ */
+export function recipeFor(assign: Assign, attempt: AttemptRef, at: Millis, world: Surroundings): Recipe {
+  const { spec } = assign
+  switch (spec?.$case) {
+    case 'backup':
+      return backupRecipe(spec.value, attempt, at, world)
+    case 'restore':
+      return restoreRecipe(spec.value, attempt, world, {
+        onWarning: text => world.log.warn('restore', { warning: text, attempt_id: attempt.attemptId }),
+      })
+    case 'delete':
+      return deleteRecipe(spec.value, world)
+    default:
+      throw new AppError('link.protocol', {
+        message: 'the coordinator asks for a kind of work this agent does not know',
+        hint: 'The agent is older than the coordinator; upgrade it.',
+        context: { kind: assign.kind },
+      })
+  }
+}

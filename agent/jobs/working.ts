@@ -1,0 +1,136 @@
+import type { AppError } from '../../shared/errors/index.ts'
+import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { PeakMemory } from '../host/peak-memory.ts'
+import type { Send } from './attempts.ts'
+import { conduct } from './conduct.ts'
+import { Grants } from './grants.ts'
+import type { Recipe } from './recipe.ts'
+import type { AttemptResult } from './result.ts'
+import type { AttemptProgress, AttemptVoice, Surroundings } from './surroundings.ts'
+
+/** Progress of an attempt is sent this often at most, ms; a new stage at once. */
+const progressEvery = 2_000
+
+/** An attempt at work, with all it owns: its abort, its open uploads and questions, its latest progress. */
+export class Working {
+  readonly recipe: Recipe
+  readonly grants: Grants
+  readonly #ref: AttemptRef
+  readonly #world: Surroundings
+  readonly #send: Send
+  readonly #leaving: AbortSignal
+  readonly #controller = new AbortController()
+  readonly #uploads = new Map<string, string>()
+  readonly #memory = new PeakMemory()
+  #latest: AttemptProgress = { stage: 'starting', rawBytes: 0, storedBytes: 0, predictedRawBytes: 0 }
+  #sentAt = Number.NEGATIVE_INFINITY
+  #unsent = false
+  #committing = false
+
+  constructor(options: {
+    readonly ref: AttemptRef
+    readonly recipe: Recipe
+    readonly world: Surroundings
+    readonly send: Send
+    readonly leaving: AbortSignal
+  }) {
+    this.recipe = options.recipe
+    this.#ref = options.ref
+    this.#world = options.world
+    this.#send = options.send
+    this.#leaving = options.leaving
+    this.grants = new Grants(options.ref, options.send)
+  }
+
+  /** Works; the result is in the spool when this resolves, or in the journal when the process is leaving. */
+  async run(): Promise<AttemptResult | undefined> {
+    const log = this.#world.log.child({ job_id: this.#ref.jobId, attempt_id: this.#ref.attemptId })
+    log.info('started', { kind: this.recipe.kind, subject: this.recipe.subject })
+    const result = await conduct({
+      recipe: this.recipe,
+      attempt: this.#ref,
+      startedAt: this.#world.clock.now().wall,
+      world: { ...this.#world, log },
+      voice: this.#voice(),
+      counted: () => ({
+        rawBytes: this.#latest.rawBytes,
+        storedBytes: this.#latest.storedBytes,
+        peakRssBytes: this.#memory.bytes,
+      }),
+    })
+    if (result?.outcome === 'succeeded')
+      log.info('succeeded', { raw_bytes: result.raw_bytes, stored_bytes: result.stored_bytes })
+    else if (result !== undefined)
+      log.error(result.outcome, { failure: result.failure, debris: result.debris.length })
+    return result
+  }
+
+  /** Ends the work with this cause, unless it is too late for that. The first cause stays. */
+  cancel(cause: AppError): void {
+    if (!this.#committing && !this.#controller.signal.aborted) this.#controller.abort(cause)
+  }
+
+  /** Says again what a new stream has to know: open uploads, open questions, how far it is. */
+  resend(): void {
+    for (const [uploadId, key] of this.#uploads) this.#tellOpened(key, uploadId)
+    this.grants.resend()
+    this.#sendProgress()
+  }
+
+  /** Sends the progress that was held back. */
+  flushProgress(): void {
+    this.#memory.sample()
+    if (this.#unsent) this.#sendProgress()
+  }
+
+  #voice(): AttemptVoice {
+    const { signal } = this.#controller
+    return {
+      signal,
+      leaving: this.#leaving,
+      progress: progress => this.#progress(progress),
+      uploadOpened: (key, uploadId) => {
+        this.#uploads.set(uploadId, key)
+        this.#tellOpened(key, uploadId)
+      },
+      uploadClosed: (key, uploadId, how) => {
+        this.#uploads.delete(uploadId)
+        this.#send({ $case: 'uploadClosed', value: { attempt: this.#ref, key, uploadId, how } })
+      },
+      children: records => this.#memory.watch(records.map(({ pid }) => pid)),
+      grant: (action, keys) => this.grants.ask(action, keys, signal),
+      committing: () => {
+        this.#committing = true
+      },
+    }
+  }
+
+  #progress(progress: AttemptProgress): void {
+    const newStage = progress.stage !== this.#latest.stage
+    this.#latest = progress
+    this.#unsent = true
+    const { mono } = this.#world.clock.now()
+    if (newStage || mono - this.#sentAt >= progressEvery) this.#sendProgress()
+  }
+
+  #sendProgress(): void {
+    this.#memory.sample()
+    this.#sentAt = this.#world.clock.now().mono
+    this.#unsent = false
+    this.#send({ $case: 'progress', value: { attempt: this.#ref, report: { ...this.#latest } } })
+  }
+
+  #tellOpened(key: string, uploadId: string): void {
+    const { prefix, destination } = this.recipe.place
+    this.#send({
+      $case: 'uploadOpened',
+      value: {
+        attempt: this.#ref,
+        key,
+        uploadId,
+        attemptPrefix: prefix,
+        destination: destination.name,
+      },
+    })
+  }
+}
