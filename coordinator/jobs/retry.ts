@@ -1,19 +1,18 @@
 import { type Failure, traitsOf } from '../../shared/errors/index.ts'
-import type { JobId } from '../../shared/model/identifiers.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import { fnv1a32 } from './fnv1a.ts'
 import type { RetryRule } from './job.ts'
 
 /**
- * How long to wait after attempt number `attempt` (1 is the first): exponential from `baseDelay`, never above
- * `maxDelay`, the upper half of it spread by a hash of job and attempt, so that a fleet which failed together
+ * How long to wait after attempt number `attempt` (1 is the first) of `what` (a job's id, a message's key): exponential from `baseDelay`, never above
+ * `maxDelay`, the upper half of it spread by a hash of the two, so that a fleet which failed together
  * does not come back together and the same history always gives the same time.
  */
-export function retryDelay(rule: RetryRule, jobId: JobId, attempt: number): Duration {
+export function retryDelay(rule: RetryRule, what: string, attempt: number): Duration {
   const doublings = Math.min(Math.max(0, attempt - 1), 40)
   const full = Math.min(rule.maxDelay, rule.baseDelay * 2 ** doublings)
   const half = Math.floor(full / 2)
-  return full - half + (half === 0 ? 0 : fnv1a32(`${jobId}/${attempt}`) % (half + 1))
+  return full - half + (half === 0 ? 0 : fnv1a32(`${what}/${attempt}`) % (half + 1))
 }
 
 /** Whether the registry leaves any hope that the same work goes better later. */

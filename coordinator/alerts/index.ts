@@ -1,0 +1,7 @@
+export { type DeadManOptions, startDeadMan } from './dead-man.ts'
+export { type Delivering, type DeliveryMetrics, type DeliveryOptions, startDelivery } from './deliver.ts'
+export type { Delivery, Notification, Notifier } from './notifier.ts'
+export type { AlertPayload } from './payload.ts'
+export { type FactOutcome, recordFact } from './record.ts'
+export type { AlertDecision, AlertFact } from './rules/fact.ts'
+export { createWebhook, type WebhookOptions } from './webhook.ts'
