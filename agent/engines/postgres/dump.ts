@@ -103,7 +103,7 @@ async function dumpGlobals(
       args: ['--globals-only', '--no-role-passwords', '--no-password', '-d', conninfo(database)],
       env: await toolEnvironment(target, context, 'globals'),
     },
-    footer: /^-- PostgreSQL database cluster dump complete\n--\n\s*$/m,
+    footer: /(?:^|\n)-- PostgreSQL database cluster dump complete\n--\s*$/,
     predictedBytes: 0,
   }
   return {

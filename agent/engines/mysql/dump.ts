@@ -1,0 +1,166 @@
+import { AppError } from '../../../shared/errors/index.ts'
+import type { DatabaseSettings } from '../../../shared/model/manifest.ts'
+import type { DumpSession, DumpStream, DumpSubject, EngineContext, InstanceTarget } from '../port.ts'
+import type { Dialect } from './dialect.ts'
+import { clientFailure } from './failure.ts'
+import { checkName, quoteLiteral } from './name.ts'
+import { writeOptionFile } from './option-file.ts'
+import { missingFor, readMoment, readReplication, readServerFacts } from './server.ts'
+import { type MysqlSession, withSession } from './session.ts'
+import { checkDumpStderr } from './stderr.ts'
+import { demandSeries, findOwnTool, olderSeries, versionOf } from './tools.ts'
+
+/**
+ * The arguments of every dump. Never `--force` (goes on after errors) nor `--skip-comments` (drops the footer
+ * that proves the end). `--no-tablespaces`, or a missing PROCESS is an error on stderr with exit 0.
+ */
+const dumpArgs = [
+  '--single-transaction',
+  '--quick',
+  '--no-tablespaces',
+  '--routines',
+  '--events',
+  '--triggers',
+  '--hex-blob',
+  '--default-character-set=utf8mb4',
+  '--max-allowed-packet=1G',
+] as const
+
+/** Engines whose tables a transaction isolates. */
+const transactional = ['InnoDB', 'ROCKSDB', 'TokuDB', 'SEQUENCE'] as const
+
+/** See the port. */
+export async function openDump(
+  target: InstanceTarget,
+  dialect: Dialect,
+  subject: DumpSubject,
+  context: EngineContext,
+): Promise<DumpSession> {
+  if (subject.scope !== 'database')
+    throw new AppError('request.invalid', {
+      message: `${dialect.title} has no backup of scope cluster`,
+      hint: 'Back up its databases; accounts live in the `mysql` schema.',
+      context: { engine: dialect.kind },
+    })
+  const database = subject.name
+  checkName(database)
+  return withSession(target, dialect, context, {}, async session => {
+    const facts = await readServerFacts(session, dialect)
+    const tool = await findOwnTool(dialect, dialect.dump, context)
+    demandSeries(tool, facts.version)
+    const settings = await readSettings(session, dialect, database)
+    const missing = missingFor(facts.grants, dialect, database)
+    if (missing.length > 0)
+      throw new AppError('database.privilege-missing', { context: { database, missing } })
+    const tables = await readTables(session, database)
+    const accounts = await readDefiners(session, database)
+    const series = versionOf(tool.version)
+    const keepsHistory =
+      dialect.historyArg !== undefined && series !== undefined && !olderSeries(series, [10, 11, 0])
+    const file = await writeOptionFile(target, dialect, context, 'dump')
+    const stream: DumpStream = {
+      name: '000-full',
+      format: 'sql',
+      command: {
+        name: tool.name,
+        program: tool.path,
+        args: [
+          `--defaults-file=${file}`,
+          ...dumpArgs,
+          ...dialect.dumpArgs,
+          ...(tables.versioned && keepsHistory && dialect.historyArg !== undefined
+            ? [dialect.historyArg]
+            : []),
+          // After `--`, whatever the name begins with.
+          '--',
+          database,
+        ],
+      },
+      footer: /(?:^|\n)-- Dump completed[^\n]*\s*$/,
+      predictedBytes: tables.bytes,
+    }
+    const replication = await readReplication(target, dialect, context, facts)
+    // Last of all: as near to the start of the tool as can be, yet always before its snapshot.
+    const moment = await readMoment(session, dialect, replication)
+    return {
+      dataAsOf: moment.dataAsOf,
+      clockOffsetMs: moment.clockOffsetMs,
+      engine: {
+        kind: dialect.kind,
+        server_version: facts.version,
+        tools: [{ name: tool.name, version: tool.version }],
+      },
+      evidence: facts.evidence,
+      ...(moment.gtid === '' ? {} : { position: { kind: 'gtid', value: moment.gtid } }),
+      settings,
+      requirements: { extensions: [], preload_libraries: [], locales: [], tablespaces: [], roles: accounts },
+      streams: [stream],
+      warnings: [
+        ...tables.untransactional.map(
+          name =>
+            `table ${JSON.stringify(name)} has no transactions: its rows may be of a later moment than the rest`,
+        ),
+        ...(tables.versioned && !keepsHistory
+          ? ['system-versioned tables without their history: the dump tool is older than 10.11']
+          : []),
+      ],
+      diagnose: (_stream, stderrTail) => clientFailure(stderrTail, { database, stage: tool.name }),
+      verify: async (verified, stderrTail) => checkDumpStderr(verified.name, stderrTail),
+      close: async () => undefined,
+    }
+  })
+}
+
+/** Charset, collation and comment. Errors: `database.gone`. */
+async function readSettings(
+  session: MysqlSession,
+  dialect: Dialect,
+  database: string,
+): Promise<DatabaseSettings> {
+  const comment = dialect.databaseComment ? "NULLIF(schema_comment, '')" : 'NULL'
+  const [row] = await session.rows<{ encoding: string; collation: string; comment: string | null }>(
+    `SELECT JSON_OBJECT('encoding', default_character_set_name, 'collation', default_collation_name, 'comment', ${comment})
+       FROM information_schema.schemata WHERE schema_name = ${quoteLiteral(database)}`,
+  )
+  if (row === undefined) throw new AppError('database.gone', { context: { database } })
+  return {
+    encoding: row.encoding,
+    collation: row.collation,
+    ...(row.comment === null ? {} : { comment: row.comment }),
+    acl: [],
+    settings: [],
+  }
+}
+
+/** What the tables tell: the size of the data, and which of them the snapshot does not cover. */
+async function readTables(session: MysqlSession, database: string) {
+  const schema = `table_schema = ${quoteLiteral(database)}`
+  const [sum] = await session.rows<{ bytes: number | null; versioned: number | null }>(
+    `SELECT JSON_OBJECT('bytes', CAST(SUM(data_length) AS UNSIGNED), 'versioned', CAST(SUM(table_type = 'SYSTEM VERSIONED') AS UNSIGNED))
+       FROM information_schema.tables WHERE ${schema}`,
+  )
+  const engines = transactional.map(engine => `'${engine}'`).join(', ')
+  const untransactional = await session.rows<{ name: string }>(
+    `SELECT JSON_OBJECT('name', table_name) FROM information_schema.tables
+      WHERE ${schema} AND table_type IN ('BASE TABLE', 'SYSTEM VERSIONED') AND engine NOT IN (${engines})
+      ORDER BY table_name LIMIT 50`,
+  )
+  return {
+    bytes: sum?.bytes ?? 0,
+    versioned: (sum?.versioned ?? 0) > 0,
+    untransactional: untransactional.map(row => row.name),
+  }
+}
+
+/** The accounts that views, routines, triggers and events run as: without them a restored copy is broken. */
+async function readDefiners(session: MysqlSession, database: string): Promise<string[]> {
+  const name = quoteLiteral(database)
+  const rows = await session.rows<{ account: string }>(
+    `SELECT JSON_OBJECT('account', definer) FROM (
+       SELECT definer FROM information_schema.views WHERE table_schema = ${name}
+       UNION SELECT definer FROM information_schema.routines WHERE routine_schema = ${name}
+       UNION SELECT definer FROM information_schema.triggers WHERE trigger_schema = ${name}
+       UNION SELECT definer FROM information_schema.events WHERE event_schema = ${name}) d ORDER BY definer`,
+  )
+  return rows.map(row => row.account)
+}
