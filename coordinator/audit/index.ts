@@ -1,3 +1,9 @@
 export { type ChainHead, canonicalJson, genesis, hashOf, seal } from './chain.ts'
 export { foldSecurity, type SecurityFold, type SecurityRefusal } from './fold-security.ts'
-export { assertIntact, type ChainSource, type ChainVerdict, verifyChain } from './verify.ts'
+export {
+  assertIntact,
+  type ChainProblem,
+  type ChainSource,
+  type ChainVerdict,
+  verifyChain,
+} from './verify.ts'

@@ -5,15 +5,23 @@ import { type ChainHead, genesis, hashOf } from './chain.ts'
 
 const rowsAtOnce = 500
 
-/** What an examination of the chain found; `seq` is the row a person should look at. */
-export type ChainVerdict =
-  | { readonly intact: true; readonly rows: number; readonly head: ChainHead }
+/** What an examination of the chain found: how many rows fit, and the last of them. */
+export type ChainVerdict = {
+  readonly checked: number
+  readonly headSeq: number
+  readonly headHash: string
+} & (
+  | { readonly intact: true }
   | {
       readonly intact: false
-      readonly seq: number
-      readonly problem: 'changed' | 'removed' | 'inserted'
+      /** The row a person should look at. */
+      readonly brokenSeq: number
+      readonly problem: ChainProblem
       readonly detail: string
     }
+)
+
+export type ChainProblem = 'changed' | 'removed' | 'inserted'
 
 /** What the chain is read from: the store's read model. */
 export type ChainSource = Pick<ReadModel, 'auditFrom' | 'auditTotal'>
@@ -26,46 +34,57 @@ export type ChainSource = Pick<ReadModel, 'auditFrom' | 'auditTotal'>
 export async function verifyChain(source: ChainSource, anchor?: ChainHead): Promise<ChainVerdict> {
   const countedBefore = await source.auditTotal()
   let head = genesis
-  for (;;) {
+  let broken: Break | undefined
+  while (broken === undefined) {
     const rows = await source.auditFrom(head.seq, rowsAtOnce)
-    for (const row of rows) {
-      const broken = examine(row, head)
-      if (broken !== undefined) return broken
-      head = { seq: row.seq, hash: row.hash }
-      if (anchor?.seq === row.seq && anchor.hash !== row.hash)
-        return found(row.seq, 'changed', 'the chain up to here is not the one that was anchored')
+    if (rows.length === 0) {
+      broken = examineEnd(head, Math.max(countedBefore, anchor?.seq ?? 0), await source.auditTotal())
+      break
     }
-    if (rows.length === 0) break
+    for (const row of rows) {
+      broken = examine(row, head, anchor)
+      if (broken !== undefined) break
+      head = { seq: row.seq, hash: row.hash }
+    }
     await new Promise<void>(resolve => setImmediate(resolve))
   }
-  const countedAfter = await source.auditTotal()
-  if (head.seq < Math.max(countedBefore, anchor?.seq ?? 0))
-    return found(head.seq + 1, 'removed', 'the chain ends before its last row')
-  if (head.seq > countedAfter)
-    return found(countedAfter + 1, 'inserted', 'the chain has more rows than were appended')
-  return { intact: true, rows: head.seq, head }
+  const walked = { checked: head.seq, headSeq: head.seq, headHash: head.hash }
+  return broken === undefined ? { intact: true, ...walked } : { intact: false, ...broken, ...walked }
 }
 
 /** @throws AppError `audit.broken` for a chain that is not intact */
-export function assertIntact(
-  verdict: ChainVerdict,
-): asserts verdict is Extract<ChainVerdict, { intact: true }> {
+export function assertIntact(verdict: ChainVerdict): void {
   if (verdict.intact) return
-  const { seq, problem, detail } = verdict
+  const { brokenSeq, problem, detail } = verdict
   throw new AppError('audit.broken', {
-    message: `the audit chain is broken at row ${seq}: ${problem}`,
-    context: { seq, problem, detail },
+    message: `the audit chain is broken at row ${brokenSeq}: ${problem}`,
+    context: { seq: brokenSeq, problem, detail },
   })
 }
 
-function examine(row: AuditRecord, head: ChainHead): ChainVerdict | undefined {
-  const expected = head.seq + 1
-  if (row.seq !== expected) return found(expected, 'removed', `row ${row.seq} follows row ${head.seq}`)
-  if (hashIfAny(row) !== row.hash) return found(row.seq, 'changed', 'its hash does not fit its content')
-  if (row.prevHash === head.hash) return undefined
-  return head.seq === 0
-    ? found(row.seq, 'changed', 'the first row names a row before it')
-    : found(head.seq, 'changed', `row ${row.seq} names another hash for it`)
+interface Break {
+  readonly brokenSeq: number
+  readonly problem: ChainProblem
+  readonly detail: string
+}
+
+function examine(row: AuditRecord, head: ChainHead, anchor: ChainHead | undefined): Break | undefined {
+  if (row.seq !== head.seq + 1)
+    return breakAt(head.seq + 1, 'removed', `row ${row.seq} follows row ${head.seq}`)
+  if (hashIfAny(row) !== row.hash) return breakAt(row.seq, 'changed', 'its hash does not fit its content')
+  if (row.prevHash !== head.hash)
+    return head.seq === 0
+      ? breakAt(row.seq, 'changed', 'the first row names a row before it')
+      : breakAt(head.seq, 'changed', `row ${row.seq} names another hash for it`)
+  if (anchor?.seq === row.seq && anchor.hash !== row.hash)
+    return breakAt(row.seq, 'changed', 'the chain up to here is not the one that was anchored')
+  return undefined
+}
+
+function examineEnd(head: ChainHead, atLeast: number, atMost: number): Break | undefined {
+  if (head.seq < atLeast) return breakAt(head.seq + 1, 'removed', 'the chain ends before its last row')
+  if (head.seq > atMost) return breakAt(atMost + 1, 'inserted', 'the chain has more rows than were appended')
+  return undefined
 }
 
 /** A row that cannot be hashed was not written by us. */
@@ -77,6 +96,6 @@ function hashIfAny(row: AuditRecord): string | undefined {
   }
 }
 
-function found(seq: number, problem: 'changed' | 'removed' | 'inserted', detail: string): ChainVerdict {
-  return { intact: false, seq, problem, detail }
+function breakAt(brokenSeq: number, problem: ChainProblem, detail: string): Break {
+  return { brokenSeq, problem, detail }
 }

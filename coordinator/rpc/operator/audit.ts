@@ -30,7 +30,7 @@ export function listAudit({ store }: OperatorDeps) {
 /** VerifyAudit: the whole chain, from its first row, in pages. */
 export function verifyAudit({ store }: OperatorDeps) {
   return async (_request: VerifyAuditRequest, _context: CallContext): Promise<VerifyAuditResponse> => {
-    const verdict = await verifyChain((afterSeq, limit) => store.read.auditFrom(afterSeq, limit))
+    const verdict = await verifyChain(store.read)
     return {
       intact: verdict.intact,
       checked: verdict.checked,
