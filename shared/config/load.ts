@@ -72,7 +72,7 @@ export function resolveConfig<S extends z.ZodType>(options: ResolveOptions<S>): 
   const context = { schema, sources }
   return {
     value,
-    sources,
+    sources: sources.leaves,
     entries: () => entriesOf(value, context),
     render: () => renderYaml(value, context),
   }
@@ -104,13 +104,14 @@ function withoutNulls(tree: Tree): Tree {
   )
 }
 
-/** A variable may hold a whole section as JSON: its values have the variable as their source too. */
+/** A variable may hold a whole section as JSON, and a section may be made of several variables. */
 function nameOf(names: ReadonlyMap<string, string>, path: readonly (string | number)[]): string {
   for (let length = path.length; length > 0; length--) {
     const name = names.get(showPath(path.slice(0, length)))
     if (name !== undefined) return name
   }
-  return 'environment'
+  const inside = [...names].filter(([key]) => key.startsWith(`${showPath(path)}.`))
+  return inside.map(([, name]) => name).join(', ') || 'environment'
 }
 
 function flagTree(schema: z.core.$ZodType, flags: Readonly<Record<string, unknown>>): Tree {

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { isSecretKey, redacted, redactText } from '../log/redact.ts'
-import { sourceNear } from './layers.ts'
+import { type Sources, sourceNear } from './layers.ts'
 import { nearest } from './nearest.ts'
 import { type ConfigPath, isTree, setKey, showPath, type Tree, valueAt } from './path.ts'
 import { childSchemas, formAt, knownKeys, schemasAt } from './shape.ts'
@@ -23,7 +23,7 @@ export function showProblem(problem: Problem): string {
 export function takeUnknownKeys(
   schema: z.core.$ZodType,
   tree: Tree,
-  sources: ReadonlyMap<string, string>,
+  sources: Sources,
 ): { readonly tree: Tree; readonly problems: readonly Problem[] } {
   const problems: Problem[] = []
   const walk = (value: unknown, schemas: readonly z.core.$ZodType[], path: ConfigPath): unknown => {
@@ -78,7 +78,7 @@ export function problemsOf(
   context: {
     readonly schema: z.core.$ZodType
     readonly tree: Tree
-    readonly sources: ReadonlyMap<string, string>
+    readonly sources: Sources
     readonly prefix: string
   },
 ): readonly Problem[] {

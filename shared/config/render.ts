@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { isSecretKey, redacted, redactText } from '../log/redact.ts'
 import { showByteSize, showDuration } from './fields.ts'
-import { sourceNear } from './layers.ts'
+import { type Sources, sourceOfValue } from './layers.ts'
 import { type ConfigPath, isTree, showPath } from './path.ts'
 import { formAt, schemasAt } from './shape.ts'
 
@@ -19,7 +19,7 @@ interface Line {
 
 interface Context {
   readonly schema: z.core.$ZodType
-  readonly sources: ReadonlyMap<string, string>
+  readonly sources: Sources
 }
 
 /** Every effective value with its source; secrets redacted, durations and sizes as people write them. */
@@ -66,7 +66,7 @@ function childrenOf(value: unknown): readonly (readonly [string | number, unknow
 }
 
 function sourceOf(context: Context, path: ConfigPath): string {
-  return sourceNear(context.sources, path) ?? 'default'
+  return sourceOfValue(context.sources, path) ?? 'default'
 }
 
 function shown(value: unknown, context: Context, path: ConfigPath): unknown {
