@@ -30,7 +30,8 @@ const homes = [
 /** The same for what Node brings. */
 const builtins = [
   ['child_process', '^agent/(process|engines)/'],
-  ['sqlite', '^coordinator/store/'],
+  // the agent's only use of it is the lock on its state folder: `begin exclusive` needs no flock and ends with the process
+  ['sqlite', '^coordinator/store/|^agent/identity/state-lock\\.ts$'],
 ]
 
 const oneRoom = (name, room, to) => ({

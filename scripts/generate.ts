@@ -19,8 +19,13 @@ import { errorsPage } from './errors-page.ts'
 import { manifestJsonSchema } from './manifest-json-schema.ts'
 
 const root = join(import.meta.dirname, '..')
-/** Folders whose every file is generated. */
-const generatedFolders = ['shared/wire/gen', 'docs/reference']
+/** A folder whose every file is generated. */
+const codeFolder = 'shared/wire/gen'
+/** Generated files that have hand-written neighbours. */
+const pages: Readonly<Record<string, () => string>> = {
+  'docs/reference/errors.md': errorsPage,
+  'docs/reference/manifest-v1.schema.json': manifestJsonSchema,
+}
 
 function generateInto(folder: string): void {
   const buf = spawnSync(join(root, 'node_modules/.bin/buf'), ['generate', '-o', folder], {
@@ -28,8 +33,7 @@ function generateInto(folder: string): void {
     stdio: 'inherit',
   })
   if (buf.status !== 0) throw new Error(`buf generate ended with ${buf.status ?? buf.signal}`)
-  write(join(folder, 'docs/reference/errors.md'), errorsPage())
-  write(join(folder, 'docs/reference/manifest-v1.schema.json'), manifestJsonSchema())
+  for (const [path, make] of Object.entries(pages)) write(join(folder, path), make())
 }
 
 function write(path: string, text: string): void {
@@ -38,13 +42,13 @@ function write(path: string, text: string): void {
 }
 
 function filesOf(base: string): readonly string[] {
-  return generatedFolders
-    .filter(folder => existsSync(join(base, folder)))
-    .flatMap(folder =>
-      readdirSync(join(base, folder), { recursive: true, withFileTypes: true })
+  const folder = join(base, codeFolder)
+  const code = existsSync(folder)
+    ? readdirSync(folder, { recursive: true, withFileTypes: true })
         .filter(entry => entry.isFile())
-        .map(entry => join(entry.parentPath, entry.name).slice(base.length + 1)),
-    )
+        .map(entry => join(entry.parentPath, entry.name).slice(base.length + 1))
+    : []
+  return [...code, ...Object.keys(pages)]
 }
 
 function differences(fresh: string): readonly string[] {
@@ -69,9 +73,10 @@ function main(): void {
       }
       return
     }
-    for (const folder of generatedFolders) {
-      rmSync(join(root, folder), { recursive: true, force: true })
-      cpSync(join(fresh, folder), join(root, folder), { recursive: true })
+    rmSync(join(root, codeFolder), { recursive: true, force: true })
+    for (const file of filesOf(fresh)) {
+      mkdirSync(dirname(join(root, file)), { recursive: true })
+      cpSync(join(fresh, file), join(root, file))
     }
   } finally {
     rmSync(fresh, { recursive: true, force: true })
