@@ -131,7 +131,7 @@ async function planStages(request: BackupStreamRequest): Promise<Plan> {
   const pv = await tools.find(['pv'])
   const stages: JoinedStage[] = [
     { command: request.producer },
-    { command: Meter.command(pv.path), witnessed: true, onStderr: chunk => meter.read(chunk) },
+    { command: Meter.command(pv.path), onStderr: chunk => meter.read(chunk) },
   ]
   if (request.footer !== undefined) stages.push(await footerStage(tools))
   if (definition !== undefined) {

@@ -66,10 +66,9 @@ export async function restoreStream(request: RestoreStreamRequest): Promise<Rest
   }
   stages.push({
     command: Meter.command(pv.path),
-    witnessed: decoders.length > 0,
     onStderr: chunk => meter.read(chunk),
   })
-  stages.push({ command: consumer, witnessed: true })
+  stages.push({ command: consumer })
 
   const parts = verifiedParts(request.objects, request.store, signal)
   let joined: JoinedProcesses | undefined

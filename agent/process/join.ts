@@ -16,11 +16,6 @@ export interface JoinedStage {
   readonly command: Command
   /** Sees stderr as it comes, e.g. a meter's counts. */
   readonly onStderr?: (chunk: Buffer) => void
-  /**
-   * Its stdin is a kernel pipe that we keep an eye on: bytes left unread in it are a failure
-   * (`stage.bytes-lost`) although every status is 0. Not for the first stage.
-   */
-  readonly witnessed?: boolean
   /** A child that reads what this stage writes to `/proc/self/fd/3`, e.g. `tail`; its stdout is kept (64 KiB at most). */
   readonly tap?: Command
 }
@@ -51,17 +46,21 @@ export interface JoinedProcesses {
 }
 
 /**
- * Joins processes stdout to stdin through the kernel, **consumer first**: each producer is handed the next
- * one's stdin, which is then closed here. Never hand on a stdout: Node reads it from the first moment and
- * swallows the head of the dump while every status is 0. Complete only when all have *closed* with status 0.
+ * Joins processes stdout to stdin through kernel pipes, **consumer first**; our copies of both ends are closed
+ * as soon as the children have theirs, else the consumer never sees the end. Never hand on a `stdout` of
+ * Node's: it reads that from the first moment and swallows the head of the dump while every status is 0.
+ *
+ * Of each pipe we keep a reading end as a witness: when a reader exits and bytes are still in its pipe, it
+ * ended early, whatever its status (`stage.bytes-lost`). With Node's socket pairs up to 200 KiB vanish unseen.
+ * Complete only when all have *closed* with status 0.
  *
  * @throws AppError `tool.missing`, or when the signal was aborted before anything started
  */
 export async function joinProcesses(request: JoinRequest): Promise<JoinedProcesses> {
   const { stages, tools, signal } = request
   const setpriv = (await tools.find(['setpriv'])).path
-  const pipeCount = stages.filter(stage => stage.witnessed).length + stages.filter(stage => stage.tap).length
-  const pipes = pipeCount === 0 ? [] : await openPipes(pipeCount, (await tools.find(['mkfifo'])).path)
+  const pipeCount = stages.length - 1 + stages.filter(stage => stage.tap).length
+  const pipes = await openPipes(pipeCount, (await tools.find(['mkfifo'])).path)
   const descriptors = new Descriptors(pipes)
   if (signal.aborted) {
     descriptors.closeAll()
@@ -71,41 +70,37 @@ export async function joinProcesses(request: JoinRequest): Promise<JoinedProcess
   const onAbort = () => pipe.end(abortCause(signal))
   signal.addEventListener('abort', onAbort, { once: true })
 
-  let next: { readonly fd?: number; readonly stdin?: Writable } | undefined
+  let into: number | undefined // the writing end that leads to the stage started before
   for (let index = stages.length - 1; index >= 0 && !pipe.failed; index--) {
     const stage = stages[index]
     if (stage === undefined) continue
-    const last = index === stages.length - 1
     const tapPipe = stage.tap === undefined ? undefined : descriptors.take()
     const tap = stage.tap && tapPipe && new StageProcess(stage.tap, setpriv, [tapPipe.reader, 'pipe', 'pipe'])
     if (tapPipe !== undefined) {
       descriptors.close(tapPipe.reader)
       descriptors.close(tapPipe.witness)
     }
-    const inPipe = stage.witnessed && index > 0 ? descriptors.take() : undefined
-    const stdin = index === 0 ? (request.input ? 'pipe' : 'ignore') : (inPipe?.reader ?? 'pipe')
-    const stdout = last ? (request.output ? 'pipe' : 'ignore') : (next?.fd ?? next?.stdin ?? 'ignore')
+    const from = index === 0 ? undefined : descriptors.take()
     const process = new StageProcess(
       stage.command,
       setpriv,
-      [stdin, stdout, 'pipe', ...(tapPipe === undefined ? [] : [tapPipe.writer])],
+      [
+        from?.reader ?? (request.input ? 'pipe' : 'ignore'),
+        into ?? (request.output ? 'pipe' : 'ignore'),
+        'pipe',
+        ...(tapPipe === undefined ? [] : [tapPipe.writer]),
+      ],
       stage.onStderr,
     )
-    // Without these two the next stage never sees the end of its input.
-    if (next?.fd !== undefined) descriptors.close(next.fd)
-    next?.stdin?.destroy()
-    if (tapPipe !== undefined) descriptors.close(tapPipe.writer)
-    if (inPipe !== undefined) {
-      descriptors.close(inPipe.reader)
-      descriptors.forget(inPipe.witness)
-    }
-    pipe.add(process, { witness: inPipe?.witness, tap })
-    next = inPipe === undefined ? { ...(process.stdin && { stdin: process.stdin }) } : { fd: inPipe.writer }
+    // Without these the stage behind never sees the end of its input.
+    for (const fd of [into, tapPipe?.writer, from?.reader]) if (fd !== undefined) descriptors.close(fd)
+    if (from !== undefined) descriptors.forget(from.witness)
+    pipe.add(process, { witness: from?.witness, tap })
+    into = from?.writer
     if (index > 0) await request.betweenSpawns?.()
   }
   // A stage that failed meanwhile ended the pipe; what was not started stays unstarted.
   descriptors.closeAll()
-  if (pipe.failed) next?.stdin?.destroy()
   request.onChildren?.(pipe.records)
   return {
     input: request.input ? pipe.first?.stdin : undefined,

@@ -60,20 +60,12 @@ describe('joined processes', () => {
       length += text.length
     }
     const sha256 = expected.digest('hex')
-    for (const witnessed of [false, true]) {
-      const end = await run(
-        [
-          await stage('seq', seq),
-          await stage('cat', 'exec cat', { witnessed }),
-          await stage('cat2', 'exec cat'),
-        ],
-        {
-          betweenSpawns: () => pause(120),
-        },
-      )
-      expect(end.cause).toBeUndefined()
-      expect({ bytes: end.bytes, sha256: end.sha256 }).toEqual({ bytes: length, sha256 })
-    }
+    const end = await run(
+      [await stage('seq', seq), await stage('cat', 'exec cat'), await stage('cat2', 'exec cat')],
+      { betweenSpawns: () => pause(120) },
+    )
+    expect(end.cause).toBeUndefined()
+    expect({ bytes: end.bytes, sha256: end.sha256 }).toEqual({ bytes: length, sha256 })
   })
 
   it('tell a producer that exits 1 after its last byte from a success', async () => {
@@ -103,26 +95,21 @@ describe('joined processes', () => {
 
   it('fail when a consumer exits 0 early while the producer still writes', async () => {
     const end = await run([await stage('dump', 'exec cat /dev/zero'), await stage('early', 'head -c 1000')])
-    // By SIGPIPE, or by the producer's own words when it ignores that.
-    expect(end.cause?.code).toMatch(/^stage\.(bytes-lost|failed)$/)
-    expect(end.cause?.context['stage']).toBe('dump')
+    expect(end.cause?.toFailure()).toMatchObject({ code: 'stage.bytes-lost', context: { stage: 'early' } })
   })
 
-  it('see what a witnessed consumer left unread although every status is 0', async () => {
-    const small = 'head -c 20000 /dev/zero'
+  it('see what a consumer left unread although every status is 0 and no pipe broke', async () => {
     const early = 'dd bs=1000 count=1 of=/dev/null 2>/dev/null; sleep 0.3' // the producer is done by then
-    const blind = await run([await stage('dump', small), await stage('early', early)])
-    expect(blind.cause).toBeUndefined() // a socket pair does not show it …
-    const seen = await run([await stage('dump', small), await stage('early', early, { witnessed: true })])
-    expect(seen.stages.every(({ ok }) => ok)).toBe(true)
-    expect(seen.cause?.code).toBe('stage.bytes-lost') // … a kernel pipe of ours does
-    expect(seen.cause?.context['stage']).toBe('early')
+    const end = await run([await stage('dump', 'head -c 20000 /dev/zero'), await stage('early', early)])
+    expect(end.stages.every(({ ok }) => ok)).toBe(true)
+    expect(end.cause?.code).toBe('stage.bytes-lost')
+    expect(end.cause?.context['stage']).toBe('early')
   })
 
   it('do not take a consumer for early that read everything and exited before its producer', async () => {
     const end = await run([
       await stage('dump', 'head -c 1000 /dev/zero; sleep 0.2'),
-      await stage('exact', 'dd bs=1000 count=1 iflag=fullblock 2>/dev/null', { witnessed: true }),
+      await stage('exact', 'dd bs=1000 count=1 iflag=fullblock 2>/dev/null'),
     ])
     expect(end.cause).toBeUndefined()
     expect(end.bytes).toBe(1000)

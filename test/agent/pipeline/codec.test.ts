@@ -1,0 +1,69 @@
+import { spawnSync } from 'node:child_process'
+import { describe, expect, it } from 'vitest'
+import { codecDefinitions } from '../../../agent/pipeline/codec.ts'
+import { demandFooter } from '../../../agent/pipeline/footer.ts'
+import { Meter } from '../../../agent/pipeline/meter.ts'
+
+const { zstd } = codecDefinitions
+
+describe('zstd’s totals', () => {
+  it.each([0, 1, 1023, 1024, 65_536, 1_000_003])('are exact for %i bytes with the installed zstd', size => {
+    const encoded = spawnSync('zstd', zstd?.encode, { input: Buffer.alloc(size, 'x') })
+    expect(zstd?.encodeTotals(encoded.stderr.toString())).toEqual({
+      bytesIn: size,
+      bytesOut: encoded.stdout.length,
+    })
+    const decoded = spawnSync('zstd', zstd?.decode, { input: encoded.stdout })
+    expect(zstd?.decodeTotals(decoded.stderr.toString())).toEqual({ bytesOut: size })
+  })
+
+  it('are read from the words of older versions, and of more than 4 GiB', () => {
+    expect(
+      zstd?.encodeTotals('/*stdin*\\            : 23.23%   (111668024 => 25941030 bytes, /*stdout*\\) \n'),
+    ).toEqual({
+      bytesIn: 111668024,
+      bytesOut: 25941030,
+    })
+    expect(
+      zstd?.encodeTotals('/*stdin*\\            :  0.00%   (4500000007 B => 141103 B, /*stdout*\\) \n'),
+    ).toEqual({
+      bytesIn: 4500000007,
+      bytesOut: 141103,
+    })
+  })
+
+  it('are nothing rather than a guess when zstd rounds them', () => {
+    expect(zstd?.encodeTotals('/*stdin*\\ : 23.23%   (  106 MiB =>   24.7 MiB, /*stdout*\\)')).toEqual({})
+    expect(zstd?.encodeTotals('/*stdin*\\ : 23.23%   (  6 KiB =>   24 B, /*stdout*\\)')).toEqual({})
+    expect(zstd?.decodeTotals('/*stdin*\\           : 106 MB')).toEqual({})
+  })
+})
+
+describe('the meter', () => {
+  it('takes the last whole line as the count, in whatever cut, and keeps other words apart', () => {
+    const seen: number[] = []
+    const meter = new Meter(bytes => seen.push(bytes))
+    for (const cut of ['12', '3\n45', '6\npv: warning\n7', '89\n10']) meter.read(Buffer.from(cut))
+    expect(seen).toEqual([123, 456, 789])
+    expect(meter.bytes).toBe(789)
+    expect(meter.said).toBe('pv: warning')
+  })
+})
+
+describe('the footer', () => {
+  const footer = /^-- Dump completed/
+  it.each(['', '\n', '-- Dump complete\n', 'x -- Dump completed', '-- Dump completed\n-- more\n'])(
+    'is missed in %j',
+    text => {
+      expect(() => demandFooter(Buffer.from(text), footer, 'dump')).toThrow(
+        expect.objectContaining({ code: 'dump.incomplete' }),
+      )
+    },
+  )
+  it.each(['-- Dump completed on 2026-11-22\n', 'x\r\n-- Dump completed\r\n', '-- Dump completed\n--\n\n'])(
+    'is seen in %j',
+    text => {
+      expect(() => demandFooter(Buffer.from(text), footer, 'dump')).not.toThrow()
+    },
+  )
+})
