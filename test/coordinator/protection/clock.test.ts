@@ -1,0 +1,114 @@
+import { describe, expect, it } from 'vitest'
+import { type ProtectionInput, protectionOf } from '../../../coordinator/protection/index.ts'
+
+const hour = 3_600_000
+const base = 1_800_000_000_000
+const policy = { rpo: 26 * hour, interval: 24 * hour }
+
+function at(hours: number, change: Partial<ProtectionInput> = {}) {
+  const { state, reason } = protectionOf({
+    now: base + hours * hour,
+    policy,
+    firstSeenAt: base - 100 * hour,
+    lastDataAsOf: base,
+    connectable: true,
+    consecutiveFailures: 0,
+    jobOpen: false,
+    ...change,
+  })
+  return reason === '' ? state : `${state}: ${reason}`
+}
+
+const { lastDataAsOf: _, ...never } = { lastDataAsOf: undefined, firstSeenAt: base }
+const gap = { instanceGap: { code: 'agent-silent', detail: 'no heartbeat' } } as const
+
+function fresh(hours: number, change: Partial<ProtectionInput> = {}) {
+  const { state, reason } = protectionOf({
+    now: base + hours * hour,
+    policy,
+    ...never,
+    connectable: true,
+    consecutiveFailures: 0,
+    jobOpen: false,
+    ...change,
+  })
+  return reason === '' ? state : `${state}: ${reason}`
+}
+
+describe('P1: the RPO clock', () => {
+  it('breaches for a database that never had a backup, counted from when it was first seen', () => {
+    expect(fresh(0)).toBe('due: never-backed-up')
+    expect(fresh(20)).toBe('at-risk: never-backed-up')
+    expect(fresh(26)).toBe('at-risk: never-backed-up')
+    expect(fresh(26.01)).toBe('breached: never-backed-up')
+  })
+
+  it('breaches whatever the excuse, and names it', () => {
+    expect(at(27, gap)).toBe('breached: agent-silent')
+    expect(at(27, { jobOpen: true })).toBe('breached: job-running')
+    expect(at(27, { consecutiveFailures: 2 })).toBe('breached: failing')
+    expect(at(27, { connectable: false })).toBe('breached: not-connectable')
+    expect(at(27)).toBe('breached: overdue')
+    expect(fresh(27, gap)).toBe('breached: agent-silent')
+    expect(fresh(27, { instanceGap: { code: 'gone', detail: 'not in Consul' } })).toBe('breached: gone')
+  })
+
+  it('is unprotected without a policy, and when nothing can back up what never was', () => {
+    expect(fresh(0, gap)).toBe('unprotected: agent-silent')
+    expect(fresh(0, { connectable: false })).toBe('unprotected: not-connectable')
+    const { policy: _, ...without } = { policy: undefined }
+    expect(
+      protectionOf({
+        now: base,
+        firstSeenAt: base,
+        connectable: true,
+        consecutiveFailures: 0,
+        jobOpen: false,
+        ...without,
+      }).reason,
+    ).toBe('no-policy')
+  })
+
+  it('goes protected, due, breached as a good backup ages', () => {
+    expect(at(1)).toBe('protected')
+    expect(at(23.9)).toBe('protected')
+    expect(at(24, { policy: { rpo: 72 * hour, interval: 24 * hour } })).toBe('due: backup-due')
+    expect(at(24, { policy: { rpo: 72 * hour, interval: 24 * hour }, jobOpen: true })).toBe(
+      'due: job-running',
+    )
+    expect(at(60, { policy: { rpo: 72 * hour, interval: 24 * hour } })).toBe('at-risk: overdue')
+    expect(at(73, { policy: { rpo: 72 * hour, interval: 24 * hour } })).toBe('breached: overdue')
+  })
+
+  it('is at risk as soon as it is due and the job fails or nothing can run', () => {
+    const wide = { policy: { rpo: 96 * hour, interval: 24 * hour } }
+    expect(at(25, { ...wide, consecutiveFailures: 1, lastFailureCode: 'tool.missing' })).toBe(
+      'at-risk: failing',
+    )
+    expect(at(25, { ...wide, ...gap })).toBe('at-risk: agent-silent')
+    expect(at(23, { ...wide, ...gap })).toBe('protected')
+  })
+
+  it('stops for what the server itself says is dropped', () => {
+    expect(at(1_000, { goneSince: base })).toBe('unprotected: gone')
+  })
+
+  it('plans nothing for what refuses connections, yet lets its clock run', () => {
+    const protection = protectionOf({
+      now: base,
+      policy,
+      firstSeenAt: base,
+      connectable: false,
+      consecutiveFailures: 0,
+      jobOpen: false,
+    })
+    expect(protection.dueAt).toBeUndefined()
+    expect(protection.deadline).toBe(base + 26 * hour)
+  })
+
+  it('is a promise that cannot be kept when the interval is longer than the RPO: a breach each time', () => {
+    const impossible = { policy: { rpo: 6 * hour, interval: 24 * hour } }
+    expect(at(5, impossible)).toBe('protected')
+    expect(at(7, impossible)).toBe('breached: overdue')
+  })
+})
