@@ -1,0 +1,24 @@
+export { type Location, parseDestination } from './destination-url.ts'
+export {
+  type AttemptPlace,
+  attemptPrefix,
+  type BackupClass,
+  dataKey,
+  dataPrefix,
+  manifestKey,
+  manifestPrefix,
+  objectName,
+  slug,
+} from './keys.ts'
+export { type OpenStoreOptions, openObjectStore } from './open.ts'
+export {
+  type ObjectInfo,
+  type ObjectKey,
+  type ObjectStore,
+  type ObjectStoreCapabilities,
+  type OpenUpload,
+  objectKey,
+  type PartReceipt,
+} from './port.ts'
+export type { RetryPolicy } from './retry.ts'
+export type { CredentialsSource, StoreCredentials } from './s3/client.ts'

@@ -1,0 +1,62 @@
+import { AppError } from '../errors/index.ts'
+import { type Log, silentLog } from '../log/index.ts'
+import type { Destination } from '../model/destination.ts'
+import { parseDestination } from './destination-url.ts'
+import { openDirectoryStore } from './directory.ts'
+import type { ObjectStore } from './port.ts'
+import { s3Profiles } from './profile.ts'
+import type { RetryPolicy } from './retry.ts'
+import { type CredentialsSource, endpointOf, makeClient } from './s3/client.ts'
+import { S3Store } from './s3/s3.ts'
+
+export interface OpenStoreOptions {
+  /** Else the SDK's usual chain: environment, shared files, role of the host. */
+  readonly credentials?: CredentialsSource
+  readonly log?: Log
+  /** For tests and impatient callers; default about a minute. */
+  readonly retry?: RetryPolicy
+  /** No byte for so long ends a request, ms; default 60,000. */
+  readonly idleMs?: number
+  /** Where AWS_ENDPOINT_URL_S3 and AWS_REGION are looked for; default the process's environment. */
+  readonly environment?: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Opens the store of a destination. Connects to nothing yet: `check()` does.
+ *
+ * @throws AppError `destination.invalid`
+ */
+export function openObjectStore(
+  destination: Pick<Destination, 'url' | 'endpoint' | 'region' | 'profile'>,
+  options: OpenStoreOptions = {},
+): ObjectStore {
+  const location = parseDestination(destination.url)
+  if (location.kind === 'directory') return openDirectoryStore(location.path)
+  const { profile } = destination
+  if (profile === 'directory')
+    throw new AppError('destination.invalid', {
+      message: 'the destination is not valid: profile directory needs a file:/// URL',
+      context: { url: destination.url },
+    })
+  const environment = options.environment ?? process.env
+  const endpoint = endpointOf(destination, environment)
+  if (endpoint !== undefined && !/^https?:\/\/[^/\s@]+\/?$/.test(endpoint))
+    throw new AppError('destination.invalid', {
+      message: 'the destination is not valid: the endpoint must be http(s)://host[:port]',
+      context: { url: destination.url, endpoint: endpoint.replace(/\/\/[^/]*@/, '//[redacted]@') },
+    })
+  return new S3Store({
+    client: makeClient(destination, {
+      credentials: options.credentials,
+      environment,
+      idleMs: options.idleMs,
+    }),
+    bucket: location.bucket,
+    prefix: location.prefix,
+    profile: s3Profiles[profile],
+    endpoint,
+    log: options.log ?? silentLog,
+    retry: options.retry,
+    idleMs: options.idleMs,
+  })
+}
