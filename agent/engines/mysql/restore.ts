@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { EngineContext, InstanceTarget, RestoreSession, RestoreSource } from '../port.ts'
 import type { Dialect } from './dialect.ts'
-import { clientFailure } from './failure.ts'
+import { clientFailure, errorLinesOf } from './failure.ts'
 import { checkName, quoteIdentifier, quoteLiteral } from './name.ts'
 import { writeOptionFile } from './option-file.ts'
 import { readServerFacts } from './server.ts'
@@ -97,8 +97,13 @@ async function prepare(
         `--database=${into}`,
       ],
     }),
-    diagnose: (_streamName, stderrTail) =>
-      clientFailure(stderrTail, { database: into, stage: lock.client.name }),
+    diagnose(_streamName, stderrTail) {
+      const about = { database: into, stage: lock.client.name }
+      const detail = errorLinesOf(stderrTail)
+      const unnamed =
+        detail === '' ? undefined : new AppError('restore.failed', { context: { ...about, detail } })
+      return clientFailure(stderrTail, about) ?? unnamed
+    },
     async verify(streamName, stderrTail) {
       const complaints = complaintsOf(stderrTail)
       if (complaints.length > 0)

@@ -16,20 +16,19 @@ export interface ServerFacts {
 
 /** Asks it. Errors: `database.wrong-engine` when the server is of the other family. */
 export async function readServerFacts(session: MysqlSession, dialect: Dialect): Promise<ServerFacts> {
-  const [server] = await session.rows<{ version: string; read_only: number }>(
-    "SELECT JSON_OBJECT('version', VERSION(), 'read_only', @@GLOBAL.read_only)",
-  )
-  const version = server?.version ?? ''
+  const [version = ''] = await session.run('SELECT VERSION()')
   if (!dialect.isOwnServer(version))
     throw new AppError('database.wrong-engine', { context: { configured: dialect.kind, server: version } })
+  const variable = async (name: string) =>
+    (await session.run(`SHOW GLOBAL VARIABLES LIKE '${name}'`))[0]?.split('\t')[1] ?? ''
   // SHOW, since a variable that a version does not have is an error in SELECT (MariaDB had no identity before 10.6).
-  const identity = await session.run(`SHOW GLOBAL VARIABLES LIKE '${dialect.identity.variable}'`)
-  const value = identity[0]?.split('\t')[1] ?? ''
+  const value = await variable(dialect.identity.variable)
   // Never log these lines: MariaDB prints the password hash.
   const grants = parseGrants(await session.run('SHOW GRANTS'))
   return {
     version,
-    readOnly: server?.read_only === 1,
+    // More than ON and OFF in newer versions: whatever is not OFF keeps writers out.
+    readOnly: (await variable('read_only')) !== 'OFF',
     evidence: value === '' ? [] : [{ kind: dialect.identity.evidence, value }],
     grants,
   }
