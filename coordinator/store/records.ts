@@ -42,10 +42,13 @@ export interface AgentRecord {
   readonly lastSeenAt: Millis
 }
 
+/** What a server is, as far as discovery tells; `unknown` is a gap. */
+export type KnownEngine = EngineKind | 'unknown'
+
 export interface ClusterRecord {
   readonly id: ClusterId
   readonly name: string
-  readonly engine: EngineKind
+  readonly engine: KnownEngine
   readonly evidence: readonly SeenEvidence[]
   readonly hasGlobals: boolean
   readonly firstSeenAt: Millis
@@ -58,7 +61,7 @@ export interface InstanceRecord {
   /** Unique: datacenter, namespace, node id, service id (or static name). */
   readonly discoveryKey: string
   readonly source: string
-  readonly engine: EngineKind
+  readonly engine: KnownEngine
   readonly service: string
   readonly datacenter: string
   readonly nodeId: string

@@ -1,0 +1,54 @@
+import type { AgentId } from '../../shared/model/identifiers.ts'
+import type { Job } from '../jobs/job.ts'
+import type { InstanceRecord } from '../store/records.ts'
+import type { Term } from './term.ts'
+
+/** Who could do a job, by identity and feature alone, or why nobody could. */
+export type Candidates =
+  | { readonly kind: 'some'; readonly agents: readonly AgentId[] }
+  | { readonly kind: 'none'; readonly code: string; readonly text: string }
+
+/** Agents that can do `job`: those of its cluster's instances, of the restore's target, or keepers. */
+export function candidatesOf(job: Job, term: Pick<Term, 'fleet' | 'live'>): Candidates {
+  if (job.order.kind === 'delete') return keepers(term)
+  const instances = instancesFor(job, term)
+  if (instances.length === 0)
+    return { kind: 'none', code: 'gone', text: 'discovery no longer shows an instance of it' }
+  const agents = new Set<AgentId>()
+  for (const { agentId } of instances)
+    if (agentId !== undefined && term.live.record(agentId) !== undefined) agents.add(agentId)
+  if (agents.size > 0) return { kind: 'some', agents: [...agents].sort() }
+  const gap = instances.find(each => each.gap !== undefined)?.gap
+  return { kind: 'none', code: gap?.code ?? 'no-agent', text: gap?.detail ?? 'no agent answers for its instance' }
+}
+
+/** The instance an agent works on for a job: a primary before a replica, then by id. */
+export function instanceFor(job: Job, agentId: AgentId, term: Pick<Term, 'fleet'>): InstanceRecord | undefined {
+  return instancesFor(job, term)
+    .filter(each => each.agentId === agentId)
+    .toSorted((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1))[0]
+}
+
+function instancesFor(job: Job, term: Pick<Term, 'fleet'>): readonly InstanceRecord[] {
+  if (job.order.kind === 'restore') {
+    const target = term.fleet.instance(job.order.instanceId)
+    return target === undefined || target.goneSince !== undefined ? [] : [target]
+  }
+  if (job.subject.scope === 'destination') return []
+  return term.fleet.instancesOf(job.subject.clusterId).filter(each => each.goneSince === undefined)
+}
+
+function keepers(term: Pick<Term, 'live'>): Candidates {
+  const agents = term.live
+    .records()
+    .filter(each => each.keeper)
+    .map(each => each.id)
+    .sort()
+  return agents.length > 0
+    ? { kind: 'some', agents }
+    : { kind: 'none', code: 'no-keeper', text: 'no agent may delete in buckets; run one as keeper' }
+}
+
+function rank(instance: InstanceRecord): number {
+  return instance.role === 'primary' ? 0 : instance.role === undefined ? 1 : 2
+}

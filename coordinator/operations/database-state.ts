@@ -1,0 +1,109 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { DatabaseId } from '../../shared/model/identifiers.ts'
+import type { Now } from '../../shared/time/index.ts'
+import { gapReasons, type GapReason } from '../protection/protection.ts'
+import { protectionOf } from '../protection/index.ts'
+import type { WriteTx } from '../store/port.ts'
+import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
+import { nameOf, policyOf } from './subject.ts'
+import { tellFact } from './tell-fact.ts'
+import { afterCommit, type Term } from './term.ts'
+
+/**
+ * Changes what the writer keeps of a database and judges its promise anew (P1): policy, due time, protection
+ * with its reason. A breach that opened or closed is told to the alert rules in the same transaction.
+ */
+export async function changeDatabaseState(
+  tx: WriteTx,
+  databaseId: DatabaseId,
+  change: (state: DatabaseStateRecord) => DatabaseStateRecord,
+  now: Now,
+  term: Term,
+): Promise<void> {
+  const database = await tx.databases.get(databaseId)
+  if (database === undefined) return
+  const before = await tx.databases.state(databaseId)
+  const judged = judge(database, change(before ?? freshState(database, now)), now, term)
+  if (before !== undefined && isDeepStrictEqual(before, judged)) return
+  await tx.databases.putState(judged)
+  afterCommit(term, tx, () => term.fleet.setState(judged))
+  const breached = judged.protection === 'breached'
+  if (breached !== (before?.protection === 'breached') || (breached && judged.reason !== before?.reason))
+    await tellFact(
+      tx,
+      {
+        kind: 'protection',
+        databaseId,
+        name: nameOf(database, term.fleet),
+        breached,
+        reason: judged.reason,
+        detail: judged.reasonDetail,
+        ...(judged.lastDataAsOf === undefined ? {} : { lastDataAsOf: judged.lastDataAsOf }),
+      },
+      now.wall,
+      term,
+    )
+}
+
+/** The state of a database nobody looked at before: its RPO clock runs from when it was first seen. */
+export function freshState(database: DatabaseRecord, now: Now): DatabaseStateRecord {
+  return {
+    databaseId: database.id,
+    clockFrom: database.firstSeenAt,
+    backups: 0,
+    consecutiveFailures: 0,
+    protection: 'unprotected',
+    reason: '',
+    reasonDetail: '',
+    since: now.wall,
+  }
+}
+
+/** The same state with policy, due time and protection as they are at `now`. Reads memory, writes nothing. */
+export function judge(
+  database: DatabaseRecord,
+  state: DatabaseStateRecord,
+  now: Now,
+  term: Pick<Term, 'fleet' | 'settings'>,
+): DatabaseStateRecord {
+  const policy = policyOf(database, term)
+  const gap = instanceGap(database, term)
+  const protection = protectionOf({
+    now: now.wall,
+    ...(policy === undefined ? {} : { policy: { rpo: policy.rpo, interval: policy.schedule.every } }),
+    firstSeenAt: state.clockFrom,
+    ...(state.lastDataAsOf === undefined ? {} : { lastDataAsOf: state.lastDataAsOf }),
+    ...(database.goneSince === undefined ? {} : { goneSince: database.goneSince }),
+    connectable: database.connectable,
+    consecutiveFailures: state.consecutiveFailures,
+    ...(state.lastFailure === undefined ? {} : { lastFailureCode: state.lastFailure.code }),
+    jobOpen: state.openJobId !== undefined,
+    ...(gap === undefined ? {} : { instanceGap: gap }),
+  })
+  const { policyName: _, rpoMs: __, nextDueAt, ...rest } = state
+  // after a final failure it is due again when the hold is over; a success takes the hold away
+  const held = state.consecutiveFailures > 0 ? nextDueAt : undefined
+  const due = protection.dueAt === undefined ? undefined : Math.max(protection.dueAt, held ?? 0)
+  const same = state.protection === protection.state && state.reason === protection.reason
+  return {
+    ...rest,
+    ...(policy === undefined ? {} : { policyName: policy.name, rpoMs: policy.rpo }),
+    ...(due === undefined ? {} : { nextDueAt: due }),
+    protection: protection.state,
+    reason: protection.reason,
+    reasonDetail: protection.detail,
+    since: same ? state.since : now.wall,
+  }
+}
+
+/** Why no job can run for a database now: the gap of all its instances, when each has one. */
+function instanceGap(
+  database: DatabaseRecord,
+  term: Pick<Term, 'fleet'>,
+): { readonly code: GapReason; readonly detail: string } | undefined {
+  const present = term.fleet.instancesOf(database.clusterId).filter(each => each.goneSince === undefined)
+  if (present.length === 0) return { code: 'gone', detail: 'discovery no longer shows its instance' }
+  const gap = present.every(each => each.gap !== undefined) ? present[0]?.gap : undefined
+  const code = gapReasons.find(each => each === gap?.code)
+  return gap === undefined || code === undefined ? undefined : { code, detail: gap.detail }
+}

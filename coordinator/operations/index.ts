@@ -1,0 +1,135 @@
+import type { Clock } from '../../shared/clock/index.ts'
+import { AppError } from '../../shared/errors/index.ts'
+import type { AgentId, BackupId, DatabaseId, InstanceId, JobId } from '../../shared/model/identifiers.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import type { Job } from '../jobs/index.ts'
+import type { Aggregates, Store } from '../store/port.ts'
+import { cancelJob } from './cancel-job.ts'
+import type { DiscoveryHealth, SourceHealth } from './discovery-health.ts'
+import type { JobView, Progress } from './job-views.ts'
+import type { LiveAgent } from './live-agents.ts'
+import type { Principal } from './principal.ts'
+import { startBackup } from './start-backup.ts'
+import { startRestore } from './start-restore.ts'
+import type { Term } from './term.ts'
+import { jobView, watchJob } from './watch-job.ts'
+
+export type { SourceHealth } from './discovery-health.ts'
+export type { JobView, Progress } from './job-views.ts'
+export type { LiveAgent } from './live-agents.ts'
+export { type AccessScope, actorOf, covers, type Principal, type Role, roles } from './principal.ts'
+export type { Settings, Times } from './settings.ts'
+
+/** The coordinator on one screen. */
+export interface Status {
+  readonly version: string
+  readonly startedAt: Millis
+  readonly now: Millis
+  readonly fleetId: string
+  readonly incarnation: string
+  readonly storeKind: 'sqlite' | 'postgres'
+  readonly leader: boolean
+  readonly term?: number
+  readonly agentsConnected: number
+  readonly agentsSilent: number
+  readonly aggregates: Aggregates
+  readonly discovery: readonly SourceHealth[]
+  readonly outbox: { readonly pending: number; readonly dead: number }
+}
+
+/** The verbs and views the operator service programs against. Mutations need a leader. */
+export interface Operations {
+  startBackup(
+    principal: Principal,
+    request: { readonly databaseId: DatabaseId; readonly requestId: string; readonly reason: string },
+  ): Promise<{ readonly job: Job; readonly existing: boolean }>
+  startRestore(
+    principal: Principal,
+    request: {
+      readonly backupId: BackupId
+      readonly instanceId?: InstanceId | undefined
+      readonly into: string
+      readonly requestId: string
+      readonly reason: string
+    },
+  ): Promise<{ readonly job: Job }>
+  cancelJob(
+    principal: Principal,
+    request: { readonly jobId: JobId; readonly requestId: string; readonly reason: string },
+  ): Promise<Job>
+  status(): Promise<Status>
+  watchJob(jobId: JobId, signal: AbortSignal): AsyncIterable<JobView>
+  jobView(jobId: JobId): Promise<JobView>
+  progressOf(jobId: JobId): Progress | undefined
+  liveAgents(): ReadonlyMap<AgentId, LiveAgent>
+  liveAgent(id: AgentId): LiveAgent | undefined
+  discovery(): readonly SourceHealth[]
+}
+
+/** What the facade stands on. */
+export interface OperationsDeps {
+  readonly store: Store
+  readonly clock: Clock
+  readonly version: string
+  readonly startedAt: Millis
+  readonly discovery: DiscoveryHealth
+  /** The term this process leads in now, if it does. */
+  readonly term: () => Term | undefined
+  /** Whether the process takes no new requests. */
+  readonly draining: () => boolean
+}
+
+/** Makes the facade. */
+export function createOperations(deps: OperationsDeps): Operations {
+  const { store, clock } = deps
+  const led = (): Term => {
+    if (deps.draining()) throw new AppError('coordinator.draining')
+    const term = deps.term()
+    if (term === undefined) throw new AppError('leader.none')
+    return term
+  }
+  const live = (): ReadonlyMap<AgentId, LiveAgent> => {
+    const term = deps.term()
+    const views = new Map<AgentId, LiveAgent>()
+    for (const id of term?.live.ids() ?? []) {
+      const view = term?.live.view(id, clock.now())
+      if (view !== undefined) views.set(id, view)
+    }
+    return views
+  }
+  return {
+    startBackup: async (principal, request) => startBackup(principal, request, led()),
+    startRestore: async (principal, request) => startRestore(principal, request, led()),
+    cancelJob: async (principal, request) => cancelJob(principal, request, led()),
+    status: async () => {
+      const now = clock.now().wall
+      const [aggregates, outbox] = await Promise.all([store.read.aggregates(now), store.read.outboxCounts()])
+      const term = deps.term()
+      const agents = [...live().values()]
+      return {
+        version: deps.version,
+        startedAt: deps.startedAt,
+        now,
+        fleetId: store.fleetId,
+        incarnation: store.incarnation,
+        storeKind: store.kind,
+        leader: term !== undefined,
+        ...(term === undefined ? {} : { term: term.number }),
+        agentsConnected: agents.filter(each => each.connected).length,
+        agentsSilent: agents.filter(each => each.state === 'silent').length,
+        aggregates,
+        discovery: deps.discovery.all(),
+        outbox,
+      }
+    },
+    watchJob: (jobId, signal) => {
+      const term = led()
+      return watchJob(jobId, store.read, term.views, signal, term.signal)
+    },
+    jobView: jobId => jobView(jobId, store.read, deps.term()?.views),
+    progressOf: jobId => deps.term()?.views.progressOf(jobId),
+    liveAgents: live,
+    liveAgent: id => deps.term()?.live.view(id, clock.now()),
+    discovery: () => deps.discovery.all(),
+  }
+}

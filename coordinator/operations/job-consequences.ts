@@ -1,0 +1,123 @@
+import type { Failure } from '../../shared/errors/index.ts'
+import type { Now } from '../../shared/time/index.ts'
+import type { JobEvent } from '../jobs/event.ts'
+import { attemptOf, isEnded, type Job, subjectKey } from '../jobs/job.ts'
+import type { WriteTx } from '../store/port.ts'
+import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
+import { nextDue } from '../policy/index.ts'
+import { changeDatabaseState } from './database-state.ts'
+import { databaseOf, policyOf, subjectName } from './subject.ts'
+import { tellFact } from './tell-fact.ts'
+import type { Term } from './term.ts'
+
+/** A change of a job that was just written. */
+export interface JobChange {
+  readonly before: Job
+  readonly job: Job
+  readonly event: JobEvent
+  readonly now: Now
+}
+
+/** What follows a job's change in the same transaction: database state, counters, alerts, its explanation. */
+export async function noteJobChange(tx: WriteTx, change: JobChange, term: Term): Promise<void> {
+  const { before, job, now } = change
+  await explain(tx, change, term)
+  if (job.kind === 'backup') await noteBackupJob(tx, change, term)
+  if (!isEnded(job.state) || isEnded(before.state)) return
+  await tx.counters.add(`jobs.${job.state.kind}.${job.kind}`, 1)
+  const about = {
+    jobKind: job.kind,
+    subject: subjectKey(job.subject),
+    subjectName: subjectName(job.kind, job.subject, term.fleet),
+  }
+  if (job.state.kind === 'failed')
+    await tellFact(
+      tx,
+      {
+        kind: 'job-failed-finally',
+        jobId: job.id,
+        code: job.state.failure.code,
+        message: job.state.failure.message,
+        ...about,
+      },
+      now.wall,
+      term,
+    )
+  if (job.state.kind === 'succeeded') await tellFact(tx, { kind: 'job-succeeded', ...about }, now.wall, term)
+}
+
+async function noteBackupJob(tx: WriteTx, change: JobChange, term: Term): Promise<void> {
+  const { job, now } = change
+  const database = databaseOf(job.subject, term.fleet)
+  if (database === undefined) return
+  const failure = failureIn(change)
+  await changeDatabaseState(
+    tx,
+    database.id,
+    state => ({
+      ...openJob(state, job),
+      ...(failure === undefined
+        ? {}
+        : { consecutiveFailures: state.consecutiveFailures + 1, lastFailure: failure }),
+      ...(job.state.kind === 'failed' ? { nextDueAt: dueAfterFailure(state, database, now, term) } : {}),
+    }),
+    now,
+    term,
+  )
+}
+
+/** The failure of the attempt that this event ended, if it did. */
+function failureIn({ before, job, event }: JobChange): Failure | undefined {
+  if (event.kind === 'cancel' || event.kind === 'stopped' || before.state.kind === 'cancelling') return undefined
+  if (job.state.kind === 'failed') return job.state.failure
+  return job.state.kind === 'queued' ? job.state.lastFailure : undefined
+}
+
+function openJob(state: DatabaseStateRecord, job: Job): DatabaseStateRecord {
+  if (!isEnded(job.state)) return { ...state, openJobId: job.id }
+  const { openJobId, ...rest } = state
+  return openJobId === undefined || openJobId === job.id ? rest : state
+}
+
+/** A database whose job failed for good is due again after its longest back-off, not at once. */
+function dueAfterFailure(
+  state: DatabaseStateRecord,
+  database: DatabaseRecord,
+  now: Now,
+  term: Term,
+): number {
+  const policy = policyOf(database, term)
+  if (policy === undefined) return now.wall
+  return nextDue({
+    policy,
+    firstSeenAt: state.clockFrom,
+    lastAttemptAt: now.wall,
+    ...(state.lastDataAsOf === undefined ? {} : { lastDataAsOf: state.lastDataAsOf }),
+  })
+}
+
+async function explain(tx: WriteTx, { before, job, event, now }: JobChange, term: Term): Promise<void> {
+  const attempt = attemptOf(job.state) ?? attemptOf(before.state)
+  const failure =
+    job.state.kind === 'failed'
+      ? job.state.failure
+      : job.state.kind === 'queued'
+        ? job.state.lastFailure
+        : undefined
+  const host = attempt === undefined ? '' : (term.live.record(attempt.agentId)?.hostname ?? attempt.agentId)
+  await tx.decisions.append([
+    {
+      jobId: job.id,
+      at: now.wall,
+      kind: 'transition',
+      subject: host,
+      code: failure?.code ?? event.kind,
+      text: `${event.kind}: ${before.state.kind} → ${job.state.kind}${failure === undefined ? '' : `, ${failure.message}`}`,
+      numbers: {
+        ...(attempt === undefined ? {} : { epoch: attempt.epoch }),
+        attempts: job.attempts,
+        ...(job.state.kind === 'queued' ? { not_before: job.state.notBefore } : {}),
+      },
+    },
+  ])
+}

@@ -1,0 +1,189 @@
+import type { AgentId, JobId } from '../../shared/model/identifiers.ts'
+import type { Duration, Millis, Now } from '../../shared/time/index.ts'
+import type { AttemptRef } from '../jobs/event.ts'
+import type { AgentRecord } from '../store/records.ts'
+
+/** What an agent says it is working on. */
+export interface RunningRef extends AttemptRef {
+  readonly jobId: JobId
+}
+
+/** What is known of an agent now, beside its row. */
+export interface LiveAgent {
+  readonly id: AgentId
+  /** `silent` after three missed heartbeats while its stream stands, `away` without a stream. */
+  readonly state: 'connected' | 'silent' | 'away' | 'refused'
+  readonly connected: boolean
+  readonly lastSeenAt: Millis
+  readonly running: readonly JobId[]
+  readonly spooledResults: number
+  readonly draining: boolean
+  readonly load1: number
+  readonly memoryAvailableBytes: number
+}
+
+interface Entry {
+  record: AgentRecord
+  connected: boolean
+  heardWall: Millis
+  heardMono: Millis
+  running: readonly RunningRef[]
+  spooledResults: number
+  load1: number
+  memoryAvailableBytes: number
+  draining: boolean
+  /** Whether the alert about its silence is open, as last committed. */
+  silenceTold: boolean
+  touched: boolean
+}
+
+/**
+ * Who was heard of, when and with what in hand: memory only (architecture §12), its clocks start anew with
+ * every term, so that nobody is called silent for the time before.
+ */
+export class LiveAgents {
+  readonly #entries = new Map<AgentId, Entry>()
+  readonly #silentAfter: Duration
+
+  /** @param silentAfter three missed heartbeats */
+  constructor(silentAfter: Duration) {
+    this.#silentAfter = silentAfter
+  }
+
+  /** An agent known from the store; it counts as heard of now. */
+  remember(record: AgentRecord, silenceTold: boolean, now: Now): void {
+    this.#entries.set(record.id, { ...fresh(record, now), heardWall: record.lastSeenAt, silenceTold })
+  }
+
+  /** It said Hello on a new stream. */
+  connect(record: AgentRecord, running: readonly RunningRef[], now: Now): void {
+    const known = this.#entries.get(record.id)
+    this.#entries.set(record.id, {
+      ...fresh(record, now),
+      connected: true,
+      running,
+      silenceTold: known?.silenceTold ?? false,
+      touched: true,
+    })
+  }
+
+  disconnect(id: AgentId): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) entry.connected = false
+  }
+
+  /** Any frame proves life. */
+  heard(id: AgentId, now: Now): void {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return
+    entry.heardMono = now.mono
+    entry.heardWall = now.wall
+    entry.touched = true
+  }
+
+  heartbeat(
+    id: AgentId,
+    beat: {
+      readonly running: readonly RunningRef[]
+      readonly spooledResults: number
+      readonly load1: number
+      readonly memoryAvailableBytes: number
+    },
+  ): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) Object.assign(entry, beat)
+  }
+
+  setDraining(id: AgentId, draining: boolean): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) entry.draining = draining
+  }
+
+  record(id: AgentId): AgentRecord | undefined {
+    return this.#entries.get(id)?.record
+  }
+
+  records(): readonly AgentRecord[] {
+    return [...this.#entries.values()].map(entry => entry.record)
+  }
+
+  ids(): readonly AgentId[] {
+    return [...this.#entries.keys()]
+  }
+
+  isConnected(id: AgentId): boolean {
+    return this.#entries.get(id)?.connected ?? false
+  }
+
+  isSilent(id: AgentId, now: Now): boolean {
+    const entry = this.#entries.get(id)
+    return entry !== undefined && now.mono - entry.heardMono > this.#silentAfter
+  }
+
+  /** How long nothing was heard, by the monotonic clock of this term. */
+  silentFor(id: AgentId, now: Now): Duration {
+    const entry = this.#entries.get(id)
+    return entry === undefined ? 0 : now.mono - entry.heardMono
+  }
+
+  /** Wall time it was last heard of, in this term or before. */
+  lastSeenAt(id: AgentId): Millis | undefined {
+    return this.#entries.get(id)?.heardWall
+  }
+
+  /** Agents whose silence began or ended since it was last told. */
+  silenceChanges(now: Now): readonly { readonly record: AgentRecord; readonly silent: boolean }[] {
+    return [...this.#entries.values()]
+      .map(({ record, silenceTold }) => ({ record, silenceTold, silent: this.isSilent(record.id, now) }))
+      .filter(each => each.silent !== each.silenceTold)
+  }
+
+  tellSilence(id: AgentId, told: boolean): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) entry.silenceTold = told
+  }
+
+  /** Agents heard of since the last call, for the one statement that flushes `last_seen`. */
+  takeTouched(): Map<AgentId, Millis> {
+    const touched = new Map<AgentId, Millis>()
+    for (const [id, entry] of this.#entries)
+      if (entry.touched) {
+        touched.set(id, entry.heardWall)
+        entry.touched = false
+      }
+    return touched
+  }
+
+  view(id: AgentId, now: Now): LiveAgent | undefined {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return undefined
+    const silent = this.isSilent(id, now)
+    return {
+      id,
+      state: silent ? 'silent' : entry.connected ? 'connected' : 'away',
+      connected: entry.connected,
+      lastSeenAt: entry.heardWall,
+      running: entry.running.map(each => each.jobId),
+      spooledResults: entry.spooledResults,
+      draining: entry.draining,
+      load1: entry.load1,
+      memoryAvailableBytes: entry.memoryAvailableBytes,
+    }
+  }
+}
+
+function fresh(record: AgentRecord, now: Now): Entry {
+  return {
+    record,
+    connected: false,
+    heardWall: now.wall,
+    heardMono: now.mono,
+    running: [],
+    spooledResults: 0,
+    load1: 0,
+    memoryAvailableBytes: 0,
+    draining: record.draining,
+    silenceTold: false,
+    touched: false,
+  }
+}

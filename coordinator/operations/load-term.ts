@@ -1,0 +1,32 @@
+import type { Page, PageRequest } from '../store/port.ts'
+import { beginLeases } from './expire-leases.ts'
+import type { Term } from './term.ts'
+
+const pageSize = 1_000
+
+/** Fills the memory of a new term with what is committed, and gives every held attempt a full TTL (J6). */
+export async function loadTerm(term: Term): Promise<void> {
+  const { read } = term.store
+  for await (const cluster of all(page => read.clusters(page))) term.fleet.setCluster(cluster)
+  for await (const instance of all(page => read.instances(page, {}))) term.fleet.setInstance(instance)
+  for await (const { database, state } of all(page => read.databases(page, {}))) {
+    term.fleet.setDatabase(database)
+    if (state !== undefined) term.fleet.setState(state)
+  }
+  const silent = new Set(
+    (await read.openAlerts()).filter(each => each.kind === 'agent-silent').map(each => each.facts['agent_id']),
+  )
+  const now = term.clock.now()
+  for await (const agent of all(page => read.agents(page))) term.live.remember(agent, silent.has(agent.id), now)
+  for (const job of await read.openJobs()) term.jobs.set(job)
+  beginLeases(term.jobs.all(), term)
+}
+
+async function* all<T>(list: (page: PageRequest) => Promise<Page<T>>): AsyncIterable<T> {
+  let after: string | undefined
+  do {
+    const page = await list({ size: pageSize, ...(after === undefined ? {} : { after }) })
+    yield* page.items
+    after = page.next
+  } while (after !== undefined)
+}

@@ -1,0 +1,51 @@
+import type { Destination } from '../../shared/model/destination.ts'
+import type { AgentId, BackupId, ClusterId, DatabaseId, JobId } from '../../shared/model/identifiers.ts'
+import type { Attempt, DeleteOrder } from '../jobs/job.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { InstanceRecord } from '../store/records.ts'
+
+/** What an agent is offered, resolved from fleet and policy as they are at this moment. */
+export type Assignment =
+  | {
+      readonly kind: 'backup'
+      readonly instance: InstanceRecord
+      readonly clusterId: ClusterId
+      readonly clusterName: string
+      readonly scope: 'database' | 'cluster'
+      readonly databaseId: DatabaseId
+      readonly databaseName: string
+      readonly destination: Destination
+      readonly policy: Policy
+      readonly backupClass: string
+      readonly backupId: BackupId
+      /** 0 when unknown. */
+      readonly predictedRawBytes: number
+    }
+  | {
+      readonly kind: 'restore'
+      readonly instance: InstanceRecord
+      readonly source: Destination
+      readonly manifestKey: string
+      readonly manifestSha256: string
+      readonly into: string
+      readonly backupId: BackupId
+    }
+  | ({ readonly kind: 'delete'; readonly to: Destination } & DeleteOrder)
+
+/** An attempt with its job, as messages name it. */
+export interface Addressee {
+  readonly jobId: JobId
+  readonly attempt: Attempt
+}
+
+/**
+ * The way to agents. Nothing here waits and nothing fails: an agent that is not connected misses the message,
+ * and the accept time-out, the lease or its next Hello put that right.
+ */
+export interface Messenger {
+  assign(to: Addressee, assignment: Assignment): void
+  start(to: Addressee): void
+  cancel(to: Addressee, reason: 'requested' | 'superseded' | 'unknown'): void
+  /** The instances an agent answers for changed. */
+  watch(agentId: AgentId, instances: readonly InstanceRecord[]): void
+}

@@ -1,0 +1,83 @@
+import type { AgentRecord } from '../store/records.ts'
+import type { RunningRef } from './live-agents.ts'
+import { tellFact } from './tell-fact.ts'
+import { type Term, write } from './term.ts'
+
+/** What a Hello says of an agent. */
+export type SeenAgent = Omit<AgentRecord, 'firstSeenAt' | 'lastSeenAt' | 'draining'>
+
+/**
+ * Records an agent that said Hello and was let in, and hears of it. A clone refused earlier is no news any
+ * more once the one true agent is alone.
+ */
+export async function recordAgent(
+  seen: SeenAgent,
+  running: readonly RunningRef[],
+  term: Term,
+): Promise<AgentRecord> {
+  const now = term.clock.now()
+  const record = await write(term, 'agent', async tx => {
+    const known = await tx.agents.get(seen.id)
+    const record: AgentRecord = {
+      ...seen,
+      draining: known?.draining ?? false,
+      firstSeenAt: known?.firstSeenAt ?? now.wall,
+      lastSeenAt: now.wall,
+    }
+    await tx.agents.put(record)
+    if (known?.bootId !== record.bootId)
+      await tx.audit.append({
+        at: now.wall,
+        class: 'history',
+        actor: `agent:${record.id}`,
+        action: known === undefined ? 'agent.joined' : 'agent.started',
+        subject: record.id,
+        reason: '',
+        detail: { hostname: record.hostname, version: record.version, boot_id: record.bootId },
+      })
+    return record
+  })
+  term.live.connect(record, running, now)
+  return record
+}
+
+/** Two live agents with one identity: a cloned host. The second is refused, people are told. */
+export async function tellClone(seen: SeenAgent, term: Term): Promise<void> {
+  await write(term, 'agent-cloned', tx =>
+    tellFact(
+      tx,
+      { kind: 'agent-cloned', agentId: seen.id, hostname: seen.hostname },
+      term.clock.now().wall,
+      term,
+    ),
+  )
+}
+
+/** Tells of agents whose silence began or ended (three missed heartbeats): shown and alerted, decides nothing (J6). */
+export async function tellSilence(term: Term): Promise<boolean> {
+  const changes = term.live.silenceChanges(term.clock.now())
+  for (const { record, silent } of changes) {
+    await write(term, 'agent-silent', tx =>
+      tellFact(
+        tx,
+        {
+          kind: 'agent',
+          agentId: record.id,
+          hostname: record.hostname,
+          silent,
+          lastSeenAt: term.live.lastSeenAt(record.id) ?? record.lastSeenAt,
+        },
+        term.clock.now().wall,
+        term,
+      ),
+    )
+    term.live.tellSilence(record.id, silent)
+  }
+  return changes.length > 0
+}
+
+/** Flushes when agents were last heard of: one statement, all that heartbeats ever write (architecture §12). */
+export async function flushLastSeen(term: Term): Promise<void> {
+  const touched = term.live.takeTouched()
+  if (touched.size > 0) await write(term, 'last-seen', tx => tx.agents.touch(touched))
+}

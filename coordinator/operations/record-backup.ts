@@ -1,0 +1,111 @@
+import { AppError } from '../../shared/errors/index.ts'
+import { type AgentId, isId } from '../../shared/model/identifiers.ts'
+import type { Now } from '../../shared/time/index.ts'
+import type { Job } from '../jobs/job.ts'
+import type { WriteTx } from '../store/port.ts'
+import type { AttemptRecord, BackupRecord, DatabaseRecord } from '../store/records.ts'
+import type { CheckedManifest } from './check-manifest.ts'
+import { correctedDataAsOf } from './data-as-of.ts'
+import { changeDatabaseState } from './database-state.ts'
+import type { ReportedResult } from './result.ts'
+import { databaseOf, nameOf } from './subject.ts'
+import type { Term } from './term.ts'
+
+/** A checked backup and where it came from: an attempt of ours, or one this store knows nothing of. */
+export type FoundBackup = CheckedManifest & {
+  readonly surplus: boolean
+  readonly result: ReportedResult
+} & (
+    | { readonly row: AttemptRecord; readonly job: Job }
+    | { readonly database: DatabaseRecord; readonly agentId: AgentId }
+  )
+
+/** Lists a checked backup (J5) and lets it feed the RPO clock of its database, surplus or not (J7, P1). */
+export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, term: Term): Promise<void> {
+  const { manifest, sha256, surplus, result } = found
+  const database = 'row' in found ? databaseOf(found.job.subject, term.fleet) : found.database
+  const agentId = 'row' in found ? found.row.agentId : found.agentId
+  const backupId = manifest.backup_id
+  const attemptId = manifest.attempt_id
+  if (database === undefined || !isId('backup', backupId) || !isId('attempt', attemptId))
+    throw new AppError('internal', { message: 'a backup was to be recorded that was not checked' })
+  const replica = term.fleet
+    .instancesOf(database.clusterId)
+    .some(each => each.agentId === agentId && each.role === 'replica')
+  const dataAsOf = correctedDataAsOf({
+    dataAsOf: manifest.data_as_of,
+    // the server's clock against its host's, the host's against ours
+    clockOffsetMs: (term.live.record(agentId)?.clockOffsetMs ?? 0) - manifest.clock_offset_ms,
+    assignedAt: 'row' in found ? found.row.assignedAt : 0,
+    receivedAt: now.wall,
+    replica,
+  })
+  const destination = term.settings.destinations.get(result.destination)
+  const backup: BackupRecord = {
+    id: backupId,
+    scope: manifest.scope,
+    clusterId: database.clusterId,
+    databaseIds: [database.id],
+    subjectName: nameOf(database, term.fleet),
+    engine: manifest.engine.kind,
+    serverVersion: manifest.engine.server_version,
+    ...('row' in found ? { jobId: found.job.id } : {}),
+    attemptId,
+    agentId,
+    dataAsOf,
+    startedAt: manifest.started_at,
+    committedAt: manifest.committed_at,
+    recordedAt: now.wall,
+    rawBytes: Number(manifest.raw_bytes),
+    storedBytes: Number(manifest.stored_bytes),
+    backupClass: manifest.class,
+    surplus,
+    manifest: result.manifest,
+    manifestSha256: sha256,
+    copies: [
+      {
+        destination: result.destination,
+        url: destination?.url ?? '',
+        manifestKey: result.manifestKey,
+        state: 'present',
+      },
+    ],
+  }
+  await tx.backups.insert(backup)
+  await tx.audit.append({
+    at: now.wall,
+    class: 'history',
+    actor: `agent:${agentId}`,
+    action: surplus ? 'backup.recorded-surplus' : 'backup.recorded',
+    subject: backup.id,
+    reason: '',
+    detail: {
+      attempt_id: attemptId,
+      manifest_sha256: sha256,
+      data_as_of: dataAsOf,
+      stored_bytes: backup.storedBytes,
+    },
+  })
+  await tx.counters.add(surplus ? 'backups.surplus' : 'backups.recorded', 1)
+  await changeDatabaseState(
+    tx,
+    database.id,
+    state => {
+      const counted = { ...state, backups: state.backups + 1 }
+      // an older snapshot that arrives late never turns the clock back
+      if (state.lastDataAsOf !== undefined && state.lastDataAsOf > dataAsOf) return counted
+      const { lastFailure: _, ...fresh } = counted
+      return {
+        ...fresh,
+        consecutiveFailures: 0,
+        lastBackupId: backup.id,
+        lastDataAsOf: dataAsOf,
+        lastRawBytes: backup.rawBytes,
+        lastStoredBytes: backup.storedBytes,
+        lastDurationMs: Math.max(0, backup.committedAt - backup.startedAt),
+      }
+    },
+    now,
+    term,
+  )
+}

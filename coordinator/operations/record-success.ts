@@ -1,0 +1,169 @@
+import { AppError } from '../../shared/errors/index.ts'
+import { type AgentId, type AttemptId, isId, type JobId } from '../../shared/model/identifiers.ts'
+import type { Now } from '../../shared/time/index.ts'
+import type { AttemptRef } from '../jobs/event.ts'
+import type { Job } from '../jobs/job.ts'
+import type { WriteTx } from '../store/port.ts'
+import type { AttemptRecord } from '../store/records.ts'
+import { applyJobEvent } from './apply-job-event.ts'
+import { isManifestKey } from './attempt-keys.ts'
+import { type CheckedManifest, differs, readManifest } from './check-manifest.ts'
+import { recordBackup } from './record-backup.ts'
+import type { Disposition, ReportedResult } from './result.ts'
+import { databaseOf } from './subject.ts'
+import type { Term } from './term.ts'
+
+type KnownResult = ReportedResult & { readonly jobId: JobId; readonly attemptId: AttemptId }
+
+/** A success of an attempt we made: a backup is checked (J5) and recorded whatever became of its job (J7). */
+export async function recordSuccess(
+  tx: WriteTx,
+  row: AttemptRecord,
+  result: KnownResult,
+  now: Now,
+  term: Term,
+): Promise<Disposition> {
+  const job = await tx.jobs.get(row.jobId)
+  if (job === undefined) return { kind: 'rejected', reason: 'unknown-job', security: true }
+  const ref: AttemptRef = { attemptId: row.id, epoch: row.epoch, agentId: row.agentId }
+  if (job.kind !== 'backup') return recordGuarded(tx, job, ref, result, now, term)
+  const problem = await admit(tx, job, row, result, term)
+  if (typeof problem === 'string') return refuseManifest(tx, row, ref, problem, now, term)
+  const { manifest, sha256 } = problem
+  if (!isId('backup', manifest.backup_id)) throw new AppError('internal')
+  const applied = await applyJobEvent(
+    tx,
+    job.id,
+    { kind: 'succeeded', ref, backupId: manifest.backup_id },
+    now,
+    term,
+  )
+  const surplus = applied.kind !== 'accepted'
+  const { failure: _, ...good } = (await tx.attempts.get(row.id)) ?? row
+  await tx.attempts.update({ ...good, endedAt: good.endedAt ?? now.wall, outcome: 'succeeded' })
+  await tx.debris.remove(row.id)
+  await recordBackup(tx, { manifest, sha256, surplus, row, job, result }, now, term)
+  return surplus
+    ? { kind: 'surplus', reason: applied.kind === 'refused' ? applied.reason : '' }
+    : { kind: 'recorded', reason: '' }
+}
+
+/**
+ * A good backup of an attempt this store knows nothing of, as after the store was put back from a copy (facts
+ * A5): owned as surplus when cluster, database and agent are known here, so that it is not lost (J7).
+ */
+export async function recordAdopted(
+  tx: WriteTx,
+  agentId: AgentId,
+  result: KnownResult,
+  now: Now,
+  term: Term,
+): Promise<Disposition> {
+  const rejected = (reason: string) => ({ kind: 'rejected', reason, security: true }) as const
+  if ((await tx.jobs.get(result.jobId)) !== undefined) return rejected('unknown-attempt')
+  const read = readManifest(result.manifest)
+  if (typeof read === 'string' || !isId('backup', read.manifest.backup_id)) return rejected('unknown-attempt')
+  const { manifest } = read
+  const backupId = read.manifest.backup_id
+  const database =
+    manifest.scope === 'cluster'
+      ? [...term.fleet.clusters()].map(each => term.fleet.globalsOf(each.id)?.record).find(
+          each => each?.clusterId === manifest.cluster.id,
+        )
+      : [...term.fleet.databases()].find(each => each.record.id === manifest.databases[0]?.id)?.record
+  const serves = term.fleet.instancesOfAgent(agentId).some(each => each.clusterId === database?.clusterId)
+  if (
+    database === undefined ||
+    !serves ||
+    !term.settings.destinations.has(result.destination) ||
+    !isManifestKey(result.manifestKey, result.attemptId) ||
+    differs(manifest, {
+      attemptId: result.attemptId,
+      jobId: result.jobId,
+      epoch: result.epoch,
+      agentId,
+      scope: database.scope,
+      clusterId: database.clusterId,
+      ...(database.scope === 'database' ? { databaseId: database.id } : {}),
+    }) !== undefined ||
+    (await tx.backups.get(backupId)) !== undefined ||
+    (await tx.backups.byAttempt(result.attemptId)) !== undefined
+  )
+    return rejected('unknown-attempt')
+  await recordBackup(tx, { ...read, surplus: true, database, agentId, result }, now, term)
+  return { kind: 'surplus', reason: 'unknown-attempt' }
+}
+
+/** What is wrong with a reported backup, or its checked manifest. */
+async function admit(
+  tx: WriteTx,
+  job: Job,
+  row: AttemptRecord,
+  result: KnownResult,
+  term: Term,
+): Promise<CheckedManifest | string> {
+  const read = readManifest(result.manifest)
+  if (typeof read === 'string') return read
+  const { manifest } = read
+  const database = databaseOf(job.subject, term.fleet)
+  if (database === undefined || job.subject.scope === 'destination') return 'its database is not known here'
+  const wrong = differs(manifest, {
+    attemptId: row.id,
+    jobId: job.id,
+    epoch: row.epoch,
+    agentId: row.agentId,
+    scope: job.subject.scope,
+    clusterId: job.subject.clusterId,
+    ...(job.subject.scope === 'database' ? { databaseId: job.subject.databaseId } : {}),
+  })
+  if (wrong !== undefined) return wrong
+  if (!isManifestKey(result.manifestKey, row.id)) return 'the manifest key is not one of the attempt'
+  if (!term.settings.destinations.has(result.destination)) return 'its destination is not configured'
+  if (!isId('backup', manifest.backup_id)) return 'backup_id is no backup id'
+  if ((await tx.backups.get(manifest.backup_id)) !== undefined) return 'backup_id is taken'
+  if ((await tx.backups.byAttempt(row.id)) !== undefined) return 'the attempt has a backup already'
+  return read
+}
+
+/** A success whose manifest does not hold is none (P2): the attempt failed, the agent keeps the result apart. */
+async function refuseManifest(
+  tx: WriteTx,
+  row: AttemptRecord,
+  ref: AttemptRef,
+  problem: string,
+  now: Now,
+  term: Term,
+): Promise<Disposition> {
+  if ((await tx.backups.byAttempt(row.id)) === undefined)
+    await applyJobEvent(
+      tx,
+      row.jobId,
+      {
+        kind: 'failed',
+        ref,
+        failure: new AppError('manifest.invalid', {
+          message: problem,
+          context: { attempt_id: row.id },
+        }).toFailure(),
+      },
+      now,
+      term,
+    )
+  return { kind: 'rejected', reason: `manifest: ${problem}`, security: false }
+}
+
+/** A restore or a delete that ended well. A delete's debris is gone with it. */
+async function recordGuarded(
+  tx: WriteTx,
+  job: Job,
+  ref: AttemptRef,
+  result: KnownResult,
+  now: Now,
+  term: Term,
+): Promise<Disposition> {
+  if (result.kind !== job.kind) return { kind: 'rejected', reason: 'kind-differs', security: false }
+  const applied = await applyJobEvent(tx, job.id, { kind: 'succeeded', ref }, now, term)
+  if (job.kind === 'delete')
+    for (const debris of await tx.debris.ofJob(job.id)) await tx.debris.remove(debris.attemptId)
+  return { kind: 'recorded', reason: applied.kind === 'accepted' ? '' : 'stale' }
+}

@@ -1,0 +1,29 @@
+import type { Failure } from '../../shared/errors/index.ts'
+
+/** A result as it came from an agent: texts are not trusted yet. */
+export interface ReportedResult {
+  readonly resultId: string
+  readonly jobId: string
+  readonly attemptId: string
+  readonly epoch: number
+  readonly kind: 'backup' | 'restore' | 'delete' | 'unknown'
+  readonly outcome: string
+  readonly failure?: Failure
+  readonly manifest: Uint8Array
+  readonly manifestKey: string
+  readonly destination: string
+  readonly startedAt: number
+  readonly endedAt: number
+  readonly rawBytes: number
+  readonly storedBytes: number
+  readonly debris: readonly string[]
+  readonly attemptPrefix: string
+}
+
+/** The answer every result gets (J12), after the commit. `security`: it was not the sender's to report. */
+export type Disposition =
+  | { readonly kind: 'recorded' | 'surplus'; readonly reason: string }
+  | { readonly kind: 'rejected'; readonly reason: string; readonly security: boolean }
+
+/** An attempt whose objects were given to a keeper to delete: it can no longer succeed. */
+export const reclaimed = 'reclaimed'

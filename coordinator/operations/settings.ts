@@ -1,0 +1,39 @@
+import type { Destination } from '../../shared/model/destination.ts'
+import type { Duration } from '../../shared/time/index.ts'
+import type { Policy } from '../policy/policy.ts'
+
+/** Every span the coordinator goes by, milliseconds. Those agents need travel in `Welcome` (architecture §5). */
+export interface Times {
+  readonly heartbeat: Duration
+  /** At least takeover + reconnect of the fleet + three heartbeats. */
+  readonly leaseTtl: Duration
+  readonly acceptTimeout: Duration
+  readonly startTimeout: Duration
+  readonly inventoryInterval: Duration
+  /** Between two looks at the plan; events wake it earlier. */
+  readonly planInterval: Duration
+  readonly protectionInterval: Duration
+  readonly leaseTick: Duration
+  readonly lastSeenFlush: Duration
+  /** An agent silent for this long is gone for good: a keeper cleans up after it. */
+  readonly agentGone: Duration
+  /** How long a failed clean-up waits for the next. */
+  readonly debrisRetry: Duration
+  /** A leader that did not renew for this long is taken over. */
+  readonly leaderStale: Duration
+  readonly leaderRenew: Duration
+  /** A leader steps down by its own clock this long before it could be taken over. */
+  readonly leaderMargin: Duration
+}
+
+/** What the verbs go by: resolved configuration, fixed for the life of the process. */
+export interface Settings {
+  readonly version: string
+  readonly policies: readonly Policy[]
+  readonly destinations: ReadonlyMap<string, Destination>
+  /** Names of the alert channels. */
+  readonly channels: readonly string[]
+  readonly times: Times
+  /** Jobs an agent works on at a time. */
+  readonly slotsPerAgent: number
+}

@@ -1,0 +1,66 @@
+import type { Clock, newId } from '../../shared/clock/index.ts'
+import { AppError } from '../../shared/errors/index.ts'
+import type { Log } from '../../shared/log/index.ts'
+import type { FleetMap } from '../fleet/fleet-map.ts'
+import type { Store, WriteTx } from '../store/port.ts'
+import type { JobViews } from './job-views.ts'
+import type { LeaseClock } from './lease-clock.ts'
+import type { LiveAgents } from './live-agents.ts'
+import type { Messenger } from './messenger.ts'
+import type { OpenJobs } from './open-jobs.ts'
+import type { Settings } from './settings.ts'
+
+/**
+ * One time as leader and all that is only true within it: what this process holds in memory of jobs, fleet and
+ * agents. It ends as a whole; what was begun in it can neither write nor speak afterwards (J6, facts A4).
+ */
+export interface Term {
+  readonly number: number
+  /** Aborted when the term ends, before anything else happens. */
+  readonly signal: AbortSignal
+  readonly store: Store
+  readonly clock: Clock
+  readonly log: Log
+  readonly newId: typeof newId
+  readonly settings: Settings
+  readonly jobs: OpenJobs
+  readonly fleet: FleetMap
+  readonly live: LiveAgents
+  readonly leases: LeaseClock
+  readonly views: JobViews
+  readonly messenger: Messenger
+  /** A commit failed and nobody knows what the store kept: this memory is not to be trusted any more. */
+  storeLost(error: AppError): void
+  /** Something was put into the outbox. */
+  wakeAlerts(): void
+  /** Plans soon, not now. */
+  wakePlanner(): void
+}
+
+/**
+ * A step of this term in the writer's next transaction. Rejects with `leader.deposed` once the term has
+ * ended, also for a step that was queued before: the store's fence guards against others, this against
+ * our own former self.
+ */
+export function write<T>(term: Term, label: string, step: (tx: WriteTx) => Promise<T>): Promise<T> {
+  if (term.signal.aborted) return Promise.reject(new AppError('leader.deposed'))
+  return term.store
+    .write(label, tx => {
+      if (term.signal.aborted) throw new AppError('leader.deposed')
+      return step(tx)
+    })
+    .catch((thrown: unknown) => {
+      const error = AppError.from(thrown)
+      const lost = error.code === 'leader.deposed' || error.code === 'leader.none'
+      // a full queue refused before anything was begun; every other failed commit may have been kept
+      if (lost || (error.code === 'store.unavailable' && !('waiting' in error.context))) term.storeLost(error)
+      throw thrown
+    })
+}
+
+/** Registers an effect that is dropped when the term ended between the commit and it. */
+export function afterCommit(term: Term, tx: WriteTx, effect: () => void): void {
+  tx.afterCommit(() => {
+    if (!term.signal.aborted) effect()
+  })
+}
