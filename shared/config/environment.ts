@@ -10,14 +10,20 @@ import { variableFor } from './variable-name.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * `HOLDFAST_` names that are not configuration: where tests and demo keep fetched servers, which coordinator
- * the CLI asks, and which file the configuration is in.
+ * `HOLDFAST_` names that are not configuration: where tests and demo keep fetched servers and whether they may
+ * fetch, which coordinator the CLI asks, which file the configuration is in. Nor is anything that starts with
+ * `HOLDFAST_TEST_`.
  */
 export const reservedVariables: readonly string[] = [
   'HOLDFAST_CACHE',
+  'HOLDFAST_PROVISION',
   'HOLDFAST_COORDINATOR',
   'HOLDFAST_CONFIG',
 ]
+
+function isReserved(name: string): boolean {
+  return reservedVariables.includes(name) || name.startsWith('HOLDFAST_TEST_')
+}
 
 /** The only reader of the environment for configuration: the variables that start with `prefix`. */
 export function readEnvironment(prefix = 'HOLDFAST_'): Environment {
@@ -38,8 +44,7 @@ export function environmentLayer(
   const names = new Map<string, string>()
   const problems: Problem[] = []
   for (const [name, text] of Object.entries(environment).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (!name.startsWith(prefix) || reservedVariables.includes(name) || text === undefined || text === '')
-      continue
+    if (!name.startsWith(prefix) || isReserved(name) || text === undefined || text === '') continue
     const steps = name.slice(prefix.length).split('__')
     const found = resolve(schema, steps)
     if (found === undefined) {

@@ -124,6 +124,8 @@ describe('layers', () => {
         HOLDFAST_DESTINATIONS__MAIN__URL: 's3://b/p',
         HOLDFAST_RPO: '',
         HOLDFAST_CACHE: '/somewhere',
+        HOLDFAST_PROVISION: 'off',
+        HOLDFAST_TEST_BROKER: 'x',
         HOLDFAST_COORDINATOR: 'c:1',
         PATH: '/bin',
       },
