@@ -67,7 +67,9 @@ function tidy(entry: AuditEntry): AuditEntry {
 
 function tidyValue(value: string | number | boolean): string | number | boolean {
   if (typeof value === 'string') return clean(value)
-  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+  if (typeof value !== 'number') return value
+  if (!Number.isFinite(value)) return String(value)
+  return value === 0 ? 0 : value
 }
 
 function clean(text: string): string {

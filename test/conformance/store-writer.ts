@@ -1,0 +1,277 @@
+import { describe, expect, test } from 'vitest'
+import { cluster, entry, job } from './store-records.ts'
+import { type MakeStore, rejectionOf } from './store-under-test.ts'
+
+export function storeWriterSuite(make: MakeStore): void {
+  describe('the writer', () => {
+    test('refuses every write before this process leads, and after it gave the term back', async () => {
+      await using database = await make()
+      const store = await database.open({ lead: false })
+      const write = () => store.write('x', async tx => tx.clusters.put(cluster()))
+      await expect(write()).rejects.toMatchObject({ code: 'leader.none' })
+      expect(await store.leadership.tryAcquire('me', 15_000)).toBe(1)
+      await write()
+      await store.leadership.release()
+      await expect(write()).rejects.toMatchObject({ code: 'leader.none' })
+      expect((await store.read.clusters({ size: 10 })).items).toHaveLength(1)
+    })
+
+    test('undoes a step that throws alone: its batch is kept, its effects never run', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const good = [cluster({ name: 'a' }), cluster({ name: 'c' })]
+      const bad = cluster({ name: 'b' })
+      const effects: string[] = []
+      const mine = new TypeError('mine')
+      const written = await Promise.allSettled([
+        store.write('a', async tx => {
+          await tx.clusters.put(good[0] ?? bad)
+          await tx.counters.add('kept', 1)
+          tx.afterCommit(() => effects.push('a'))
+          return 'first'
+        }),
+        store.write('b', async tx => {
+          await tx.clusters.put(bad)
+          await tx.audit.append(entry())
+          await tx.counters.add('undone', 1)
+          tx.afterCommit(() => effects.push('b'))
+          throw mine
+        }),
+        store.write('c', async tx => {
+          await tx.clusters.put(good[1] ?? bad)
+          tx.afterCommit(() => effects.push('c'))
+          return 'third'
+        }),
+      ])
+      expect(written).toEqual([
+        { status: 'fulfilled', value: 'first' },
+        { status: 'rejected', reason: mine },
+        { status: 'fulfilled', value: 'third' },
+      ])
+      expect(effects).toEqual(['a', 'c'])
+      expect((await store.read.clusters({ size: 10 })).items).toEqual(good)
+      expect(await store.read.counters()).toEqual(new Map([['kept', 1]]))
+      expect(await store.read.auditTotal()).toBe(0)
+    })
+
+    test('undoes a step whose statement the database refuses alone, as `conflict`', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const one = job()
+      await store.write('first', tx => tx.jobs.insert(one))
+      const [refused, kept] = await Promise.allSettled([
+        store.write('again', tx => tx.jobs.insert({ ...one, dueSlot: 'another' })),
+        store.write('other', tx => tx.clusters.put(cluster())),
+      ])
+      expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'conflict' } })
+      expect(kept.status).toBe('fulfilled')
+    })
+
+    test('a step that swallows a refused statement harms no other', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const one = job()
+      await store.write('first', tx => tx.jobs.insert(one))
+      await Promise.allSettled([
+        store.write('swallows', async tx => {
+          await tx.jobs.insert({ ...one, dueSlot: 'another' }).catch(() => undefined)
+          await tx.clusters.put(cluster({ name: 'after' }))
+        }),
+      ])
+      // Whatever the database makes of it, the writer goes on
+      await store.write('next', tx => tx.clusters.put(cluster({ name: 'next' })))
+      const names = (await store.read.clusters({ size: 10 })).items.map(item => item.name)
+      expect(names).toContain('next')
+    })
+
+    test('runs effects after the commit, in the order of steps and registration, before the answers', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const seen: string[] = []
+      const step = (name: string) =>
+        store
+          .write(name, async tx => {
+            await tx.clusters.put(cluster({ name }))
+            tx.afterCommit(() => seen.push(`${name}1`))
+            tx.afterCommit(() => {
+              throw new Error('an effect that fails')
+            })
+            tx.afterCommit(() => seen.push(`${name}2`))
+            seen.push(`step ${name}`)
+          })
+          .then(() => seen.push(`answer ${name}`))
+      await Promise.all([step('a'), step('b')])
+      expect(seen.slice(0, 6)).toEqual(['step a', 'step b', 'a1', 'a2', 'b1', 'b2'])
+      expect(seen.slice(6)).toEqual(['answer a', 'answer b'])
+    })
+
+    test('lets an effect see what was committed', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const made = cluster()
+      const { promise, resolve } = Promise.withResolvers<unknown>()
+      await store.write('x', async tx => {
+        await tx.clusters.put(made)
+        tx.afterCommit(() => resolve(store.read.cluster(made.id)))
+      })
+      expect(await promise).toEqual(made)
+    })
+
+    test('commits 100 concurrent writes in far fewer transactions', async () => {
+      await using database = await make()
+      const batches: number[] = []
+      const store = await database.open({
+        maxWaitMs: 10_000,
+        metrics: { batch: steps => void batches.push(steps) },
+      })
+      await Promise.all(
+        Array.from({ length: 100 }, (_, i) =>
+          store.write('x', tx => tx.clusters.put(cluster({ name: `c${i}` }))),
+        ),
+      )
+      expect(batches.reduce((sum, steps) => sum + steps, 0)).toBe(100)
+      expect(batches.length).toBeLessThanOrEqual(3)
+      expect((await store.read.clusters({ size: 1_000 })).items).toHaveLength(100)
+    })
+
+    test('takes no more than maxBatch steps into a transaction, and keeps their order', async () => {
+      await using database = await make()
+      const batches: number[] = []
+      const store = await database.open({
+        maxBatch: 7,
+        maxWaitMs: 10_000,
+        metrics: { batch: steps => void batches.push(steps) },
+      })
+      const order: number[] = []
+      await Promise.all(
+        Array.from({ length: 20 }, (_, i) => store.write('x', async () => void order.push(i))),
+      )
+      expect(Math.max(...batches)).toBe(7)
+      expect(order).toEqual(Array.from({ length: 20 }, (_, i) => i))
+    })
+
+    test('rejects the whole batch with store.unavailable and runs no effect when it cannot commit', async () => {
+      await using database = await make()
+      const store = await database.open()
+      await database.tamper('drop table counters')
+      const effects: string[] = []
+      const written = await Promise.allSettled(
+        ['a', 'b'].map(name =>
+          store.write(name, async tx => {
+            await tx.clusters.put(cluster({ name }))
+            await tx.counters.add(name, 1)
+            tx.afterCommit(() => effects.push(name))
+          }),
+        ),
+      )
+      for (const result of written)
+        expect(result).toMatchObject({
+          status: 'rejected',
+          reason: { code: 'store.unavailable', traits: { retry: 'backoff' } },
+        })
+      expect(effects).toEqual([])
+      expect((await store.read.clusters({ size: 10 })).items).toEqual([])
+    })
+
+    test('refuses a write beyond the bound of its queue at once', async () => {
+      await using database = await make()
+      const store = await database.open({ maxQueue: 2 })
+      const written = await Promise.allSettled(
+        [1, 2, 3].map(name => store.write(String(name), async () => name)),
+      )
+      expect(written[2]).toMatchObject({ status: 'rejected', reason: { code: 'store.unavailable' } })
+      expect(written.slice(0, 2).map(result => result.status)).toEqual(['fulfilled', 'fulfilled'])
+    })
+
+    test('ends a step that awaits something besides its transaction, and goes on', async () => {
+      await using database = await make()
+      const store = await database.open({ stepTimeoutMs: 50 })
+      const never = store.write('stuck', async tx => {
+        await tx.clusters.put(cluster({ name: 'stuck' }))
+        await new Promise(() => {})
+      })
+      const other = store.write('next', tx => tx.clusters.put(cluster({ name: 'next' })))
+      await expect(never).rejects.toMatchObject({ code: 'internal' })
+      await other
+      expect((await store.read.clusters({ size: 10 })).items.map(item => item.name)).toEqual(['next'])
+    })
+
+    test('closes the transaction to a step that has ended', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const kept = await store.write('x', async tx => tx)
+      await expect((async () => kept.clusters.put(cluster()))()).rejects.toMatchObject({ code: 'internal' })
+      expect((await store.read.clusters({ size: 10 })).items).toEqual([])
+    })
+
+    test('flush waits for every step queued so far; close finishes them and takes no more', async () => {
+      await using database = await make()
+      const store = await database.open({ maxBatch: 2 })
+      const done: number[] = []
+      for (let i = 0; i < 5; i++) void store.write('x', async tx => tx.afterCommit(() => done.push(i)))
+      await store.flush()
+      expect(done).toEqual([0, 1, 2, 3, 4])
+      const last = store.write('x', async () => 'last')
+      await store.close()
+      expect(await last).toBe('last')
+      await expect(store.write('x', async () => 'late')).rejects.toMatchObject({ code: 'store.unavailable' })
+    })
+  })
+
+  describe('the fence', () => {
+    test('refuses the write of a leader that was taken over, and undoes nothing of the new one', async () => {
+      await using database = await make()
+      const store = await database.open()
+      await store.write('x', tx => tx.clusters.put(cluster({ name: 'before' })))
+      await database.tamper(`update leader set epoch = epoch + 1, holder = 'another'`)
+      const effects: string[] = []
+      const refused = await rejectionOf(
+        store.write('x', async tx => {
+          await tx.clusters.put(cluster({ name: 'after' }))
+          tx.afterCommit(() => effects.push('x'))
+        }),
+      )
+      expect(refused).toMatchObject({ code: 'leader.deposed', context: { term: 1, current_term: 2 } })
+      expect(store.leadership.term).toBeUndefined()
+      expect(effects).toEqual([])
+      await expect(store.write('x', async () => 1)).rejects.toMatchObject({ code: 'leader.deposed' })
+      expect((await store.read.clusters({ size: 10 })).items.map(item => item.name)).toEqual(['before'])
+    })
+
+    test('renew tells the leader that somebody else leads', async () => {
+      await using database = await make()
+      const store = await database.open()
+      expect(await store.leadership.renew()).toBe(true)
+      await database.tamper('update leader set epoch = epoch + 1')
+      expect(await store.leadership.renew()).toBe(false)
+      expect(store.leadership.term).toBeUndefined()
+    })
+
+    test('each term is higher than the one before, and acquiring twice keeps the term', async () => {
+      await using database = await make()
+      const store = await database.open()
+      expect(store.leadership.term).toBe(1)
+      expect(await store.leadership.tryAcquire('me', 15_000)).toBe(1)
+      await store.leadership.release()
+      expect(store.leadership.term).toBeUndefined()
+      expect(await store.leadership.tryAcquire('me', 15_000)).toBe(2)
+    })
+  })
+
+  describe('the identity of a store', () => {
+    test('stays with it, but a restored copy gets a new incarnation', async () => {
+      await using database = await make()
+      const first = await database.open()
+      const { incarnation, fleetId } = first
+      expect(incarnation).toMatch(/^inc_/)
+      expect(fleetId).toMatch(/^flt_/)
+      await first.close()
+      const again = await database.open()
+      expect({ incarnation: again.incarnation, fleetId: again.fleetId }).toEqual({ incarnation, fleetId })
+      await again.close()
+      const restored = await database.open({ restored: true })
+      expect(restored.fleetId).toBe(fleetId)
+      expect(restored.incarnation).not.toBe(incarnation)
+    })
+  })
+}

@@ -1,0 +1,17 @@
+import { storeAuditSuite } from './store-audit.ts'
+import { storeFleetSuite } from './store-fleet.ts'
+import { storeJobsSuite } from './store-jobs.ts'
+import { storePagingSuite } from './store-paging.ts'
+import { storeTellingSuite } from './store-telling.ts'
+import type { MakeStore } from './store-under-test.ts'
+import { storeWriterSuite } from './store-writer.ts'
+
+/** What every store must do, whatever database it lies in. */
+export function storeConformance(make: MakeStore): void {
+  storeWriterSuite(make)
+  storeJobsSuite(make)
+  storeFleetSuite(make)
+  storeTellingSuite(make)
+  storeAuditSuite(make)
+  storePagingSuite(make)
+}
