@@ -114,7 +114,7 @@ function judge(response: Response, host: string): Delivery {
 export function retryAfterOf(text: string | null, now: Millis): Duration | undefined {
   if (text === null) return undefined
   if (/^\d{1,9}$/.test(text.trim())) return Number(text) * 1_000
-  const at = Date.parse(text)
+  const at = /^[A-Z][a-z]{2}/.test(text) ? Date.parse(text) : Number.NaN
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }
 

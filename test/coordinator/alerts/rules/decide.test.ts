@@ -1,0 +1,39 @@
+import { describe, expect, it } from 'vitest'
+import { decide } from '../../../../coordinator/alerts/rules/decide.ts'
+import { breach, failedJob, kept, silentAgent, succeededJob } from '../facts.ts'
+
+const brief = (decision: ReturnType<typeof decide>) =>
+  decision.kind === 'none'
+    ? 'none'
+    : `${decision.kind} ${decision.dedupKey}${decision.kind === 'open' ? ` ${decision.severity}` : ''}`
+
+describe('alert rules', () => {
+  it.each([
+    ['a job that failed finally opens', failedJob, 'open job-failed/backup/dbs_1 warning'],
+    [
+      'a failed restore is critical: a person waits',
+      { ...failedJob, jobKind: 'restore' },
+      'open job-failed/restore/dbs_1 critical',
+    ],
+    ['the next success resolves it', succeededJob, 'resolve job-failed/backup/dbs_1'],
+    ['a breach is critical', breach('dbs_9'), 'open breach/dbs_9 critical'],
+    ['its end resolves it', kept('dbs_9'), 'resolve breach/dbs_9'],
+    ['a silent agent opens', silentAgent(true), 'open agent-silent/agt_1 warning'],
+    ['its return resolves it', silentAgent(false), 'resolve agent-silent/agt_1'],
+    [
+      'a cloned host is critical, and nothing but a person ends it',
+      { kind: 'agent-cloned', agentId: 'agt_1', hostname: 'host7' } as const,
+      'open agent-cloned/agt_1 critical',
+    ],
+  ])('%s', (_, fact, expected) => {
+    expect(brief(decide(fact))).toBe(expected)
+  })
+
+  it('a breach says why and since when, also when there never was a backup', () => {
+    const decision = decide(breach())
+    expect(decision).toMatchObject({
+      summary: 'orders/shop has no good backup inside its RPO: overdue (last good data of yesterday)',
+      facts: { reason: 'overdue', last_data_as_of: 'never' },
+    })
+  })
+})
