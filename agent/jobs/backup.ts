@@ -32,7 +32,7 @@ const pipelineTools = ['setpriv', 'pv'] as const
  * @throws AppError when the Assign itself makes no sense
  */
 export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, world: Surroundings): Recipe {
-  const request = narrow(spec)
+  const request = narrow(spec, world.codec)
   const place: AttemptPlace = {
     cluster: spec.clusterName,
     ...(request.subject.scope === 'database' ? { database: request.subject.name } : {}),
@@ -227,7 +227,7 @@ export async function openedStore(
 
 const classes: readonly Manifest['class'][] = ['daily', 'weekly', 'monthly', 'yearly', 'manual']
 
-function narrow(spec: BackupSpec) {
+function narrow(spec: BackupSpec, preferred: Codec) {
   const { instance } = spec
   if (instance === undefined || spec.clusterName === '')
     throw new AppError('link.protocol', { message: 'a backup needs an instance and the name of its cluster' })
@@ -240,7 +240,7 @@ function narrow(spec: BackupSpec) {
     })
   if (spec.scope === 'database' && spec.databaseName === '')
     throw new AppError('link.protocol', { message: 'a backup of a database needs its name' })
-  const codec: Codec | undefined = codecs.find(each => each === (spec.codec === '' ? 'zstd' : spec.codec))
+  const codec: Codec | undefined = codecs.find(each => each === (spec.codec === '' ? preferred : spec.codec))
   if (codec === undefined)
     throw new AppError('link.protocol', { message: 'unknown codec', context: { codec: spec.codec } })
   const subject: DumpSubject =

@@ -112,6 +112,14 @@ export class Spool {
     return undefined
   }
 
+  /** The store incarnation that last answered; empty at first. */
+  get lastIncarnation(): string {
+    let last: Kept | undefined
+    for (const kept of this.#kept.values())
+      if (last === undefined || kept.acknowledged_at >= last.acknowledged_at) last = kept
+    return last?.incarnation ?? ''
+  }
+
   /** How many wait for an answer, and how many were rejected, for people and metrics. */
   get size(): { readonly pending: number; readonly acknowledged: number; readonly rejected: number } {
     return { pending: this.#results.size, acknowledged: this.#kept.size, rejected: this.#rejectedCount }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/clock/index.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { Destination } from '../../shared/model/destination.ts'
-import type { EngineKind } from '../../shared/model/engine.ts'
+import type { Codec, EngineKind } from '../../shared/model/engine.ts'
 import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { WatchedInstance } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { Engine, InstanceTarget, ToolFinder } from '../engines/port.ts'
@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly log: Log
   readonly tools: ToolFinder
   readonly budget: PartBudget
+  /** Used when a job names none. */
+  readonly codec: Codec
   /** A private folder; each attempt gets one of its own below it. */
   readonly scratch: string
   readonly host: { readonly agentId?: string; readonly hostname: string; readonly version: string }

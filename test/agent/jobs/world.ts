@@ -39,6 +39,7 @@ export async function makeWorld(
     log: silentLog,
     tools: createToolFinder(),
     budget: new PartBudget(128 << 20),
+    codec: 'none',
     scratch: join(places.state, 'scratch'),
     host: { agentId: 'agt_test', hostname: 'host7', version: '0.1.0' },
     bootId: 'boot',

@@ -1,0 +1,218 @@
+import { freemem, loadavg } from 'node:os'
+import { join } from 'node:path'
+import { systemClock } from '../shared/clock/index.ts'
+import { AppError } from '../shared/errors/index.ts'
+import { Scope } from '../shared/lifecycle/index.ts'
+import type { Log } from '../shared/log/index.ts'
+import { createMetrics, startStatusServer } from '../shared/metrics/index.ts'
+import { protocolVersion, version } from '../shared/model/version.ts'
+import { clientChannel } from '../shared/wire/channel.ts'
+import type { Hello } from '../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { AgentConfig } from './config.ts'
+import { engineFor } from './engines/index.ts'
+import { type AgentMetrics, agentMetrics } from './host/agent-metrics.ts'
+import { targetFrom } from './host/credentials.ts'
+import { storeOpener } from './host/destinations.ts'
+import { hostFacts } from './host/host-facts.ts'
+import { sweepScratch } from './host/sweep-scratch.ts'
+import { DurableFolder, loadIdentity, lockStateFolder } from './identity/index.ts'
+import { Attempts } from './jobs/attempts.ts'
+import { Journal } from './jobs/journal.ts'
+import { Spool } from './jobs/spool.ts'
+import type { Surroundings } from './jobs/surroundings.ts'
+import { Inventories } from './link/inventory.ts'
+import { Link, type LinkEnd } from './link/link.ts'
+import { Results } from './link/results.ts'
+import { PartBudget } from './pipeline/index.ts'
+import { createToolFinder } from './process/index.ts'
+
+/** What tests may put in place of what the composition root makes. */
+export type AgentOverrides = Partial<
+  Pick<Surroundings, 'engineFor' | 'targetFor' | 'openStore' | 'clock'>
+> & {
+  readonly random?: () => number
+}
+
+/** A running agent. */
+export interface Agent {
+  readonly agentId: string
+  /** The status port in use; undefined when off. */
+  readonly statusPort: number | undefined
+  readonly connected: boolean
+  /** Resolves when the link gave up for good: stopped, or refused by the coordinator. */
+  readonly ended: Promise<LinkEnd>
+  /**
+   * Stops: takes nothing new, aborts what runs within the grace, spools, says Goodbye. `force` skips the
+   * grace, not the order: the journal holds the rest.
+   */
+  stop(force?: AbortSignal): Promise<void>
+}
+
+/**
+ * The composition root of `holdfast-agent run`: the only place that puts the agent's parts together.
+ * Construction order is teardown order, reversed.
+ *
+ * @throws AppError `agent.state-*`, `listen.failed`, `link.plaintext-refused`
+ */
+export async function startAgent(
+  config: AgentConfig,
+  log: Log,
+  overrides: AgentOverrides = {},
+): Promise<Agent> {
+  const scope = new Scope()
+  try {
+    const channel = clientChannel({
+      address: config.coordinator.address,
+      insecureLoopback: config.coordinator.insecure_loopback,
+    })
+    const clock = overrides.clock ?? systemClock
+    const random = overrides.random ?? Math.random
+    const state = await DurableFolder.open(config.state_dir)
+    scope.own(lockStateFolder(config.state_dir))
+    const identity = await loadIdentity(state, log)
+    const agentLog = log.child({ agent_id: identity.agentId })
+    const journal = await Journal.open(config.state_dir, agentLog)
+    const spool = await Spool.open(config.state_dir, clock.now().wall, agentLog)
+    const scratch = join(config.state_dir, 'scratch')
+    await sweepScratch(scratch)
+    const tools = createToolFinder({ paths: config.tools.paths, folders: config.tools.folders })
+    const facts = () =>
+      hostFacts({
+        tools,
+        nodeId: config.node_id,
+        nodeName: config.node_name,
+        addresses: config.addresses,
+        loopback: !config.pool && !config.keeper,
+      })
+    const world: Surroundings = {
+      journal,
+      spool,
+      clock,
+      log: agentLog,
+      tools,
+      budget: new PartBudget(config.part_budget),
+      codec: config.codec,
+      scratch,
+      host: { agentId: identity.agentId, hostname: (await facts()).hostname, version },
+      bootId: identity.bootId,
+      engineFor: overrides.engineFor ?? engineFor,
+      targetFor:
+        overrides.targetFor ?? ((instance, purpose) => targetFrom(config.instances, instance, purpose)),
+      openStore: overrides.openStore ?? storeOpener(config.destinations, agentLog),
+    }
+
+    const registry = createMetrics()
+    let counts: AgentMetrics | undefined
+    const results = new Results({ spool, clock, log: agentLog })
+    const attempts = new Attempts({
+      world,
+      slots: config.slots,
+      send: frame => link.send(frame),
+      onResult: result => {
+        counts?.ended(result)
+        results
+          .tell(result)
+          .catch((error: unknown) => agentLog.error('a result could not be sent', { error }))
+      },
+    })
+    const inventories = new Inventories({ world, random, send: frame => link.sendWithin(frame) })
+    const hello = async (): Promise<Hello> => ({
+      agentId: identity.agentId,
+      instanceId: identity.instanceId,
+      bootId: identity.bootId,
+      version,
+      protocolVersion,
+      features: ['restore', ...(config.keeper ? ['keeper'] : [])],
+      host: await facts(),
+      running: [...attempts.running()],
+      unacknowledged: spool.pending().map(({ attempt }) => ({
+        jobId: attempt.job_id,
+        attemptId: attempt.attempt_id,
+        epoch: attempt.epoch,
+      })),
+      sentAt: clock.now().wall,
+      lastIncarnation: spool.lastIncarnation,
+      pool: config.pool,
+      keeper: config.keeper,
+    })
+    const link: Link = new Link({
+      channel,
+      clock,
+      log: agentLog,
+      random,
+      hello,
+      heartbeat: () => ({
+        running: [...attempts.running()],
+        sentAt: clock.now().wall,
+        load1: loadavg()[0] ?? 0,
+        memoryAvailableBytes: freemem(),
+        spooledResults: spool.size.pending,
+      }),
+      attempts,
+      results,
+      inventories,
+      hooks: { onDial: () => counts?.dialled(), onIgnored: why => counts?.ignored(why) },
+    })
+    counts = agentMetrics(registry, {
+      spool,
+      connected: () => link.connected,
+      running: () => attempts.running().length,
+      slots: config.slots,
+    })
+
+    const status =
+      config.status.port === 0
+        ? undefined
+        : scope.own(
+            await startStatusServer({
+              listen: config.status,
+              registry,
+              log: agentLog,
+              ready: () =>
+                link.connected
+                  ? { ok: true, reasons: [] }
+                  : { ok: false, reasons: ['no coordinator serves this agent'] },
+            }),
+          )
+    // before the first Hello, so that it lists what is being recovered (J6)
+    await attempts.recoverAll()
+    const ended = link.run()
+    agentLog.info('the agent runs', {
+      version,
+      coordinator: config.coordinator.address,
+      state_dir: config.state_dir,
+      keeper: config.keeper,
+      pool: config.pool,
+      boot_id: identity.bootId,
+    })
+    const agent: Agent = {
+      agentId: identity.agentId,
+      statusPort: status?.port,
+      get connected() {
+        return link.connected
+      },
+      ended,
+      stop: once(async (force = new AbortController().signal) => {
+        const grace = AbortSignal.any([force, AbortSignal.timeout(Math.max(1, config.stop_grace))])
+        await attempts.stop(grace)
+        await results.flush()
+        await link.stop('the agent is stopping')
+        await ended
+        await scope.close()
+      }),
+    }
+    return agent
+  } catch (thrown) {
+    await scope.close().catch(() => {})
+    throw AppError.from(thrown)
+  }
+}
+
+/** The first call does it, later ones wait for it. */
+function once<A>(act: (argument?: A) => Promise<void>): (argument?: A) => Promise<void> {
+  let doing: Promise<void> | undefined
+  return argument => {
+    doing ??= act(argument)
+    return doing
+  }
+}

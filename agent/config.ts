@@ -1,0 +1,136 @@
+import { homedir, tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { z } from 'zod'
+import {
+  byteSize,
+  duration,
+  type Environment,
+  hostPort,
+  type Loaded,
+  loadConfig,
+  readEnvironment,
+  secretFile,
+} from '../shared/config/index.ts'
+import { logLevels } from '../shared/log/index.ts'
+import { codecs, engineKinds } from '../shared/model/engine.ts'
+
+/** A login of one purpose. The password is only ever a path. */
+const login = z.strictObject({
+  user: z.string().min(1),
+  password_file: secretFile().optional(),
+})
+
+/** Which instances an entry is for: every key given must be equal; an empty match fits all. */
+const match = z.strictObject({
+  engine: z.enum(engineKinds).optional(),
+  service: z.string().min(1).optional(),
+  address: z.string().min(1).optional(),
+  port: z.int().min(1).max(65_535).optional(),
+  /** Instance id of the coordinator, `ins_…`. */
+  instance: z.string().min(1).optional(),
+})
+
+const instance = z.strictObject({
+  match: match.prefault({}),
+  ...login.shape,
+  /** A login of its own for restores; the backup role need not be able to write. */
+  restore: login.optional(),
+  tls: z.enum(['disable', 'prefer', 'require', 'verify-full']).optional(),
+  tls_ca_file: z.string().min(1).optional(),
+  maintenance_database: z.string().min(1).optional(),
+})
+
+const destination = z.strictObject({
+  credentials: z
+    .strictObject({
+      access_key_id_file: secretFile(),
+      secret_access_key_file: secretFile(),
+      session_token_file: secretFile().optional(),
+    })
+    .optional(),
+})
+
+export const agentConfigSchema = z.strictObject({
+  coordinator: z
+    .strictObject({
+      address: hostPort().prefault('127.0.0.1:7400'),
+      /** Plaintext, to loopback only; until mTLS is built there is nothing else. */
+      insecure_loopback: z.boolean().prefault(false),
+    })
+    .prefault({}),
+  state_dir: z.string().min(1).prefault('/var/lib/holdfast/agent'),
+  /** Consul's name and id of this host; they match instances to agents. */
+  node_name: z.string().min(1).optional(),
+  node_id: z.string().min(1).optional(),
+  /** Addresses this host answers to; default those of its interfaces. */
+  addresses: z.array(z.string().min(1)).optional(),
+  /** Serves instances it does not share a host with. */
+  pool: z.boolean().prefault(false),
+  /** May list, copy and delete in buckets. */
+  keeper: z.boolean().prefault(false),
+  /** Attempts at the same time. */
+  slots: z.int().min(1).max(64).prefault(2),
+  /** Memory for part buffers, all streams together. */
+  part_budget: byteSize().prefault('512MiB'),
+  /** Used when a job names none. */
+  codec: z.enum(codecs).prefault('zstd'),
+  tools: z
+    .strictObject({
+      /** Tool → absolute path. */
+      paths: z.record(z.string(), z.string().min(1)).prefault({}),
+      /** Searched before PATH. */
+      folders: z.array(z.string().min(1)).prefault([]),
+    })
+    .prefault({}),
+  instances: z.array(instance).prefault([]),
+  /** By name of the destination; without an entry the SDK's usual chain. */
+  destinations: z.record(z.string(), destination).prefault({}),
+  /** `/metrics`, `/healthz`, `/readyz`. */
+  status: z
+    .strictObject({
+      host: z.string().min(1).prefault('127.0.0.1'),
+      /** 0 is off. */
+      port: z.int().min(0).max(65_535).prefault(7411),
+    })
+    .prefault({}),
+  log: z
+    .strictObject({
+      level: z.enum(logLevels).prefault('info'),
+      format: z.enum(['auto', 'json', 'pretty']).prefault('auto'),
+    })
+    .prefault({}),
+  /** How long a stop waits for uploads to be aborted and results to be told. */
+  stop_grace: duration({ min: 0, max: 600_000 }).prefault('30s'),
+})
+
+export type AgentConfig = z.infer<typeof agentConfigSchema>
+
+/** The variables of the agent; test hooks are no configuration. */
+function agentEnvironment(): Environment {
+  return Object.fromEntries(
+    Object.entries(readEnvironment()).filter(([name]) => !name.startsWith('HOLDFAST_TEST_')),
+  )
+}
+
+/** Loads the configuration of `holdfast-agent run`. @throws AppError `config.*` with every problem there is */
+export function loadAgentConfig(
+  file: string | undefined,
+  flags: Readonly<Record<string, unknown>>,
+  environment: Environment = agentEnvironment(),
+): Loaded<AgentConfig> {
+  const path = file ?? environment['HOLDFAST_CONFIG']
+  return loadConfig({
+    schema: agentConfigSchema,
+    ...(path === undefined || path === '' ? {} : { file: path }),
+    environment,
+    prefix: 'HOLDFAST_',
+    flags,
+  })
+}
+
+/** Where standalone commands keep their journals when no folder is named: of this user, across runs. */
+export function standaloneStateFolder(): string {
+  const home = homedir()
+  const base = process.env['XDG_STATE_HOME'] || (home === '' ? '' : join(home, '.local', 'state'))
+  return base === '' ? join(tmpdir(), `holdfast-${userInfo().uid}`) : join(base, 'holdfast', 'standalone')
+}

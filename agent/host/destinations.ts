@@ -1,0 +1,40 @@
+import { readSecretFile } from '../../shared/config/secret-file.ts'
+import type { Log } from '../../shared/log/index.ts'
+import type { Destination } from '../../shared/model/destination.ts'
+import { type CredentialsSource, type ObjectStore, openObjectStore } from '../../shared/object-store/index.ts'
+import type { AgentConfig } from '../config.ts'
+
+/**
+ * Opens destinations with the credentials the configuration has for their name, else the SDK's usual chain.
+ * Key files are read when the SDK asks, so that rotated ones are taken up.
+ */
+export function storeOpener(
+  destinations: AgentConfig['destinations'],
+  log: Log,
+): (destination: Destination) => Promise<ObjectStore> {
+  return async destination => {
+    const credentials = Object.hasOwn(destinations, destination.name)
+      ? destinations[destination.name]?.credentials
+      : undefined
+    return openObjectStore(destination, {
+      log,
+      ...(credentials === undefined ? {} : { credentials: sourceOf(credentials) }),
+    })
+  }
+}
+
+/** Rotated files are taken up within this, ms: the SDK keeps what never expires. */
+const rereadAfter = 900_000
+
+function sourceOf(
+  credentials: NonNullable<AgentConfig['destinations'][string]['credentials']>,
+): CredentialsSource {
+  return async () => ({
+    accessKeyId: await readSecretFile(credentials.access_key_id_file),
+    secretAccessKey: await readSecretFile(credentials.secret_access_key_file),
+    ...(credentials.session_token_file === undefined
+      ? {}
+      : { sessionToken: await readSecretFile(credentials.session_token_file) }),
+    expiration: new Date(Date.now() + rereadAfter),
+  })
+}
