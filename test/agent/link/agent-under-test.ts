@@ -1,0 +1,28 @@
+import { type Agent, type AgentOverrides, startAgent } from '../../../agent/agent.ts'
+import { agentConfigSchema } from '../../../agent/config.ts'
+import { silentLog } from '../../../shared/log/index.ts'
+import { fakeEngine, fakeTarget } from '../jobs/fake-engine.ts'
+
+/** A whole agent in this process: true link, journal and pipeline, a fake engine. */
+export function startTestAgent(
+  options: { readonly state: string; readonly coordinator: string; readonly keeper?: boolean },
+  overrides: AgentOverrides = {},
+): Promise<Agent> {
+  const engine = fakeEngine()
+  const config = agentConfigSchema.parse({
+    coordinator: { address: options.coordinator, insecure_loopback: true },
+    state_dir: options.state,
+    keeper: options.keeper ?? false,
+    codec: 'none',
+    part_budget: '128MiB',
+    status: { port: 0 },
+    stop_grace: '10s',
+  })
+  return startAgent(config, silentLog, {
+    engineFor: () => engine,
+    targetFor: () => fakeTarget,
+    // the shortest waits: tests wait for conditions, not for back-off
+    random: () => 0,
+    ...overrides,
+  })
+}
