@@ -1,3 +1,4 @@
+import { caFileOf } from '../ca-file.ts'
 import type { EngineContext, InstanceTarget } from '../port.ts'
 import { readPassword, writePrivate } from '../secret-file.ts'
 import type { Dialect } from './dialect.ts'
@@ -41,12 +42,12 @@ export async function writeOptionFile(
       ? [`socket=${optionValue(target.host)}`, 'protocol=socket']
       : [`host=${optionValue(target.host)}`, `port=${target.port}`, 'protocol=tcp']),
     ...(socket ? [] : dialect.tls[tls]),
-    ...(tls === 'verify-full' && target.tlsCaFile !== undefined
-      ? [`ssl-ca=${optionValue(target.tlsCaFile)}`]
-      : []),
+    ...(tls === 'verify-full' ? [`ssl-ca=${optionValue(caFileOf(target))}`] : []),
     'default-character-set=utf8mb4',
-    `loose-connect-timeout=${connectTimeoutSeconds}`,
-    ...(dump === 'dump' ? ['[mysqldump]', ...dialect.dumpOptions] : []),
+    // In groups of their own: each tool refuses, or warns of, options it does not have.
+    ...(dump === 'dump'
+      ? ['[mysqldump]', ...dialect.dumpOptions]
+      : ['[mysql]', `connect-timeout=${connectTimeoutSeconds}`]),
   ]
   return writePrivate(context, 'my.cnf', `${lines.join('\n')}\n`)
 }

@@ -104,7 +104,8 @@ export async function readMoment(
   const behind = replication.role === 'replica' ? ((replication.lagSeconds ?? 0) + 1) * 1_000 : 0
   return {
     dataAsOf: row.now - behind,
-    clockOffsetMs: Math.round(row.now - (sent + received) / 2),
+    // Plus nothing, lest it be a minus zero.
+    clockOffsetMs: Math.round(row.now - (sent + received) / 2) + 0,
     gtid: (row.gtid ?? '').replaceAll(/\s/g, ''),
   }
 }

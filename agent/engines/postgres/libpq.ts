@@ -1,11 +1,9 @@
+import { caFileOf } from '../ca-file.ts'
 import type { EngineContext, InstanceTarget } from '../port.ts'
 import { readPassword, writePrivate } from '../secret-file.ts'
 
 /** Seconds to wait for a connection, for our sessions and for the tools. */
 export const connectTimeoutSeconds = 10
-
-/** Where a system keeps its CA bundle; libpq before 16 has no word for "the system's". */
-const systemCaFile = '/etc/ssl/certs/ca-certificates.crt'
 
 /**
  * Server-side settings that every session of ours carries (P6): when this host dies, the server notices
@@ -48,7 +46,7 @@ export async function toolEnvironment(
     PGUSER: target.user,
     PGPASSFILE: passfile,
     PGSSLMODE: tls,
-    ...(tls === 'verify-full' ? { PGSSLROOTCERT: target.tlsCaFile ?? systemCaFile } : {}),
+    ...(tls === 'verify-full' ? { PGSSLROOTCERT: caFileOf(target) } : {}),
     PGCONNECT_TIMEOUT: String(connectTimeoutSeconds),
     PGAPPNAME: `holdfast ${purpose}`,
     PGOPTIONS: Object.entries(serverKeepalive)

@@ -66,7 +66,8 @@ export async function readMoment(session: PostgresSession, role: ServerFacts['ro
   const received = Date.now()
   return {
     dataAsOf: row.data,
-    clockOffsetMs: Math.round(row.server - (sent + received) / 2),
+    // Plus nothing, lest it be a minus zero.
+    clockOffsetMs: Math.round(row.server - (sent + received) / 2) + 0,
     lsn: row.lsn,
   }
 }
