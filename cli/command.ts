@@ -35,7 +35,7 @@ export class Answer extends Error {
 }
 
 /** The address asked when neither flag nor environment says otherwise. */
-export const defaultCoordinator = '127.0.0.1:7420'
+export const defaultCoordinator = '127.0.0.1:7400'
 
 /** A leaf command with the options all of them have, its example under `--help`, and its action in a session. */
 export function leaf(
