@@ -115,6 +115,8 @@ class Room {
   readonly #agents = new Map<AgentId, AgentCapacity>()
   readonly #used = new Map<AgentId, number>()
   readonly #clusters = new Map<ClusterId, JobId[]>()
+  /** Said once for each cluster: thousands may wait for the same reason. */
+  readonly #busy = new Map<ClusterId, Reason>()
   readonly #perCluster: number
 
   constructor(input: PlanInput) {
@@ -129,6 +131,7 @@ class Room {
     const jobs = this.#clusters.get(clusterId)
     if (jobs === undefined) this.#clusters.set(clusterId, [jobId])
     else jobs.push(jobId)
+    this.#busy.delete(clusterId)
   }
 
   clusterBusy(clusterId: ClusterId | undefined): Reason | undefined {
@@ -136,12 +139,16 @@ class Room {
     const first = jobs?.[0]
     if (clusterId === undefined || jobs === undefined || first === undefined) return undefined
     if (jobs.length < this.#perCluster) return undefined
-    return {
+    const said = this.#busy.get(clusterId)
+    if (said !== undefined) return said
+    const reason: Reason = {
       code: 'cluster-busy',
       subject: clusterId,
       text: `its cluster is at work on ${first}`,
       numbers: { running: jobs.length, allowed: this.#perCluster },
     }
+    this.#busy.set(clusterId, reason)
+    return reason
   }
 
   seat(id: AgentId, restore: boolean): Seat | Reason {

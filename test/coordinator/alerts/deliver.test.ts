@@ -163,6 +163,36 @@ describe('delivery at least once', () => {
     expect(keys().size).toBe(1)
   })
 
+  it('sends nothing that was cancelled between the look at the outbox and the claim', async () => {
+    await tell(breach())
+    let looks = 0
+    const read = {
+      ...fresh.store.read,
+      outboxDue: async (now: number, limit: number) => {
+        const due = await fresh.store.read.outboxDue(now, limit)
+        looks += 1
+        if (due.length > 0) await tell(kept())
+        return due
+      },
+    }
+    deliver({ store: { read, write: fresh.store.write } })
+    await settled(['cancelled'])
+    const then = looks
+    await waitUntil(() => looks > then + 1, { what: 'further looks' })
+    expect(sink.requests).toEqual([])
+    expect((await outbox())[0]?.state).toBe('cancelled')
+  })
+
+  it('what may have been taken once stays so, whatever is answered later', async () => {
+    sink.delay(10_000)
+    sink.refuse(404)
+    await tell(breach())
+    deliver({ notifiers: new Map([webhook('ops', sink.url, 100)]), maxAttempts: 2 })
+    expect((await settled(['dead']))[0]?.lastError).toBe(
+      `perhaps delivered: 127.0.0.1:${sink.port} answered 404`,
+    )
+  })
+
   it('claims nothing, hence sends nothing, when this coordinator leads no more', async () => {
     await tell(breach())
     const deposed = failing(fresh.store, 'outbox.claim', Number.POSITIVE_INFINITY)
