@@ -104,16 +104,18 @@ export async function startAgent(
     const registry = createMetrics()
     let counts: AgentMetrics | undefined
     const results = new Results({ spool, clock, log: agentLog })
+    const told = (sending: Promise<void>) => {
+      sending.catch((error: unknown) => agentLog.error('a result could not be sent', { error }))
+    }
     const attempts = new Attempts({
       world,
       slots: config.slots,
       send: frame => link.send(frame),
       onResult: result => {
         counts?.ended(result)
-        results
-          .tell(result)
-          .catch((error: unknown) => agentLog.error('a result could not be sent', { error }))
+        told(results.flush())
       },
+      onAsked: result => told(results.sayAgain(result)),
     })
     const inventories = new Inventories({ world, random, send: frame => link.sendWithin(frame) })
     const hello = async (): Promise<Hello> => ({

@@ -53,7 +53,7 @@ const destination = z.strictObject({
 export const agentConfigSchema = z.strictObject({
   coordinator: z
     .strictObject({
-      address: hostPort().prefault('127.0.0.1:7400'),
+      address: hostPort().prefault('127.0.0.1:7420'),
       /** Plaintext, to loopback only; until mTLS is built there is nothing else. */
       insecure_loopback: z.boolean().prefault(false),
     })
@@ -90,7 +90,7 @@ export const agentConfigSchema = z.strictObject({
     .strictObject({
       host: z.string().min(1).prefault('127.0.0.1'),
       /** 0 is off. */
-      port: z.int().min(0).max(65_535).prefault(7411),
+      port: z.int().min(0).max(65_535).prefault(7422),
     })
     .prefault({}),
   log: z

@@ -42,8 +42,10 @@ type AttemptState =
 export interface AttemptsOptions {
   readonly world: Surroundings
   readonly send: Send
-  /** A result is in the spool. */
+  /** An attempt ended; its result is in the spool. */
   readonly onResult: (result: AttemptResult) => void
+  /** The coordinator asks for an attempt that has ended: its result is to be said again. */
+  readonly onAsked: (result: AttemptResult) => void
   /** Attempts at the same time. */
   readonly slots: number
   /** Seam for tests. */
@@ -95,7 +97,7 @@ export class Attempts {
     }
     const result = this.#options.world.spool.ofAttempt(ref.attemptId)
     if (result === undefined) this.#track(this.#check(assign, ref))
-    else this.#options.onResult(result)
+    else this.#options.onAsked(result)
   }
 
   /** Begin (J10). For an attempt at work it changes nothing. */
@@ -109,7 +111,7 @@ export class Attempts {
     if (state !== undefined) return
     const result = world.spool.ofAttempt(ref.attemptId)
     if (result !== undefined) {
-      this.#options.onResult(result)
+      this.#options.onAsked(result)
       return
     }
     world.log.warn('a start for an attempt that is not in hand was ignored', { attempt_id: ref.attemptId })
@@ -123,7 +125,7 @@ export class Attempts {
     const cause = new AppError(reason === CancelReason.REQUESTED ? 'job.cancelled' : 'job.superseded')
     if (state === undefined) {
       const result = world.spool.ofAttempt(ref.attemptId)
-      if (result !== undefined) this.#options.onResult(result)
+      if (result !== undefined) this.#options.onAsked(result)
       else this.#decline(ref, cause)
     } else if (state.kind === 'accepted') {
       state.expiry.abort()

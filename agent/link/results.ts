@@ -44,8 +44,8 @@ export class Results {
     await this.flush()
   }
 
-  /** A result of an attempt the coordinator does not know to have ended. */
-  async tell(result: AttemptResult): Promise<void> {
+  /** The coordinator does not know that an attempt has ended: its result is said again, answered or not. */
+  async sayAgain(result: AttemptResult): Promise<void> {
     this.#said.delete(result.result_id)
     if (!this.#spool.pending().some(each => each.result_id === result.result_id))
       this.#again.set(result.result_id, result)

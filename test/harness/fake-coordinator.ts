@@ -9,7 +9,8 @@ import {
 import { waitUntil } from './wait-until.ts'
 
 type FrameOut = NonNullable<ConnectRequest['frame']>
-type FrameIn = NonNullable<ConnectResponse['frame']>
+/** A frame of the coordinator. */
+export type FrameIn = NonNullable<ConnectResponse['frame']>
 type Case = FrameOut['$case']
 type ValueOf<C extends Case> = Extract<FrameOut, { $case: C }>['value']
 
@@ -137,8 +138,13 @@ function makeSession(
     send: (frame, asTerm = term()) => call.write({ term: asTerm, frame }),
     sendRaw: response => call.write(response),
     of,
-    received: (kind, count = 1) =>
-      waitUntil(() => of(kind)[count - 1], { what: `${kind} frame ${count} of the agent`, timeout: 20_000 }),
+    received: async (kind, count = 1) => {
+      const enough = () => of(kind).length >= count
+      await waitUntil(enough, { what: `${kind} frame ${count} of the agent`, timeout: 20_000 })
+      const value = of(kind)[count - 1]
+      if (value === undefined) throw new Error('frames do not go away')
+      return value
+    },
     end: () => call.end(),
   }
 }

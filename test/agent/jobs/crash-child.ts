@@ -14,6 +14,7 @@ const attempts: Attempts = new Attempts({
   world,
   slots: 1,
   onResult: result => console.log(result.outcome),
+  onAsked: () => {},
   send: frame => {
     if (frame.$case === 'accepted') setImmediate(() => attempts.start(attempt))
     return true

@@ -32,7 +32,7 @@ async function crashAndRecover(root: string, point: CrashPoint | `${CrashPoint}:
   const places = await folders(root)
   const world = await makeWorld(places)
   const records = await world.journal.records()
-  const attempts = new Attempts({ world, slots: 1, onResult: () => {}, send: () => false })
+  const attempts = new Attempts({ world, slots: 1, onResult: () => {}, onAsked: () => {}, send: () => false })
   await attempts.recoverAll()
   const listed = attempts.running()
   await attempts.idle()

@@ -3,7 +3,7 @@ import { openDirectoryStore } from '../../../shared/object-store/directory.ts'
 import { objectKey } from '../../../shared/object-store/index.ts'
 import { AckDisposition, CancelReason } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
-import { startFakeCoordinator } from '../../harness/fake-coordinator.ts'
+import { type FrameIn, startFakeCoordinator } from '../../harness/fake-coordinator.ts'
 import { requireServers, temporaryFolder, waitUntil } from '../../harness/index.ts'
 import { fakeEngine } from '../jobs/fake-engine.ts'
 import {
@@ -19,14 +19,13 @@ import { startTestAgent } from './agent-under-test.ts'
 
 const servers = await requireServers('agent link', 'pv')
 
-const refusal = (retryAfterMs: number) => () =>
-  ({
-    $case: 'refused',
-    value: {
-      failure: { code: 'link.cloned', message: '', hint: '', context: [], problems: [] },
-      retryAfterMs,
-    },
-  }) as const
+const refusal = (retryAfterMs: number) => (): FrameIn => ({
+  $case: 'refused',
+  value: {
+    failure: { code: 'link.cloned', message: '', hint: '', context: [], problems: [] },
+    retryAfterMs,
+  },
+})
 
 describe.skipIf(servers.missing)('the agent on its link', () => {
   it('works only on Start (J10), reports uploads and progress, and sends the manifest it read back', async () => {
