@@ -61,6 +61,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const found = await provision(options.version === 18 ? 'postgres18' : 'postgres')
   if (!found.available) throw new Error(`no PostgreSQL for this test: ${found.reason}`)
   const { bin } = found
+  const version = await majorOf(bin)
+  if (version !== (options.version ?? version))
+    throw new Error(`PostgreSQL ${version} is here, not ${options.version}`)
   const folder = await temporaryFolder('postgres')
   const own = join(folder.path, 'server')
   const logFile = join(own, 'server.log')
@@ -75,11 +78,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     for (const path of [own, initPassword]) await chown(path, nobody, nobody)
   }
 
-  await initdb(bin, data, initPassword)
   const port = await freePort()
-  const version = Number.parseInt(await readFile(join(data, 'PG_VERSION'), 'utf8'), 10)
-  if (version !== (options.version ?? version))
-    throw new Error(`PostgreSQL ${version} is here, not ${options.version}`)
   let server: OwnedProcess | undefined
 
   const start = async () => {
@@ -119,6 +118,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     await folder.remove()
   }
   try {
+    await initdb(bin, data, initPassword)
     await start()
   } catch (error) {
     await folder.remove()
@@ -158,6 +158,11 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+async function majorOf(bin: string): Promise<number> {
+  const { stdout } = await run(join(bin, 'postgres'), ['--version'])
+  return Number(/(\d+)/.exec(stdout)?.[1])
 }
 
 async function initdb(bin: string, data: string, passwordFile: string): Promise<void> {

@@ -7,7 +7,7 @@ export interface WaitOptions {
   readonly interval?: number
 }
 
-type Truthy<T> = Exclude<T, false | null | undefined | 0 | '' | 0n>
+type Truthy<T> = T & Exclude<T, false | null | undefined | 0 | '' | 0n>
 
 /**
  * Polls until the condition gives a truthy value, and returns it.
