@@ -161,7 +161,17 @@ async function tlsAttempts(
     case 'require':
       return [{ rejectUnauthorized: false }]
     case 'verify-full': {
-      const ca = target.tlsCaFile === undefined ? undefined : await readFile(target.tlsCaFile, 'utf8')
+      const path = target.tlsCaFile
+      const ca =
+        path === undefined
+          ? undefined
+          : await readFile(path, 'utf8').catch(cause => {
+              throw new AppError('database.tls-failed', {
+                message: 'the CA file for verify-full cannot be read',
+                context: { path },
+                cause,
+              })
+            })
       // `host` is what the certificate is compared with when it is an address (`pg` names it otherwise).
       return [{ rejectUnauthorized: true, host: target.host, ...(ca === undefined ? {} : { ca }) }]
     }

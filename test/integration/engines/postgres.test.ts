@@ -435,7 +435,7 @@ describe.skipIf(servers.missing)('the PostgreSQL engine', () => {
       )
     })
 
-    it('says what a failed consumer means', async () => {
+    it('fails on an archive that was cut short', async () => {
       const { source, fileOf } = await dumped()
       const cut = join(folder.path, 'cut')
       await writeFile(cut, (await readFile(fileOf('000-full'))).subarray(0, -600))
@@ -456,6 +456,31 @@ describe.skipIf(servers.missing)('the PostgreSQL engine', () => {
     const ended = await runCommand(stream.command, {})
     expect(ended.status).toBe(1)
     expect(session.diagnose(stream, ended.stderr)?.code).toBe('database.gone')
+  })
+
+  it('says what a failed dump means: a table locked for too long (P6)', async () => {
+    await server.createDatabase('locked table')
+    await server.psql('CREATE TABLE t (a int)', 'locked table')
+    const session = await openDump(target, 'locked table')
+    const [stream] = session.streams
+    if (stream === undefined) throw new Error('no stream')
+    const args = stream.command.args.map(arg =>
+      arg.replace('--lock-wait-timeout=10s', '--lock-wait-timeout=200ms'),
+    )
+    expect(args).not.toEqual(stream.command.args)
+    const holder = server
+      .psql('BEGIN; LOCK TABLE t; SELECT pg_sleep(60)', 'locked table')
+      .catch(() => undefined)
+    const locked = `select count(*) from pg_locks where mode = 'AccessExclusiveLock' and relation is not null and granted
+                      and database = (select oid from pg_database where datname = 'locked table')`
+    await waitUntil(async () => (await server.psql(locked)) !== '0', { what: 'the lock' })
+    const ended = await runCommand({ ...stream.command, args }, {})
+    await server.psql(
+      `select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(60)' and pid <> pg_backend_pid()`,
+    )
+    await holder
+    expect(ended.status).toBe(1)
+    expect(session.diagnose(stream, ended.stderr)?.code).toBe('database.conflict')
   })
 
   it('leaves no session behind', async () => {
