@@ -64,7 +64,7 @@ async function prepare(
   const environment = await toolEnvironment(target, context, 'restore')
   const working = workingNameOf(into, attemptId)
   const stages = new Set(source.streams.map(stream => stream.name))
-  await lock.query(createStatement(working, source.settings, facts.major))
+  await create(lock, createStatement(working, source.settings, facts.major))
   let committed = false
 
   return {
@@ -119,6 +119,21 @@ async function prepare(
       if (!committed) await drop(target, working)
     },
     close: () => lock.close(),
+  }
+}
+
+/** A locale or encoding that this server's host does not have shows only here. */
+async function create(lock: PostgresSession, statement: string): Promise<void> {
+  try {
+    await lock.query(statement)
+  } catch (thrown) {
+    const failure = AppError.from(thrown, 'restore.failed')
+    if (!/locale|collation|encoding/i.test(String(failure.context.detail))) throw failure
+    throw new AppError('restore.requirement-missing', {
+      hint: 'Install the locale on the host of the target server, then restart that server.',
+      context: failure.context,
+      cause: thrown,
+    })
   }
 }
 

@@ -435,6 +435,23 @@ describe.skipIf(servers.missing)('the PostgreSQL engine', () => {
       )
     })
 
+    it('refuses a backup whose locale the host does not have', async () => {
+      const { source } = await dumped()
+      const settings = {
+        acl: [],
+        settings: [],
+        ...source.settings,
+        locale_provider: 'libc',
+        collation: 'xx_XX.utf8',
+      }
+      await expect(
+        postgres.openRestore(target, { ...source, settings }, 'foreign', attemptId(), await context()),
+      ).rejects.toMatchObject({
+        code: 'restore.requirement-missing',
+        context: { detail: expect.stringContaining('xx_XX.utf8') },
+      })
+    })
+
     it('fails on an archive that was cut short', async () => {
       const { source, fileOf } = await dumped()
       const cut = join(folder.path, 'cut')
