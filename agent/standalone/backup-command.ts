@@ -1,0 +1,164 @@
+import { Command, Option } from 'commander'
+import { newId, systemClock } from '../../shared/clock/index.ts'
+import { AppError, type Failure } from '../../shared/errors/index.ts'
+import { codecs, engineKinds } from '../../shared/model/engine.ts'
+import { formatDuration } from '../../shared/time/index.ts'
+import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { standaloneStateFolder } from '../config.ts'
+import { backupRecipe } from '../jobs/backup.ts'
+import type { AttemptResult } from '../jobs/result.ts'
+import { formatBytes } from './format-bytes.ts'
+import { urlOf } from './manifest-url.ts'
+import { type CommonOptions, destinationOf, targetOf, withCommonOptions } from './options.ts'
+import { perform, standaloneLog } from './perform.ts'
+import type { Terminal } from './terminal.ts'
+import { openWorkplace } from './workplace.ts'
+
+interface BackupOptions extends CommonOptions {
+  readonly engine: string
+  readonly database?: string
+  readonly globals?: boolean
+  readonly to: string
+  readonly codec: string
+  readonly clusterName?: string
+}
+
+/** `holdfast-agent backup`: one database, or the globals of a server, without a coordinator. */
+export function backupCommand(terminal: Terminal): Command {
+  const command = new Command('backup')
+    .description('back up a database, or the globals of a server, without a coordinator')
+    .addOption(
+      new Option('--engine <engine>', 'engine of the server').choices(engineKinds).makeOptionMandatory(),
+    )
+    .option('--database <name>', 'database to back up')
+    .option('--globals', 'back up roles and tablespaces (with --database: as well)')
+    .requiredOption('--to <url>', 'destination: s3://bucket/prefix or file:///path')
+    .addOption(new Option('--codec <codec>', 'compression').choices(codecs).default('zstd'))
+    .option(
+      '--cluster-name <name>',
+      'name of the cluster in keys and manifest (default: engine, host and port)',
+    )
+  return withCommonOptions(command)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ holdfast-agent backup --engine postgres --host db1 --user backup --password-file pg.secret \\
+      --database orders --to s3://backups/prod
+  $ holdfast-agent backup --engine mariadb --user backup --password-file my.secret \\
+      --database shop --to file:///mnt/backups -o json
+
+Exit status: 0 done, else by class of error: 10 configuration, 20 tools, 21 database, 22 dump, 30 object
+store, 70 defect, 130 interrupted (uploads aborted).`,
+    )
+    .action(async (options: BackupOptions) => {
+      await backup(options, terminal)
+    })
+}
+
+async function backup(options: BackupOptions, terminal: Terminal): Promise<void> {
+  if (options.database === undefined && options.globals !== true)
+    throw new AppError('usage.invalid', { message: 'nothing to back up: give --database, --globals or both' })
+  const target = targetOf(options, options.engine)
+  const destination = destinationOf(options.to, options, terminal.environment)
+  const log = standaloneLog(options, terminal)
+  const subjects = [
+    ...(options.globals === true ? [{ scope: 'cluster', databaseName: '' }] : []),
+    ...(options.database === undefined ? [] : [{ scope: 'database', databaseName: options.database }]),
+  ]
+  const results: AttemptResult[] = []
+  for (const subject of subjects) {
+    const attempt: AttemptRef = { jobId: '', attemptId: newId('attempt'), epoch: 0 }
+    const workplace = await openWorkplace({
+      stateRoot: options.stateDir ?? standaloneStateFolder(),
+      attemptId: attempt.attemptId,
+      target,
+      toolFolders: options.toolFolder ?? [],
+      partBudget: options.partBudget,
+      log,
+    })
+    let result: AttemptResult | undefined
+    try {
+      const startedAt = systemClock.now().wall
+      const recipe = backupRecipe(
+        {
+          instance: {
+            instanceId: '',
+            engine: target.engine,
+            service: '',
+            address: target.host,
+            port: target.port,
+            meta: [],
+          },
+          clusterId: '',
+          clusterName: options.clusterName ?? `${target.engine}-${target.host}-${target.port}`,
+          ...subject,
+          databaseId: '',
+          destination: {
+            name: destination.name,
+            url: destination.url,
+            endpoint: destination.endpoint ?? '',
+            region: destination.region ?? '',
+            profile: destination.profile,
+          },
+          codec: options.codec,
+          codecLevel: 0,
+          policyName: '',
+          policyVersion: '',
+          backupClass: 'manual',
+          backupId: '',
+          predictedRawBytes: 0,
+        },
+        attempt,
+        startedAt,
+        workplace.world,
+      )
+      result = await perform({ recipe, attempt, startedAt, world: workplace.world, terminal })
+    } finally {
+      // a pre-flight that failed has left nothing; an attempt without a result has
+      await workplace.finish(result !== undefined || (await workplace.world.journal.records()).length === 0)
+    }
+    if (result === undefined)
+      throw new AppError('interrupted', { hint: 'The next run settles what was left.' })
+    if (result.outcome !== 'succeeded') throw failed(result)
+    results.push(result)
+    if (options.output === 'text') terminal.out(text(result, options))
+  }
+  if (options.output === 'json')
+    terminal.out(`${JSON.stringify({ ok: true, backups: results.map(each => shown(each, options)) })}\n`)
+}
+
+/** The error of an attempt that ended badly; what it left in the bucket is told. */
+export function failed(result: AttemptResult): AppError {
+  const failure: Failure = result.failure ?? new AppError('internal').toFailure()
+  return AppError.fromFailure(
+    result.debris.length === 0
+      ? failure
+      : { ...failure, context: { ...failure.context, left_in_bucket: result.debris } },
+  )
+}
+
+function shown(result: AttemptResult, options: BackupOptions): Record<string, unknown> {
+  const manifest = JSON.parse(Buffer.from(result.manifest ?? '', 'base64').toString('utf8'))
+  return {
+    backup_id: manifest.backup_id,
+    scope: manifest.scope,
+    databases: manifest.databases.map((each: { readonly name: string }) => each.name),
+    manifest: urlOf(options.to, result.manifest_key ?? ''),
+    data_as_of: manifest.data_as_of,
+    raw_bytes: result.raw_bytes,
+    stored_bytes: result.stored_bytes,
+    seconds: (result.ended_at - result.started_at) / 1_000,
+    warnings: manifest.warnings ?? [],
+  }
+}
+
+function text(result: AttemptResult, options: BackupOptions): string {
+  const told = shown(result, options)
+  const [database = 'globals'] = told['databases'] as readonly string[]
+  const warnings = (told['warnings'] as readonly string[]).map(each => `warning: ${each}\n`).join('')
+  return (
+    `backed up ${database}: ${formatBytes(result.raw_bytes)} read, ${formatBytes(result.stored_bytes)} stored, ` +
+    `${formatDuration(result.ended_at - result.started_at)}\n${warnings}manifest: ${told['manifest']}\n`
+  )
+}
