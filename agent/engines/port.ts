@@ -86,8 +86,8 @@ export interface DumpStream {
   readonly format: 'pgdump' | 'sql'
   readonly command: Command
   /**
-   * For textual dumps: must match the end of the raw stream. Test it against the last bytes (4 KiB) as one
-   * text, not line by line; each footer here is anchored at the end itself.
+   * For textual dumps: the last line of the raw stream must match, not counting blank lines and bare `--`
+   * (with which pg_dumpall frames its completion mark).
    */
   readonly footer?: RegExp
   /** Expected raw bytes, for part size and progress; 0 when unknown. */

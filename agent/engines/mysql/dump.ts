@@ -76,7 +76,7 @@ export async function openDump(
           database,
         ],
       },
-      footer: /(?:^|\n)-- Dump completed[^\n]*\s*$/,
+      footer: /^-- Dump completed( on .*)?$/,
       predictedBytes: tables.bytes,
     }
     const replication = await readReplication(target, dialect, context, facts)

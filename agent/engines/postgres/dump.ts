@@ -103,7 +103,7 @@ async function dumpGlobals(
       args: ['--globals-only', '--no-role-passwords', '--no-password', '-d', conninfo(database)],
       env: await toolEnvironment(target, context, 'globals'),
     },
-    footer: /(?:^|\n)-- PostgreSQL database cluster dump complete\n--\s*$/,
+    footer: /^-- PostgreSQL database cluster dump complete$/,
     predictedBytes: 0,
   }
   return {
