@@ -4,7 +4,9 @@ import { zstdDecompressSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { PartBudget } from '../../../agent/pipeline/index.ts'
 import { AppError } from '../../../shared/errors/index.ts'
-import { Bench, sha256 } from './bench.ts'
+import { Bench, requireTools, sha256 } from './bench.ts'
+
+const tools = await requireTools('the pipeline: backup-stream')
 
 let bench: Bench
 beforeEach(async () => {
@@ -30,7 +32,7 @@ async function failure(running: Promise<unknown>): Promise<AppError> {
   return thrown
 }
 
-describe('a backup stream fails, with every upload aborted (P2, P4), when', () => {
+describe.skipIf(tools.missing)('a backup stream fails, with every upload aborted (P2, P4), when', () => {
   it('the dump exits 1 after its last byte', async () => {
     const error = await failure(bench.backup('seq 1 100000; echo "lost connection" >&2; exit 1'))
     expect(error.toFailure()).toMatchObject({
@@ -176,7 +178,7 @@ describe('a backup stream fails, with every upload aborted (P2, P4), when', () =
   })
 })
 
-describe('a backup stream', () => {
+describe.skipIf(tools.missing)('a backup stream', () => {
   it('stores every byte although something is awaited between the spawns', async () => {
     const outcome = await bench.backup('seq 1 300000', { betweenSpawns: () => pause(120) })
     const [object] = await bench.complete(outcome)

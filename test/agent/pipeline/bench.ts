@@ -18,7 +18,18 @@ import {
   type OpenUpload,
   objectKey,
 } from '../../../shared/object-store/port.ts'
+import { provisionTool, requireServers } from '../../harness/index.ts'
 import { Scripts } from '../process/scripts.ts'
+
+/** Whether the tools of the pipeline can be had; on PATH from then on. Skips loudly otherwise. */
+export async function requireTools(suite: string): Promise<{ readonly missing: boolean }> {
+  const found = await requireServers(suite, 'pv', 'zstd')
+  if (!found.missing) {
+    await provisionTool('pv')
+    await provisionTool('zstd')
+  }
+  return found
+}
 
 /** A directory store, fake tools and the real ones, for one test file. */
 export class Bench {

@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest'
 import { codecDefinitions } from '../../../agent/pipeline/codec.ts'
 import { demandFooter } from '../../../agent/pipeline/footer.ts'
 import { Meter } from '../../../agent/pipeline/meter.ts'
+import { requireTools } from './bench.ts'
+
+const tools = await requireTools('the pipeline: codec')
 
 const { zstd } = codecDefinitions
 
-describe('zstd’s totals', () => {
+describe.skipIf(tools.missing)('zstd’s totals', () => {
   it.each([0, 1, 1023, 1024, 65_536, 1_000_003])('are exact for %i bytes with the installed zstd', size => {
     const encoded = spawnSync('zstd', zstd?.encode, { input: Buffer.alloc(size, 'x') })
     expect(zstd?.encodeTotals(encoded.stderr.toString())).toEqual({

@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { ManifestObject } from '../../../shared/model/manifest.ts'
 import { objectKey } from '../../../shared/object-store/port.ts'
-import { Bench, sha256 } from './bench.ts'
+import { Bench, requireTools, sha256 } from './bench.ts'
+
+const tools = await requireTools('the pipeline: restore-stream')
 
 let bench: Bench
 let objects: readonly ManifestObject[]
@@ -31,7 +33,7 @@ async function objectOf(key: string, bytes: Buffer, told: Buffer = bytes): Promi
   return { key, size: String(told.length), parts: [{ size: told.length, sha256: sha256(told) }] }
 }
 
-describe('a restore stream', () => {
+describe.skipIf(tools.missing)('a restore stream', () => {
   it('gives the consumer every byte, although something is awaited between the spawns', async () => {
     const outcome = await bench.restore(objects, rawBytes, consume(), { betweenSpawns: () => pause(120) })
     const expected = Array.from({ length: 200_000 }, (_, n) => `${n + 1}\n`).join('')
@@ -52,7 +54,7 @@ describe('a restore stream', () => {
   })
 })
 
-describe('a restore stream fails when', () => {
+describe.skipIf(tools.missing)('a restore stream fails when', () => {
   it('one byte of a part is wrong: backup.corrupt, and the consumer sees nothing of that part', async () => {
     const right = Buffer.concat([Buffer.alloc(1000, 'a'), Buffer.alloc(1000, 'b')])
     const wrong = Buffer.from(right)

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { verifiedParts } from '../../../agent/pipeline/download/verified-parts.ts'
 import { ObjectWriter } from '../../../agent/pipeline/upload/object-writer.ts'
 import { objectKey } from '../../../shared/object-store/port.ts'
-import { Bench } from './bench.ts'
+import { Bench, requireTools } from './bench.ts'
+
+const tools = await requireTools('the pipeline: round-trip')
 
 let bench: Bench
 beforeAll(async () => {
@@ -15,7 +17,7 @@ afterAll(() => bench.remove())
 
 const signal = new AbortController().signal
 
-describe('any bytes', () => {
+describe.skipIf(tools.missing)('any bytes', () => {
   it('in any chunks, of any length, by any part size, come back from the store as they were', async () => {
     let run = 0
     await fc.assert(
