@@ -27,8 +27,12 @@ export async function footerStage(tools: ToolFinder): Promise<JoinedStage> {
  * @throws AppError `dump.incomplete`
  */
 export function demandFooter(tail: Buffer | undefined, footer: RegExp, stage: string): void {
-  const lines = (tail ?? Buffer.alloc(0)).toString('latin1').split(/\r?\n/)
-  const last = lines.findLast(line => !/^\s*(--)?\s*$/.test(line)) ?? ''
-  if (new RegExp(footer.source, footer.flags.replace(/[gy]/g, '')).test(last)) return
+  const text = (tail ?? Buffer.alloc(0)).toString('latin1')
+  const last = text.split(/\r?\n/).findLast(line => !/^\s*(--)?\s*$/.test(line)) ?? ''
+  const expected = new RegExp(footer.source, footer.flags.replace(/[gy]/g, ''))
+  // engines anchor theirs at the end of the text and may span lines (engines/port.ts)
+  const found = expected.exec(text)
+  const atEnd = found !== null && text.slice(found.index + found[0].length).trim() === ''
+  if (atEnd || expected.test(last)) return
   throw new AppError('dump.incomplete', { context: { stage, expected: footer.source } })
 }
