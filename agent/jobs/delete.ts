@@ -33,7 +33,7 @@ export function deleteRecipe(spec: DeleteSpec, world: Surroundings): Recipe {
     },
     run: async voice => {
       await using opened = await openedStore(world, { destination })
-      return removed({ store: opened.store, folders: [...prefixes.values()], keys, voice, world })
+      return await removed({ store: opened.store, folders: [...prefixes.values()], keys, voice, world })
     },
   }
 }

@@ -82,7 +82,8 @@ export function restoreRecipe(
         context,
       )
       for (const warning of session.warnings) options.onWarning?.(warning)
-      return restored({ session, manifest, store: opened.store, world, voice })
+      // awaited here: store and scratch folder live as long as the work
+      return await restored({ session, manifest, store: opened.store, world, voice })
     },
   }
 }
