@@ -17,7 +17,9 @@ export function mergeEvidence(
   freshness: number,
 ): readonly SeenEvidence[] {
   const merged = before.map(known =>
-    seen.some(each => same(each, known)) && at - known.lastSeenAt >= freshness ? { ...known, lastSeenAt: at } : known,
+    seen.some(each => same(each, known)) && at - known.lastSeenAt >= freshness
+      ? { ...known, lastSeenAt: at }
+      : known,
   )
   for (const each of seen)
     if (!merged.some(known => same(each, known)))

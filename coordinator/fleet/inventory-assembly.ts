@@ -70,7 +70,8 @@ export class InventoryAssembly {
       }
     }
     const text = chunk.databases.reduce(
-      (sum, each) => sum + each.name.length + each.evidence.reduce((n, e) => n + e.kind.length + e.value.length, 0),
+      (sum, each) =>
+        sum + each.name.length + each.evidence.reduce((n, e) => n + e.kind.length + e.value.length, 0),
       0,
     )
     if (text > largestChunk) return this.#refuse(chunk, 'inventory-chunk-too-large')

@@ -3,7 +3,11 @@ import type { AgentRecord, InstanceRecord } from '../store/records.ts'
 
 /** Which agent answers for an instance. Anything but exactly one is a gap. */
 export type Match =
-  | { readonly kind: 'one'; readonly agentId: AgentId; readonly by: 'meta' | 'node-id' | 'node-name' | 'address' }
+  | {
+      readonly kind: 'one'
+      readonly agentId: AgentId
+      readonly by: 'meta' | 'node-id' | 'node-name' | 'address'
+    }
   | { readonly kind: 'none'; readonly detail: string }
   | { readonly kind: 'several'; readonly agentIds: readonly AgentId[]; readonly detail: string }
 
@@ -74,7 +78,11 @@ export class AgentDirectory {
     if (only !== undefined && choice.length === 1) return { kind: 'one', agentId: only.id, by }
     const agentIds = choice.map(each => each.id).sort()
     const hosts = choice.map(each => `${each.hostname} ${each.id}`).sort()
-    return { kind: 'several', agentIds, detail: `agents of equal claim by ${by}: ${hosts.slice(0, 4).join(', ')}` }
+    return {
+      kind: 'several',
+      agentIds,
+      detail: `agents of equal claim by ${by}: ${hosts.slice(0, 4).join(', ')}`,
+    }
   }
 }
 

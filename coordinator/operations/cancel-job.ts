@@ -21,7 +21,8 @@ export async function cancelJob(
   const { jobId, requestId, reason } = request
   const answer = await once(term, 'cancel-job', requestId, { jobId }, async tx => {
     const job = await tx.jobs.get(jobId)
-    const cluster = job === undefined || job.subject.scope === 'destination' ? undefined : job.subject.clusterId
+    const cluster =
+      job === undefined || job.subject.scope === 'destination' ? undefined : job.subject.clusterId
     if (job === undefined || !covers(principal.scope, cluster))
       throw new AppError('not-found', { message: `there is no job \`${jobId}\`` })
     const event = { kind: 'cancel', by: actorOf(principal), reason } as const

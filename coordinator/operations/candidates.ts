@@ -19,11 +19,19 @@ export function candidatesOf(job: Job, term: Pick<Term, 'fleet' | 'live'>): Cand
     if (agentId !== undefined && term.live.record(agentId) !== undefined) agents.add(agentId)
   if (agents.size > 0) return { kind: 'some', agents: [...agents].sort() }
   const gap = instances.find(each => each.gap !== undefined)?.gap
-  return { kind: 'none', code: gap?.code ?? 'no-agent', text: gap?.detail ?? 'no agent answers for its instance' }
+  return {
+    kind: 'none',
+    code: gap?.code ?? 'no-agent',
+    text: gap?.detail ?? 'no agent answers for its instance',
+  }
 }
 
 /** The instance an agent works on for a job: a primary before a replica, then by id. */
-export function instanceFor(job: Job, agentId: AgentId, term: Pick<Term, 'fleet'>): InstanceRecord | undefined {
+export function instanceFor(
+  job: Job,
+  agentId: AgentId,
+  term: Pick<Term, 'fleet'>,
+): InstanceRecord | undefined {
   return instancesFor(job, term)
     .filter(each => each.agentId === agentId)
     .toSorted((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1))[0]

@@ -42,7 +42,11 @@ async function isFree(debris: DebrisRecord, term: Term): Promise<boolean> {
   const job = await term.store.read.job(debris.deleteJobId)
   if (job === undefined) return true
   const { state } = job
-  return isEnded(state) && 'endedAt' in state && state.endedAt + term.settings.times.debrisRetry <= term.clock.now().wall
+  return (
+    isEnded(state) &&
+    'endedAt' in state &&
+    state.endedAt + term.settings.times.debrisRetry <= term.clock.now().wall
+  )
 }
 
 function handOver(destination: string, found: readonly DebrisRecord[], term: Term): Promise<boolean> {
@@ -61,7 +65,12 @@ function handOver(destination: string, found: readonly DebrisRecord[], term: Ter
       tx,
       {
         // everything below a prefix goes, so the keys need not be named
-        order: { kind: 'delete', destination, keys: [], attemptPrefixes: taken.map(each => each.attemptPrefix) },
+        order: {
+          kind: 'delete',
+          destination,
+          keys: [],
+          attemptPrefixes: taken.map(each => each.attemptPrefix),
+        },
         subject,
         dueSlot: `debris/${now.wall}`,
         dueAt: now.wall,

@@ -2,8 +2,8 @@ import type { AgentId } from '../../shared/model/identifiers.ts'
 import type { Job } from '../jobs/job.ts'
 import type { WriteTx } from '../store/port.ts'
 import { attemptInPath } from './attempt-keys.ts'
-import { reclaimed } from './result.ts'
 import type { NamedAttempt } from './report-attempt.ts'
+import { reclaimed } from './result.ts'
 import { type Term, write } from './term.ts'
 
 /** A guarded step that asks before it acts (J11). */

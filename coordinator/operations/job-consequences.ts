@@ -2,9 +2,9 @@ import type { Failure } from '../../shared/errors/index.ts'
 import type { Now } from '../../shared/time/index.ts'
 import type { JobEvent } from '../jobs/event.ts'
 import { attemptOf, isEnded, type Job, subjectKey } from '../jobs/job.ts'
+import { nextDue } from '../policy/index.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
-import { nextDue } from '../policy/index.ts'
 import { changeDatabaseState } from './database-state.ts'
 import { databaseOf, policyOf, subjectName } from './subject.ts'
 import { tellFact } from './tell-fact.ts'
@@ -68,7 +68,8 @@ async function noteBackupJob(tx: WriteTx, change: JobChange, term: Term): Promis
 
 /** The failure of the attempt that this event ended, if it did. */
 function failureIn({ before, job, event }: JobChange): Failure | undefined {
-  if (event.kind === 'cancel' || event.kind === 'stopped' || before.state.kind === 'cancelling') return undefined
+  if (event.kind === 'cancel' || event.kind === 'stopped' || before.state.kind === 'cancelling')
+    return undefined
   if (job.state.kind === 'failed') return job.state.failure
   return job.state.kind === 'queued' ? job.state.lastFailure : undefined
 }
@@ -80,12 +81,7 @@ function openJob(state: DatabaseStateRecord, job: Job): DatabaseStateRecord {
 }
 
 /** A database whose job failed for good is due again after its longest back-off, not at once. */
-function dueAfterFailure(
-  state: DatabaseStateRecord,
-  database: DatabaseRecord,
-  now: Now,
-  term: Term,
-): number {
+function dueAfterFailure(state: DatabaseStateRecord, database: DatabaseRecord, now: Now, term: Term): number {
   const policy = policyOf(database, term)
   if (policy === undefined) return now.wall
   return nextDue({

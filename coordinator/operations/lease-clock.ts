@@ -41,10 +41,12 @@ export class LeaseClock {
     this.#put({ jobId, ref: refOf(attempt), kind: 'lease', ttl }, mono)
   }
 
-  /** A heartbeat named the attempt. False when no lease of it runs here. */
-  renew(attemptId: AttemptId, mono: Millis): boolean {
-    const entry = this.#entries.get(attemptId)
+  /** A heartbeat named the attempt. False when no lease of it runs here for that agent. */
+  renew(ref: AttemptRef, mono: Millis): boolean {
+    const entry = this.#entries.get(ref.attemptId)
     if (entry === undefined || entry.kind !== 'lease' || entry.fired) return false
+    // nobody keeps another agent's lease alive
+    if (entry.ref.agentId !== ref.agentId || entry.ref.epoch !== ref.epoch) return false
     entry.deadline = mono + entry.ttl
     return true
   }

@@ -14,10 +14,13 @@ export async function loadTerm(term: Term): Promise<void> {
     if (state !== undefined) term.fleet.setState(state)
   }
   const silent = new Set(
-    (await read.openAlerts()).filter(each => each.kind === 'agent-silent').map(each => each.facts['agent_id']),
+    (await read.openAlerts())
+      .filter(each => each.kind === 'agent-silent')
+      .map(each => each.facts['agent_id']),
   )
   const now = term.clock.now()
-  for await (const agent of all(page => read.agents(page))) term.live.remember(agent, silent.has(agent.id), now)
+  for await (const agent of all(page => read.agents(page)))
+    term.live.remember(agent, silent.has(agent.id), now)
   for (const job of await read.openJobs()) term.jobs.set(job)
   beginLeases(term.jobs.all(), term)
 }

@@ -1,7 +1,14 @@
 import type { JobId } from '../../shared/model/identifiers.ts'
 import type { Now } from '../../shared/time/index.ts'
 import { attemptOf, type Job } from '../jobs/job.ts'
-import { type PlanDecision, type PlanInput, plan, predict, type QueuedJob, type RunningJob } from '../planner/index.ts'
+import {
+  type PlanDecision,
+  type PlanInput,
+  plan,
+  predict,
+  type QueuedJob,
+  type RunningJob,
+} from '../planner/index.ts'
 import { applyJobEvent } from './apply-job-event.ts'
 import { candidatesOf } from './candidates.ts'
 import { createDue } from './create-due.ts'

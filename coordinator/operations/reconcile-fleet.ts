@@ -23,7 +23,8 @@ export async function reconcileFleet(snapshot: DiscoverySnapshot, term: Term): P
       for (const [key, found] of entries.slice(i, i + page)) await seen(tx, key, found, snapshot.source, term)
     })
   const vanished = [...term.fleet.instances()].filter(
-    each => each.source === snapshot.source && each.goneSince === undefined && !present.has(each.discoveryKey),
+    each =>
+      each.source === snapshot.source && each.goneSince === undefined && !present.has(each.discoveryKey),
   )
   for (let i = 0; i < vanished.length; i += page)
     await write(term, 'reconcile', async tx => {

@@ -22,7 +22,11 @@ export type Inventoried =
  * names and identities are shown, never merged silently (architecture §3). Only the agent that answers for an
  * instance may speak of it.
  */
-export async function recordInventory(agentId: AgentId, inventory: Inventory, term: Term): Promise<Inventoried> {
+export async function recordInventory(
+  agentId: AgentId,
+  inventory: Inventory,
+  term: Term,
+): Promise<Inventoried> {
   const instance = term.fleet.instance(inventory.instanceId)
   if (instance === undefined || instance.agentId !== agentId)
     return { kind: 'refused', reason: 'instance-of-another-agent', foreign: true }
@@ -46,7 +50,8 @@ export async function recordInventory(agentId: AgentId, inventory: Inventory, te
   const entries = [...byName.values()]
   for (let i = 0; i < entries.length; i += page)
     await write(term, 'inventory', async tx => {
-      for (const found of entries.slice(i, i + page)) await seen(tx, instance, known.get(found.name), found, term)
+      for (const found of entries.slice(i, i + page))
+        await seen(tx, instance, known.get(found.name), found, term)
     })
   const vanished = [...known.values()].filter(each => each.goneSince === undefined && !byName.has(each.name))
   for (let i = 0; i < vanished.length; i += page)
@@ -95,7 +100,9 @@ async function noteCluster(
     other =>
       other.id !== cluster.id &&
       other.goneSince === undefined &&
-      other.evidence.some(known => facts.evidence.some(e => e.kind === known.kind && e.value === known.value)),
+      other.evidence.some(known =>
+        facts.evidence.some(e => e.kind === known.kind && e.value === known.value),
+      ),
   )
   const evidence = mergeEvidence(
     cluster.evidence,
@@ -177,7 +184,12 @@ async function putDatabase(tx: WriteTx, record: DatabaseRecord, term: Term): Pro
   await changeDatabaseState(tx, record.id, state => state, term.clock.now(), term)
 }
 
-function fresh(instance: InstanceRecord, name: string, scope: 'database' | 'cluster', term: Term): DatabaseRecord {
+function fresh(
+  instance: InstanceRecord,
+  name: string,
+  scope: 'database' | 'cluster',
+  term: Term,
+): DatabaseRecord {
   const at = term.clock.now().wall
   return {
     id: term.newId('database'),

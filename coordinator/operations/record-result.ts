@@ -13,7 +13,11 @@ import { type Term, write } from './term.ts'
  * Records a result, once for each result id (J12): a checked backup, the end of its job or a surplus (J7), a
  * failure with its debris, all with audit and alerts in one transaction. Resolves after the commit.
  */
-export async function recordResult(agentId: AgentId, result: ReportedResult, term: Term): Promise<Disposition> {
+export async function recordResult(
+  agentId: AgentId,
+  result: ReportedResult,
+  term: Term,
+): Promise<Disposition> {
   if (!isId('result', result.resultId))
     return { kind: 'rejected', reason: 'malformed-result-id', security: true }
   return write(term, 'result', async tx => {
@@ -122,7 +126,14 @@ async function ownDebris(
       await tx.debris.remove(row.id)
     return
   }
-  await tx.debris.put({ ...present, attemptId: row.id, destination, attemptPrefix: prefix, keys, foundAt: now.wall })
+  await tx.debris.put({
+    ...present,
+    attemptId: row.id,
+    destination,
+    attemptPrefix: prefix,
+    keys,
+    foundAt: now.wall,
+  })
 }
 
 function answerAgain(known: string): Disposition {

@@ -67,9 +67,9 @@ export async function recordAdopted(
   const backupId = read.manifest.backup_id
   const database =
     manifest.scope === 'cluster'
-      ? [...term.fleet.clusters()].map(each => term.fleet.globalsOf(each.id)?.record).find(
-          each => each?.clusterId === manifest.cluster.id,
-        )
+      ? [...term.fleet.clusters()]
+          .map(each => term.fleet.globalsOf(each.id)?.record)
+          .find(each => each?.clusterId === manifest.cluster.id)
       : [...term.fleet.databases()].find(each => each.record.id === manifest.databases[0]?.id)?.record
   const serves = term.fleet.instancesOfAgent(agentId).some(each => each.clusterId === database?.clusterId)
   if (

@@ -32,7 +32,8 @@ export async function refreshProtection(term: Term): Promise<number> {
   }
   for (let i = 0; i < changed.length; i += page)
     await write(term, 'protection', async tx => {
-      for (const id of changed.slice(i, i + page)) await changeDatabaseState(tx, id, state => state, now, term)
+      for (const id of changed.slice(i, i + page))
+        await changeDatabaseState(tx, id, state => state, now, term)
     })
   return changed.length
 }

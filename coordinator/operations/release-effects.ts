@@ -32,10 +32,18 @@ export function releaseEffects(job: Job, effects: readonly JobEffect[], term: Te
 }
 
 /** Offers an attempt. When it cannot be resolved any more (its policy went), the accept time-out ends it. */
-export function sendAssign(job: Job, attempt: Extract<JobEffect, { kind: 'send-assign' }>['attempt'], term: Term): void {
+export function sendAssign(
+  job: Job,
+  attempt: Extract<JobEffect, { kind: 'send-assign' }>['attempt'],
+  term: Term,
+): void {
   const resolved = resolveAssignment(job, attempt.agentId, term)
   if (resolved.kind === 'unresolved') {
-    term.log.warn('an attempt cannot be offered', { job_id: job.id, attempt_id: attempt.id, reason: resolved.text })
+    term.log.warn('an attempt cannot be offered', {
+      job_id: job.id,
+      attempt_id: attempt.id,
+      reason: resolved.text,
+    })
     return
   }
   term.messenger.assign({ jobId: job.id, attempt }, resolved.assignment)

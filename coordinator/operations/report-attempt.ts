@@ -49,13 +49,19 @@ function apply(
       return { kind: 'refused', reason: 'attempt-does-not-fit-job', foreign: true }
     const ref = { attemptId: named.attemptId, epoch: named.epoch, agentId }
     const event =
-      failure === undefined ? ({ kind: 'accepted', ref } as const) : ({ kind: 'declined', ref, failure } as const)
+      failure === undefined
+        ? ({ kind: 'accepted', ref } as const)
+        : ({ kind: 'declined', ref, failure } as const)
     const applied = await applyJobEvent(tx, named.jobId, event, term.clock.now(), term)
     if (applied.kind === 'accepted') return { kind: 'taken' }
     // said twice: the first counted
     if (kind === 'accepted' && applied.kind === 'refused' && applied.job.state.kind === 'running')
       return { kind: 'taken' }
-    return { kind: 'refused', reason: applied.kind === 'refused' ? applied.reason : 'unknown-job', foreign: false }
+    return {
+      kind: 'refused',
+      reason: applied.kind === 'refused' ? applied.reason : 'unknown-job',
+      foreign: false,
+    }
   })
 }
 

@@ -76,7 +76,8 @@ function reviewed(instance: InstanceRecord, match: Match, term: Term): InstanceR
 export function tellWatchers(term: Term): void {
   const lists = new Map<AgentId, InstanceRecord[]>()
   for (const instance of term.fleet.instances()) {
-    if (instance.agentId === undefined || instance.goneSince !== undefined || instance.engine === 'unknown') continue
+    if (instance.agentId === undefined || instance.goneSince !== undefined || instance.engine === 'unknown')
+      continue
     const list = lists.get(instance.agentId)
     if (list === undefined) lists.set(instance.agentId, [instance])
     else list.push(instance)

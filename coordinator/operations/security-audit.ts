@@ -67,7 +67,15 @@ export class SecurityAudit {
     const term = this.#term()
     if (term === undefined) return
     write(term, 'security-audit', async tx => {
-      await tx.audit.append({ at, class: 'security', actor, action: 'refused', subject, reason, detail: { count } })
+      await tx.audit.append({
+        at,
+        class: 'security',
+        actor,
+        action: 'refused',
+        subject,
+        reason,
+        detail: { count },
+      })
       await tx.counters.add('security.refused', count)
     }).catch((error: unknown) => term.log.warn('a refusal was not audited', { error, actor, reason }))
   }

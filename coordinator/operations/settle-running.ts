@@ -34,7 +34,7 @@ export async function settleHello(hello: InHand, term: Term): Promise<void> {
  */
 export async function settleHeartbeat(running: readonly RunningRef[], term: Term): Promise<void> {
   const { mono } = term.clock.now()
-  for (const ref of running) if (!term.leases.renew(ref.attemptId, mono)) await settleOne(ref, term, false)
+  for (const ref of running) if (!term.leases.renew(ref, mono)) await settleOne(ref, term, false)
 }
 
 async function settleOne(ref: RunningRef, term: Term, hello: boolean): Promise<void> {
@@ -45,10 +45,17 @@ async function settleOne(ref: RunningRef, term: Term, hello: boolean): Promise<v
     attempt.id === ref.attemptId &&
     attempt.epoch === ref.epoch &&
     attempt.agentId === ref.agentId
+  if (attempt !== undefined && attempt.id === ref.attemptId && !current)
+    term.refused(`agent:${ref.agentId}`, 'attempt-of-another-agent', ref.attemptId)
   if (job === undefined || !current) {
     const known = await term.store.read.job(ref.jobId)
     // memory follows the commit: what the store calls open may be resolved by the next heartbeat
-    if (known !== undefined && job === undefined && attemptOf(known.state)?.id === ref.attemptId && !ended(known))
+    if (
+      known !== undefined &&
+      job === undefined &&
+      attemptOf(known.state)?.id === ref.attemptId &&
+      !ended(known)
+    )
       return
     tellSuperseded(ref.agentId, named(ref), term, known === undefined ? 'unknown' : 'superseded')
     return
@@ -64,7 +71,11 @@ async function settleOne(ref: RunningRef, term: Term, hello: boolean): Promise<v
     applyJobEvent(
       tx,
       ref.jobId,
-      { kind: 'resumed', ref: { attemptId: ref.attemptId, epoch: ref.epoch, agentId: ref.agentId }, leaseTtl },
+      {
+        kind: 'resumed',
+        ref: { attemptId: ref.attemptId, epoch: ref.epoch, agentId: ref.agentId },
+        leaseTtl,
+      },
       term.clock.now(),
       term,
     ),

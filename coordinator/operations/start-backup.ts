@@ -1,5 +1,5 @@
 import { AppError } from '../../shared/errors/index.ts'
-import { type DatabaseId, type JobId, isId } from '../../shared/model/identifiers.ts'
+import { type DatabaseId, isId, type JobId } from '../../shared/model/identifiers.ts'
 import { type Job, subjectKey } from '../jobs/job.ts'
 import { createJob } from './create-job.ts'
 import { once } from './once.ts'
@@ -24,9 +24,11 @@ export async function startBackup(
       throw new AppError('not-found', { message: `there is no database \`${databaseId}\`` })
     const name = nameOf(database, term.fleet)
     if (database.goneSince !== undefined)
-      throw new AppError('conflict', { message: `${name} is gone from its server`, context: { database: name } })
-    if (!database.connectable)
-      throw new AppError('database.not-connectable', { context: { database: name } })
+      throw new AppError('conflict', {
+        message: `${name} is gone from its server`,
+        context: { database: name },
+      })
+    if (!database.connectable) throw new AppError('database.not-connectable', { context: { database: name } })
     const policy = policyOf(database, term)
     if (policy === undefined)
       throw new AppError('conflict', {

@@ -1,7 +1,7 @@
+import type { FleetMap } from '../fleet/fleet-map.ts'
 import type { JobKind, JobSubject } from '../jobs/job.ts'
 import { choosePolicy, type Policy } from '../policy/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
-import type { FleetMap } from '../fleet/fleet-map.ts'
 import type { Term } from './term.ts'
 
 /** The row of the database, or of a cluster's globals, that a subject is about; none for destinations. */
@@ -37,7 +37,10 @@ export function subjectName(kind: JobKind, subject: JobSubject, fleet: FleetMap)
 }
 
 /** The policy in effect for a database; undefined is the gap `no-policy`. */
-export function policyOf(database: DatabaseRecord, term: Pick<Term, 'fleet' | 'settings'>): Policy | undefined {
+export function policyOf(
+  database: DatabaseRecord,
+  term: Pick<Term, 'fleet' | 'settings'>,
+): Policy | undefined {
   const cluster = term.fleet.cluster(database.clusterId)
   const instance = term.fleet
     .instancesOf(database.clusterId)

@@ -18,6 +18,8 @@ export interface Term {
   readonly number: number
   /** Aborted when the term ends, before anything else happens. */
   readonly signal: AbortSignal
+  /** Whether this process may still speak, by its own clock; ends the term when not (facts A4). */
+  leads(): boolean
   readonly store: Store
   readonly clock: Clock
   readonly log: Log
@@ -31,6 +33,8 @@ export interface Term {
   readonly messenger: Messenger
   /** A commit failed and nobody knows what the store kept: this memory is not to be trusted any more. */
   storeLost(error: AppError): void
+  /** Something was refused at the door: audited as security, folded (facts A10). */
+  refused(actor: string, reason: string, subject: string): void
   /** Something was put into the outbox. */
   wakeAlerts(): void
   /** Plans soon, not now. */
@@ -43,7 +47,7 @@ export interface Term {
  * our own former self.
  */
 export function write<T>(term: Term, label: string, step: (tx: WriteTx) => Promise<T>): Promise<T> {
-  if (term.signal.aborted) return Promise.reject(new AppError('leader.deposed'))
+  if (!term.leads()) return Promise.reject(new AppError('leader.deposed'))
   return term.store
     .write(label, tx => {
       if (term.signal.aborted) throw new AppError('leader.deposed')

@@ -33,9 +33,10 @@ export async function* watchJob(
   stop.addEventListener('abort', note, { once: true })
   try {
     while (!stop.aborted) {
-      if (!changed) await new Promise<void>(resolve => {
-        wake = resolve
-      })
+      if (!changed)
+        await new Promise<void>(resolve => {
+          wake = resolve
+        })
       changed = false
       if (stop.aborted) break
       const view = await jobView(jobId, read, views)

@@ -1,0 +1,35 @@
+import { Command } from 'commander'
+import { createLogger } from '../../shared/log/index.ts'
+import { loadCoordinatorConfig } from '../config.ts'
+import { startCoordinator } from '../coordinator.ts'
+import type { Terminal } from './terminal.ts'
+
+/** `run`: serves until a signal stops it. */
+export function runCommand(terminal: Terminal): Command {
+  return new Command('run')
+    .description('run the coordinator')
+    .option('-c, --config <file>', 'configuration file (HOLDFAST_CONFIG)')
+    .option('--insecure-loopback', 'serve plaintext on a loopback address')
+    .option('--listen <host:port>', 'where agents and operators connect')
+    .addHelpText(
+      'after',
+      '\nExample:\n  $ holdfast-coordinator run --config /etc/holdfast/coordinator.yaml --insecure-loopback',
+    )
+    .action(async (options: { config?: string; insecureLoopback?: boolean; listen?: string }) => {
+      const { value: config } = loadCoordinatorConfig(options.config, {
+        insecure_loopback: options.insecureLoopback,
+        listen: options.listen,
+      })
+      const log = createLogger({ name: 'coordinator', ...config.log })
+      const coordinator = await startCoordinator(config, log)
+      await aborted(terminal.stop)
+      await coordinator.stop(terminal.abort)
+    })
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    if (signal.aborted) return resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

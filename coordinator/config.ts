@@ -1,0 +1,274 @@
+import { z } from 'zod'
+import {
+  duration,
+  type Environment,
+  hostPort,
+  type Loaded,
+  loadConfig,
+  readEnvironment,
+  secretFile,
+  url,
+} from '../shared/config/index.ts'
+import { logLevels } from '../shared/log/index.ts'
+import { type Destination, destinationProfiles } from '../shared/model/destination.ts'
+import { codecs, engineKinds } from '../shared/model/engine.ts'
+import { version } from '../shared/model/version.ts'
+import type { Settings } from './operations/index.ts'
+import { type Policy, policyVersion } from './policy/index.ts'
+
+const names = z.array(z.string().min(1)).min(1)
+
+const destination = z.strictObject({
+  /** `s3://bucket/prefix` or `file:///absolute/path`. */
+  url: z
+    .string()
+    .regex(/^(s3:\/\/[^/\s]+|file:\/\/\/)/, 'expected s3://bucket/prefix or file:///absolute/path'),
+  endpoint: url().optional(),
+  region: z.string().min(1).optional(),
+  profile: z.enum(destinationProfiles).optional(),
+})
+
+const policy = z.strictObject({
+  name: z.string().min(1),
+  /** Which databases it is for; what is absent matches everything. */
+  match: z
+    .strictObject({
+      engines: z.array(z.enum(engineKinds)).min(1).optional(),
+      services: names.optional(),
+      datacenters: names.optional(),
+      /** Patterns with `*`. */
+      databases: names.optional(),
+      exclude: names.optional(),
+    })
+    .prefault({}),
+  every: duration({ min: 1_000 }).prefault('24h'),
+  /** No good backup younger than this is a breach. */
+  rpo: duration({ min: 1_000 }).prefault('26h'),
+  destination: z.string().min(1),
+  codec: z.enum(codecs).prefault('zstd'),
+  codec_level: z.int().min(1).max(19).prefault(3),
+  retry: z
+    .strictObject({
+      attempts: z.int().min(1).max(100).prefault(4),
+      base_delay: duration().prefault('30s'),
+      max_delay: duration().prefault('15m'),
+    })
+    .prefault({}),
+})
+
+const webhook = z
+  .strictObject({
+    /** Many webhook URLs carry a token: then put the URL into a file. */
+    url: url().optional(),
+    url_file: secretFile().optional(),
+  })
+  .refine(it => (it.url === undefined) !== (it.url_file === undefined), {
+    message: 'expected either `url` or `url_file`',
+  })
+
+export const coordinatorConfigSchema = z
+  .strictObject({
+    listen: hostPort().prefault('127.0.0.1:7400'),
+    /** Plaintext, on loopback only; until mTLS is built there is nothing else. */
+    insecure_loopback: z.boolean().prefault(false),
+    store: z
+      .strictObject({
+        /** `sqlite:/absolute/file.db` or `postgres://user@host/database`. */
+        url: z
+          .string()
+          .regex(
+            /^(sqlite:|postgres(ql)?:\/\/)/,
+            'expected sqlite:/absolute/file.db or postgres://user@host/database',
+          )
+          .prefault('sqlite:/var/lib/holdfast/coordinator/holdfast.db'),
+        password_file: secretFile().optional(),
+      })
+      .prefault({}),
+    discovery: z
+      .strictObject({
+        consul: z
+          .strictObject({
+            address: url().prefault('http://127.0.0.1:8500'),
+            token_file: secretFile().optional(),
+            services: z
+              .array(z.strictObject({ name: z.string().min(1), engine: z.enum(engineKinds).optional() }))
+              .min(1),
+            /** How long an empty answer must last before it is believed. */
+            empty_grace: duration().prefault('1m'),
+          })
+          .optional(),
+        /** A YAML file of instances. */
+        static_file: z.string().min(1).optional(),
+      })
+      .prefault({}),
+    destinations: z.record(z.string().min(1), destination).prefault({}),
+    /** The first that matches is in effect. */
+    policies: z.array(policy).prefault([]),
+    alerts: z
+      .strictObject({
+        webhooks: z.record(z.string().min(1), webhook).prefault({}),
+      })
+      .prefault({}),
+    /** A watchdog outside that raises the alarm when the ping stays away. */
+    dead_man: z
+      .strictObject({
+        url: url().optional(),
+        url_file: secretFile().optional(),
+        every: duration({ min: 100 }).prefault('1m'),
+      })
+      .prefault({}),
+    /** Jobs an agent works on at a time. */
+    slots_per_agent: z.int().min(1).max(64).prefault(2),
+    times: z
+      .strictObject({
+        heartbeat: duration({ min: 50 }).prefault('10s'),
+        lease_ttl: duration({ min: 100 }).prefault('2m'),
+        accept: duration({ min: 50 }).prefault('30s'),
+        start: duration({ min: 50 }).prefault('30s'),
+        inventory: duration({ min: 100 }).prefault('10m'),
+        plan: duration({ min: 10 }).prefault('1s'),
+        protection: duration({ min: 50 }).prefault('15s'),
+        lease_tick: duration({ min: 10 }).prefault('1s'),
+        last_seen: duration({ min: 50 }).prefault('30s'),
+        /** An agent silent for this long is gone for good: a keeper cleans up after it. */
+        agent_gone: duration({ min: 100 }).prefault('6h'),
+        debris_retry: duration({ min: 50 }).prefault('10m'),
+        leader_stale: duration({ min: 200 }).prefault('15s'),
+        leader_renew: duration({ min: 20 }).prefault('3s'),
+        leader_margin: duration({ min: 20 }).prefault('5s'),
+      })
+      .prefault({}),
+    /** `/metrics`, `/healthz`, `/readyz`. */
+    status: z
+      .strictObject({
+        host: z.string().min(1).prefault('127.0.0.1'),
+        /** 0 is off. */
+        port: z.int().min(0).max(65_535).prefault(7401),
+      })
+      .prefault({}),
+    log: z
+      .strictObject({
+        level: z.enum(logLevels).prefault('info'),
+        format: z.enum(['auto', 'json', 'pretty']).prefault('auto'),
+      })
+      .prefault({}),
+    /** How long a stop waits for calls under way and pending alerts. */
+    stop_grace: duration({ min: 0, max: 600_000 }).prefault('10s'),
+  })
+  .superRefine((config, context) => {
+    const problem = (path: (string | number)[], message: string) =>
+      context.addIssue({ code: 'custom', path, message })
+    const seen = new Set<string>()
+    config.policies.forEach((each, i) => {
+      if (!Object.hasOwn(config.destinations, each.destination))
+        problem(
+          ['policies', i, 'destination'],
+          `expected one of the destinations (${Object.keys(config.destinations).join(', ') || 'none is configured'})`,
+        )
+      if (seen.has(each.name)) problem(['policies', i, 'name'], 'expected a name no other policy has')
+      seen.add(each.name)
+      if (each.rpo < each.every)
+        problem(
+          ['policies', i, 'rpo'],
+          'expected at least `every`: the promise would be broken before each backup',
+        )
+    })
+    if (config.dead_man.url !== undefined && config.dead_man.url_file !== undefined)
+      problem(['dead_man', 'url'], 'expected either `url` or `url_file`')
+    const { times } = config
+    if (times.leader_margin >= times.leader_stale)
+      problem(['times', 'leader_margin'], 'expected less than `leader_stale`')
+    if (times.lease_ttl < 3 * times.heartbeat)
+      problem(['times', 'lease_ttl'], 'expected at least three heartbeats')
+  })
+
+export type CoordinatorConfig = z.infer<typeof coordinatorConfigSchema>
+
+/** The variables of the coordinator; test hooks are no configuration. */
+function coordinatorEnvironment(): Environment {
+  return Object.fromEntries(
+    Object.entries(readEnvironment()).filter(([name]) => !name.startsWith('HOLDFAST_TEST_')),
+  )
+}
+
+/** Loads the configuration of the coordinator. @throws AppError `config.*` with every problem there is */
+export function loadCoordinatorConfig(
+  file: string | undefined,
+  flags: Readonly<Record<string, unknown>>,
+  environment: Environment = coordinatorEnvironment(),
+): Loaded<CoordinatorConfig> {
+  const path = file ?? environment['HOLDFAST_CONFIG']
+  return loadConfig({
+    schema: coordinatorConfigSchema,
+    ...(path === undefined || path === '' ? {} : { file: path }),
+    environment,
+    prefix: 'HOLDFAST_',
+    flags,
+  })
+}
+
+/** The settings the verbs go by. */
+export function settingsOf(config: CoordinatorConfig): Settings {
+  const { times } = config
+  return {
+    version,
+    policies: config.policies.map(policyOf),
+    destinations: new Map(
+      Object.entries(config.destinations).map(([name, each]) => [name, destinationOf(name, each)]),
+    ),
+    channels: Object.keys(config.alerts.webhooks),
+    slotsPerAgent: config.slots_per_agent,
+    times: {
+      heartbeat: times.heartbeat,
+      leaseTtl: times.lease_ttl,
+      acceptTimeout: times.accept,
+      startTimeout: times.start,
+      inventoryInterval: times.inventory,
+      planInterval: times.plan,
+      protectionInterval: times.protection,
+      leaseTick: times.lease_tick,
+      lastSeenFlush: times.last_seen,
+      agentGone: times.agent_gone,
+      debrisRetry: times.debris_retry,
+      leaderStale: times.leader_stale,
+      leaderRenew: times.leader_renew,
+      leaderMargin: times.leader_margin,
+    },
+  }
+}
+
+function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
+  const { engines, services, datacenters, databases, exclude } = each.match
+  const content: Omit<Policy, 'version'> = {
+    name: each.name,
+    selector: {
+      ...(engines === undefined ? {} : { engines }),
+      ...(services === undefined ? {} : { services }),
+      ...(datacenters === undefined ? {} : { datacenters }),
+      ...(databases === undefined ? {} : { databases }),
+      ...(exclude === undefined ? {} : { exclude }),
+    },
+    schedule: { kind: 'interval', every: each.every },
+    rpo: each.rpo,
+    destination: each.destination,
+    codec: each.codec,
+    codecLevel: each.codec_level,
+    retry: {
+      maxAttempts: each.retry.attempts,
+      baseDelay: each.retry.base_delay,
+      maxDelay: each.retry.max_delay,
+    },
+  }
+  return { ...content, version: policyVersion(content) }
+}
+
+function destinationOf(name: string, each: CoordinatorConfig['destinations'][string]): Destination {
+  const local = each.url.startsWith('file:')
+  return {
+    name,
+    url: each.url,
+    ...(each.endpoint === undefined ? {} : { endpoint: each.endpoint }),
+    ...(each.region === undefined ? {} : { region: each.region }),
+    profile: each.profile ?? (local ? 'directory' : each.endpoint === undefined ? 'aws' : 'generic'),
+  }
+}

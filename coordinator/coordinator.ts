@@ -1,0 +1,341 @@
+import { hostname } from 'node:os'
+import { type Clock, newId, systemClock } from '../shared/clock/index.ts'
+import { readSecretFile } from '../shared/config/secret-file.ts'
+import { consulDiscovery, type Discovery, staticFileDiscovery } from '../shared/discovery/index.ts'
+import { AppError } from '../shared/errors/index.ts'
+import { Scope } from '../shared/lifecycle/index.ts'
+import type { Log } from '../shared/log/index.ts'
+import { createMetrics, startStatusServer } from '../shared/metrics/index.ts'
+import { version } from '../shared/model/version.ts'
+import { createWebhook, type Notifier, startDeadMan, startDelivery } from './alerts/index.ts'
+import { type CoordinatorConfig, settingsOf } from './config.ts'
+import { FleetMap } from './fleet/fleet-map.ts'
+import { type CoordinatorMetrics, coordinatorMetrics } from './metrics.ts'
+import { DiscoveryHealth } from './operations/discovery-health.ts'
+import { createOperations, type Operations } from './operations/index.ts'
+import { JobViews } from './operations/job-views.ts'
+import { Lead, type LedTerm, type Reign } from './operations/lead.ts'
+import { LeaseClock } from './operations/lease-clock.ts'
+import { LiveAgents } from './operations/live-agents.ts'
+import { loadTerm } from './operations/load-term.ts'
+import { OpenJobs } from './operations/open-jobs.ts'
+import { SecurityAudit } from './operations/security-audit.ts'
+import type { Term } from './operations/term.ts'
+import { startLoops, type TermLoops } from './operations/term-loops.ts'
+import { Ticker } from './operations/ticker.ts'
+import { agentLinkService } from './rpc/agent-link/service.ts'
+import { Sessions } from './rpc/agent-link/sessions.ts'
+import { loopbackCaller } from './rpc/caller.ts'
+import { operatorService } from './rpc/operator/service.ts'
+import { type RunningServer, startServer } from './rpc/server.ts'
+import { openStore, type Store } from './store/index.ts'
+
+/** What tests may put in place of what the composition root makes. */
+export interface CoordinatorOverrides {
+  readonly clock?: Clock
+  readonly store?: Store
+  readonly sources?: readonly Discovery[]
+  readonly notifiers?: ReadonlyMap<string, Notifier>
+}
+
+/** A running coordinator. */
+export interface Coordinator {
+  readonly host: string
+  readonly port: number
+  /** The status port in use; undefined when off. */
+  readonly statusPort: number | undefined
+  readonly operations: Operations
+  /** The term it leads in now. */
+  readonly term: number | undefined
+  /** Stops in order; the signal skips every grace, not the order. */
+  stop(force?: AbortSignal): Promise<void>
+}
+
+/**
+ * The composition root of `holdfast-coordinator run`: the only place that puts its parts together. Construction
+ * order is teardown order, reversed: report draining → stop accepting and loops → let go of the agents →
+ * deliver pending alerts → close the server → close the store.
+ *
+ * @throws AppError `store.*`, `listen.*`, `secret.*`, `config.invalid`
+ */
+export async function startCoordinator(
+  config: CoordinatorConfig,
+  log: Log,
+  overrides: CoordinatorOverrides = {},
+): Promise<Coordinator> {
+  const scope = new Scope()
+  const clock = overrides.clock ?? systemClock
+  const startedAt = clock.now().wall
+  try {
+    const settings = settingsOf(config)
+    const registry = createMetrics()
+    let operations: Operations | undefined
+    const metrics = coordinatorMetrics(registry, () => operations)
+    const notifiers = overrides.notifiers ?? (await webhooksOf(config))
+    const deadMan = await deadManUrl(config)
+    const sources = overrides.sources ?? sourcesOf(config, log)
+    const health = new DiscoveryHealth()
+    for (const { source } of sources) health.expect(source)
+    const { password_file: passwordFile } = config.store
+    const store =
+      overrides.store ??
+      scope.own(
+        await openStore({
+          url: config.store.url,
+          clock,
+          log,
+          metrics: metrics.store,
+          ...(passwordFile === undefined ? {} : { passwordFile }),
+        }),
+      )
+
+    let current: { readonly term: Term; readonly loops: TermLoops; readonly reign: Reign } | undefined
+    let draining = false
+    let wakeAlerts = () => {}
+    let wakePlanner = () => {}
+    const led = (): Term | undefined => (current?.reign.leads() ? current.term : undefined)
+    const security = new SecurityAudit(led)
+    const sessions = new Sessions(id => {
+      const term = led()
+      return term?.live.isConnected(id) === true && !term.live.isSilent(id, clock.now())
+    })
+    operations = createOperations({
+      store,
+      clock,
+      version,
+      startedAt,
+      discovery: health,
+      term: led,
+      draining: () => draining,
+    })
+
+    const server: RunningServer = scope.own(
+      await startServer({
+        listen: config.listen,
+        insecureLoopback: config.insecure_loopback,
+        callerOf: loopbackCaller,
+        log,
+        services: [
+          agentLinkService(
+            { callerOf: loopbackCaller, log },
+            {
+              clock,
+              log,
+              version,
+              sessions,
+              counts: metrics.link,
+              term: led,
+              draining: () => draining,
+              refused: (actor, reason, subject, at) => {
+                metrics.securityRefused()
+                security.refused(actor, reason, subject, at)
+              },
+              fleetChanged: () => current?.loops.fleetChanged(),
+            },
+          ),
+          operatorService({ callerOf: loopbackCaller, log }, { store, operations }),
+        ],
+        onRefused: ({ peer, path, reason }) => {
+          metrics.securityRefused()
+          security.refused(peer.replace(/:\d+$/, ''), reason, path, clock.now().wall)
+        },
+      }),
+    )
+
+    const begin = async (reign: Reign): Promise<LedTerm> => {
+      const term = newTerm(reign)
+      reign.signal.addEventListener(
+        'abort',
+        () => {
+          current = undefined
+          server.setServing(false)
+          sessions.endAll()
+        },
+        { once: true },
+      )
+      await loadTerm(term)
+      if (reign.signal.aborted) throw new AppError('leader.deposed')
+      const termScope = new Scope()
+      const delivery = termScope.own(
+        startDelivery({ store, notifiers, clock, log, metrics: metrics.delivery, grace: config.stop_grace }),
+      )
+      wakeAlerts = () => delivery.wake()
+      const loops = startLoops(term, sources, health)
+      wakePlanner = () => loops.wakePlanner()
+      current = { term, loops, reign }
+      server.setServing(true)
+      return {
+        close: async () => {
+          await loops.close()
+          await termScope.close()
+        },
+      }
+    }
+    const newTerm = (reign: Reign): Term => ({
+      number: reign.number,
+      signal: reign.signal,
+      leads: reign.leads,
+      store,
+      clock,
+      log: log.child({ term: reign.number }),
+      newId,
+      settings,
+      jobs: new OpenJobs(),
+      fleet: new FleetMap(),
+      live: new LiveAgents(3 * settings.times.heartbeat),
+      leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
+      views: new JobViews(),
+      messenger: sessions,
+      refused: (actor, reason, subject) => security.refused(actor, reason, subject, clock.now().wall),
+      storeLost: error => reign.end(error.message),
+      wakeAlerts: () => wakeAlerts(),
+      wakePlanner: () => wakePlanner(),
+    })
+
+    const status =
+      config.status.port === 0
+        ? undefined
+        : scope.own(
+            await startStatusServer({
+              listen: config.status,
+              registry,
+              log,
+              ready: () => {
+                const reasons = [
+                  ...(draining ? ['stopping'] : []),
+                  ...(led() === undefined ? ['standing by: another coordinator leads, or none yet'] : []),
+                ]
+                return { ok: reasons.length === 0, reasons }
+              },
+            }),
+          )
+    const background = new AbortController()
+    scope.own(
+      new Ticker({
+        name: 'the picture for metrics',
+        every: settings.times.protectionInterval,
+        work: () => refreshMetrics(metrics, operations, led, store),
+        clock,
+        log,
+        signal: background.signal,
+      }),
+    )
+    scope.own(
+      new Ticker({
+        name: 'the audit of refusals',
+        every: 20_000,
+        work: async () => security.flush(clock.now().wall),
+        clock,
+        log,
+        signal: background.signal,
+      }),
+    )
+    if (deadMan !== undefined)
+      scope.own(
+        startDeadMan({
+          url: deadMan,
+          every: config.dead_man.every,
+          healthy: () => led() !== undefined && !draining,
+          clock,
+          log,
+        }),
+      )
+    const lead = scope.own(
+      new Lead({
+        leadership: store.leadership,
+        clock,
+        log,
+        holder: `${hostname()}/${process.pid}`,
+        times: settings.times,
+        begin,
+      }),
+    )
+    log.info('the coordinator runs', { version, listen: `${server.host}:${server.port}`, store: store.kind })
+    return {
+      host: server.host,
+      port: server.port,
+      statusPort: status?.port,
+      operations,
+      get term() {
+        return led()?.number
+      },
+      stop: once(async (force?: AbortSignal) => {
+        draining = true
+        server.setServing(false)
+        log.info('stopping')
+        const cut = () => void server.close(0)
+        force?.addEventListener('abort', cut, { once: true })
+        // loops end, agents are let go, pending alerts leave, then everything else in reverse
+        await lead.close()
+        await scope.close()
+        log.info('stopped')
+      }),
+    }
+  } catch (thrown) {
+    await scope.close()
+    throw thrown
+  }
+}
+
+function sourcesOf(config: CoordinatorConfig, log: Log): readonly Discovery[] {
+  const { consul, static_file: path } = config.discovery
+  const tokenFile = consul?.token_file
+  return [
+    ...(consul === undefined
+      ? []
+      : [
+          consulDiscovery({
+            address: consul.address,
+            services: consul.services.map(({ name, engine }) =>
+              engine === undefined ? { name } : { name, engine },
+            ),
+            times: { emptyGrace: consul.empty_grace },
+            log,
+            ...(tokenFile === undefined ? {} : { token: () => readSecretFile(tokenFile) }),
+          }),
+        ]),
+    ...(path === undefined ? [] : [staticFileDiscovery({ path, log })]),
+  ]
+}
+
+async function webhooksOf(config: CoordinatorConfig): Promise<ReadonlyMap<string, Notifier>> {
+  const notifiers = new Map<string, Notifier>()
+  for (const [name, { url, url_file: file }] of Object.entries(config.alerts.webhooks)) {
+    const target = url ?? (file === undefined ? undefined : await readSecretFile(file))
+    if (target !== undefined) notifiers.set(name, createWebhook({ name, url: target }))
+  }
+  return notifiers
+}
+
+async function deadManUrl({
+  dead_man: { url, url_file: file },
+}: CoordinatorConfig): Promise<string | undefined> {
+  return url ?? (file === undefined ? undefined : readSecretFile(file))
+}
+
+async function refreshMetrics(
+  metrics: CoordinatorMetrics,
+  operations: Operations | undefined,
+  led: () => Term | undefined,
+  store: Store,
+): Promise<void> {
+  if (operations === undefined) return
+  const [status, counters] = await Promise.all([operations.status(), store.read.counters()])
+  const breaches = new Map<string, number>()
+  const gaps = new Map<string, number>()
+  const count = (map: Map<string, number>, key: string) => map.set(key, (map.get(key) ?? 0) + 1)
+  const term = led()
+  for (const { state } of term?.fleet.databases() ?? [])
+    if (state?.protection === 'breached') count(breaches, state.reason)
+  for (const { gap, goneSince } of term?.fleet.instances() ?? [])
+    if (gap !== undefined && goneSince === undefined) count(gaps, gap.code)
+  metrics.refresh({ status, counters, breaches, gaps, leases: term?.leases.size ?? 0 })
+}
+
+function once(work: (force?: AbortSignal) => Promise<void>): (force?: AbortSignal) => Promise<void> {
+  let done: Promise<void> | undefined
+  return force => {
+    done ??= work(force)
+    return done
+  }
+}

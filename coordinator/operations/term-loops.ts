@@ -1,0 +1,76 @@
+import type { Discovery, DiscoverySnapshot } from '../../shared/discovery/index.ts'
+import { Scope } from '../../shared/lifecycle/index.ts'
+import { cleanUpDebris } from './clean-up-debris.ts'
+import type { DiscoveryHealth } from './discovery-health.ts'
+import { expireLeases } from './expire-leases.ts'
+import { PlanTick } from './plan-tick.ts'
+import { reconcileFleet } from './reconcile-fleet.ts'
+import { flushLastSeen, tellSilence } from './record-agent.ts'
+import { refreshProtection } from './refresh-protection.ts'
+import { reviewInstances } from './review-instances.ts'
+import type { Term } from './term.ts'
+import { Ticker } from './ticker.ts'
+
+/** The loops of one term. */
+export interface TermLoops {
+  wakePlanner(): void
+  /** Discovery, an agent or an inventory changed something. */
+  fleetChanged(): void
+  close(): Promise<void>
+}
+
+/** Starts everything that runs while this process leads. Ends with the term's signal; `close` waits for it. */
+export function startLoops(term: Term, sources: readonly Discovery[], health: DiscoveryHealth): TermLoops {
+  const { times } = term.settings
+  const scope = new Scope()
+  const ticker = (name: string, every: number, work: () => Promise<unknown>): Ticker =>
+    scope.own(new Ticker({ name, every, work, clock: term.clock, log: term.log, signal: term.signal }))
+  const planTick = new PlanTick(term)
+  const planner = ticker('planning', times.planInterval, () => planTick.run())
+  const review = ticker('the review of instances', times.protectionInterval, async () => {
+    await reviewInstances(term)
+    if ((await refreshProtection(term)) > 0) planner.wake()
+  })
+  ticker('the lease clock', times.leaseTick, () => expireLeases(term, false))
+  ticker('the watch for silent agents', times.heartbeat, async () => {
+    if (await tellSilence(term)) review.wake()
+  })
+  ticker('writing down who was seen', times.lastSeenFlush, () => flushLastSeen(term))
+  ticker('clean-up', times.protectionInterval, () => cleanUpDebris(term))
+  for (const source of sources) watchSource(source, term, health, scope, ticker, review)
+  return {
+    wakePlanner: () => planner.wake(),
+    fleetChanged: () => review.wake(),
+    close: () => scope.close(),
+  }
+}
+
+/** Takes in the newest snapshot of a source, one at a time; older ones in between are skipped. */
+function watchSource(
+  source: Discovery,
+  term: Term,
+  health: DiscoveryHealth,
+  scope: Scope,
+  ticker: (name: string, every: number, work: () => Promise<unknown>) => Ticker,
+  review: Ticker,
+): void {
+  let newest: DiscoverySnapshot | undefined
+  const intake = ticker(
+    `discovery from ${source.source}`,
+    term.settings.times.protectionInterval,
+    async () => {
+      if (newest === undefined) return
+      const snapshot = newest
+      await reconcileFleet(snapshot, term)
+      // one that failed to be taken in is tried again
+      if (newest === snapshot) newest = undefined
+      review.wake()
+    },
+  )
+  const watching = source.watch(snapshot => {
+    health.take(snapshot, term.clock.now().wall)
+    newest = snapshot
+    intake.wake()
+  }, term.signal)
+  scope.defer(() => watching)
+}

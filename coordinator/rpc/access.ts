@@ -1,0 +1,49 @@
+import { AppError } from '../../shared/errors/index.ts'
+import type { Principal, Role } from '../operations/principal.ts'
+
+const operatorPath = (method: string) => `/holdfast.v1.OperatorService/${method}`
+const everyone: readonly Role[] = ['viewer', 'operator', 'restorer', 'admin', 'agent']
+const operators: readonly Role[] = ['viewer', 'operator', 'restorer', 'admin']
+
+/**
+ * Which roles may call what: the only such table (architecture §11). An RPC that is not in it is refused, and a
+ * test fails for every RPC of every service that is missing here.
+ */
+export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, readonly Role[]>([
+  ['/holdfast.v1.AgentLinkService/Connect', ['agent']],
+  ...[
+    'GetStatus',
+    'ListAgents',
+    'GetAgent',
+    'ListInstances',
+    'ListDatabases',
+    'GetDatabase',
+    'ListGaps',
+    'ListJobs',
+    'GetJob',
+    'ExplainJob',
+    'WatchJob',
+    'ListBackups',
+    'GetBackup',
+    'ListAlerts',
+  ].map(method => [operatorPath(method), operators] as const),
+  [operatorPath('StartBackup'), ['operator', 'admin']],
+  [operatorPath('CancelJob'), ['operator', 'restorer', 'admin']],
+  [operatorPath('StartRestore'), ['restorer', 'admin']],
+  [operatorPath('ListAudit'), ['admin']],
+  [operatorPath('VerifyAudit'), ['admin']],
+  ['/grpc.health.v1.Health/Check', everyone],
+  ['/grpc.health.v1.Health/Watch', everyone],
+  ['/grpc.health.v1.Health/List', everyone],
+  ['/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', operators],
+  ['/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo', operators],
+])
+
+/** Why `principal` may not call `path`, or undefined when it may. Deny by default. */
+export function refusal(path: string, principal: Principal): AppError | undefined {
+  const allowed = access.get(path)
+  if (allowed === undefined)
+    return new AppError('access.denied', { message: 'nobody may call this', context: { path } })
+  if (principal.roles.some(role => allowed.includes(role))) return undefined
+  return new AppError('access.denied', { context: { path, needs: allowed, has: principal.roles } })
+}

@@ -1,0 +1,130 @@
+import { type AgentId, isId } from '../../../shared/model/identifiers.ts'
+import { failureFromWire } from '../../../shared/wire/failure.ts'
+import type {
+  AttemptRef,
+  Hello,
+  Result,
+  Inventory as WireInventory,
+} from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
+import type { InventoryChunk } from '../../fleet/inventory-assembly.ts'
+import type { RunningRef } from '../../operations/live-agents.ts'
+import type { SeenAgent } from '../../operations/record-agent.ts'
+import type { NamedAttempt } from '../../operations/report-attempt.ts'
+import type { ReportedResult } from '../../operations/result.ts'
+
+/** More attempts than any agent holds; the rest of a list is dropped. */
+const mostRefs = 1_000
+const mostListed = 256
+
+/** An attempt as the peer names it, or undefined when its ids are none. */
+export function namedAttempt(ref: AttemptRef | undefined): NamedAttempt | undefined {
+  if (ref === undefined || !isId('job', ref.jobId) || !isId('attempt', ref.attemptId)) return undefined
+  return { jobId: ref.jobId, attemptId: ref.attemptId, epoch: ref.epoch }
+}
+
+/** What an agent says it works on; what is not well-formed is left out and counted. */
+export function runningRefs(
+  refs: readonly AttemptRef[],
+  agentId: AgentId,
+): { readonly refs: readonly RunningRef[]; readonly malformed: number } {
+  const taken = refs.slice(0, mostRefs).flatMap(ref => {
+    const named = namedAttempt(ref)
+    return named === undefined ? [] : [{ ...named, agentId }]
+  })
+  return { refs: taken, malformed: refs.length - taken.length }
+}
+
+/** The agent of a Hello, or what is wrong with it. */
+export function agentFromHello(hello: Hello, receivedAt: number): SeenAgent | string {
+  if (!isId('agent', hello.agentId)) return 'agent_id is no agent id'
+  if (hello.instanceId === '' || hello.bootId === '') return 'instance_id and boot_id must be given'
+  const { host } = hello
+  if (host === undefined || host.hostname === '') return 'host.hostname must be given'
+  return {
+    id: hello.agentId,
+    instanceUuid: short(hello.instanceId),
+    bootId: short(hello.bootId),
+    hostname: short(host.hostname),
+    nodeId: short(host.nodeId),
+    nodeName: short(host.nodeName),
+    addresses: host.addresses.slice(0, mostListed).map(short),
+    version: short(hello.version),
+    features: hello.features.slice(0, mostListed).map(short),
+    tools: host.tools.slice(0, mostListed).map(tool => ({
+      name: short(tool.name),
+      version: short(tool.version),
+      path: short(tool.path),
+    })),
+    cores: host.cores,
+    memoryBytes: host.memoryBytes,
+    keeper: hello.keeper,
+    pool: hello.pool,
+    clockOffsetMs: hello.sentAt === 0 ? 0 : receivedAt - hello.sentAt,
+  }
+}
+
+/** A chunk of an inventory, or undefined when it names no instance. */
+export function inventoryChunk(wire: WireInventory): InventoryChunk | undefined {
+  if (!isId('instance', wire.instanceId)) return undefined
+  const { facts } = wire
+  return {
+    instanceId: wire.instanceId,
+    generation: wire.generation,
+    chunk: wire.chunk,
+    last: wire.last,
+    databases: wire.databases,
+    ...(facts === undefined
+      ? {}
+      : {
+          facts: {
+            serverVersion: short(facts.serverVersion),
+            role: facts.role === 'replica' ? ('replica' as const) : ('primary' as const),
+            evidence: facts.evidence,
+            missingPrivileges: facts.missingPrivileges.slice(0, mostListed).map(short),
+            hasGlobals: facts.hasGlobals,
+          },
+        }),
+    ...(wire.failure === undefined ? {} : { failure: failureFromWire(wire.failure) }),
+  }
+}
+
+/** A result as reported: texts, not trusted yet. */
+export function reportedResult(wire: Result): ReportedResult {
+  return {
+    resultId: wire.resultId,
+    jobId: wire.attempt?.jobId ?? '',
+    attemptId: wire.attempt?.attemptId ?? '',
+    epoch: wire.attempt?.epoch ?? 0,
+    kind: kindOf(wire.kind),
+    outcome: wire.outcome,
+    ...(wire.failure === undefined ? {} : { failure: failureFromWire(wire.failure) }),
+    manifest: wire.manifest,
+    manifestKey: wire.manifestKey,
+    destination: wire.destination,
+    startedAt: wire.startedAt,
+    endedAt: wire.endedAt,
+    rawBytes: wire.rawBytes,
+    storedBytes: wire.storedBytes,
+    debris: wire.debris,
+    attemptPrefix: wire.attemptPrefix,
+  }
+}
+
+function kindOf(kind: JobKind): ReportedResult['kind'] {
+  switch (kind) {
+    case JobKind.BACKUP:
+      return 'backup'
+    case JobKind.RESTORE:
+      return 'restore'
+    case JobKind.DELETE:
+      return 'delete'
+    default:
+      return 'unknown'
+  }
+}
+
+/** A peer's text of bounded length. */
+function short(text: string): string {
+  return text.slice(0, 512)
+}

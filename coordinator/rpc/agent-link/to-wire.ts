@@ -1,0 +1,94 @@
+import type { Destination } from '../../../shared/model/destination.ts'
+import type { Assign, AttemptRef, WatchedInstance } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { JobKind, type Destination as WireDestination } from '../../../shared/wire/gen/holdfast/v1/common.ts'
+import type { Addressee, Assignment } from '../../operations/messenger.ts'
+import type { InstanceRecord } from '../../store/records.ts'
+
+/** An attempt, named whole (J2). */
+export function attemptRef({ jobId, attempt }: Addressee): AttemptRef {
+  return { jobId, attemptId: attempt.id, epoch: attempt.epoch }
+}
+
+/** The offer of an attempt. */
+export function assignFrame(to: Addressee, assignment: Assignment): Assign {
+  return { attempt: attemptRef(to), ...specOf(assignment) }
+}
+
+function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
+  switch (assignment.kind) {
+    case 'backup': {
+      const { policy } = assignment
+      return {
+        kind: JobKind.BACKUP,
+        spec: {
+          $case: 'backup',
+          value: {
+            instance: watchedInstance(assignment.instance),
+            clusterId: assignment.clusterId,
+            clusterName: assignment.clusterName,
+            scope: assignment.scope,
+            databaseId: assignment.databaseId,
+            databaseName: assignment.databaseName,
+            destination: destination(assignment.destination),
+            codec: policy.codec,
+            codecLevel: policy.codecLevel,
+            policyName: policy.name,
+            policyVersion: policy.version,
+            backupClass: assignment.backupClass,
+            backupId: assignment.backupId,
+            predictedRawBytes: assignment.predictedRawBytes,
+          },
+        },
+      }
+    }
+    case 'restore':
+      return {
+        kind: JobKind.RESTORE,
+        spec: {
+          $case: 'restore',
+          value: {
+            instance: watchedInstance(assignment.instance),
+            source: destination(assignment.source),
+            manifestKey: assignment.manifestKey,
+            manifestSha256: assignment.manifestSha256,
+            into: assignment.into,
+            backupId: assignment.backupId,
+          },
+        },
+      }
+    case 'delete':
+      return {
+        kind: JobKind.DELETE,
+        spec: {
+          $case: 'delete',
+          value: {
+            destination: destination(assignment.to),
+            keys: [...assignment.keys],
+            attemptPrefixes: [...assignment.attemptPrefixes],
+          },
+        },
+      }
+  }
+}
+
+/** An instance as its agent sees it. */
+export function watchedInstance(instance: InstanceRecord): WatchedInstance {
+  return {
+    instanceId: instance.id,
+    engine: instance.engine,
+    service: instance.service,
+    address: instance.address,
+    port: instance.port,
+    meta: Object.entries(instance.meta).map(([name, value]) => ({ name, value })),
+  }
+}
+
+function destination(from: Destination): WireDestination {
+  return {
+    name: from.name,
+    url: from.url,
+    endpoint: from.endpoint ?? '',
+    region: from.region ?? '',
+    profile: from.profile,
+  }
+}
