@@ -205,13 +205,17 @@ export class Attempts {
     const log = world.log.child({ job_id: ref.jobId, attempt_id: ref.attemptId })
     const busy = [...this.#attempts.values()].filter(({ kind }) => kind !== 'recovering').length
     this.#attempts.set(ref.attemptId, { kind: 'checking', ref })
-    try {
+    const demandOpen = () => {
       if (this.#draining !== undefined)
         throw new AppError('agent.draining', { context: { reason: this.#draining } })
+    }
+    try {
+      demandOpen()
       if (busy >= slots) throw new AppError('agent.busy', { context: { slots, busy } })
       const recipe = (this.#options.recipeFor ?? recipeFor)(assign, ref, world.clock.now().wall, world)
       await recipe.preflight()
       await world.journal.probe()
+      demandOpen()
       // cancelled meanwhile
       if (this.#find(ref)?.kind !== 'checking') return
       const expiry = new AbortController()
