@@ -1,0 +1,61 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { loadAgentConfig } from '../../agent/config.ts'
+import { temporaryFolder } from '../harness/index.ts'
+
+describe('the configuration of the agent', () => {
+  it('has defaults for everything', () => {
+    expect(loadAgentConfig(undefined, {}, {}).value).toMatchObject({
+      coordinator: { address: '127.0.0.1:7420', insecure_loopback: false },
+      slots: 2,
+      part_budget: 512 * 2 ** 20,
+      codec: 'zstd',
+      instances: [],
+      status: { host: '127.0.0.1' },
+    })
+  })
+
+  it('takes file, environment and flags, the last strongest', async () => {
+    await using folder = await temporaryFolder('config')
+    const file = join(folder.path, 'agent.yaml')
+    await writeFile(
+      file,
+      'slots: 3\nkeeper: true\ninstances:\n  - match: { service: orders-db }\n    user: backup\n    password_file: /x\ndestinations:\n  main:\n    credentials: { access_key_id_file: /a, secret_access_key_file: /b }\n',
+    )
+    const { value } = loadAgentConfig(
+      file,
+      { state_dir: '/from-flag' },
+      { HOLDFAST_SLOTS: '4', HOLDFAST_COORDINATOR__ADDRESS: '127.0.0.1:9' },
+    )
+    expect(value).toMatchObject({
+      slots: 4,
+      keeper: true,
+      state_dir: '/from-flag',
+      coordinator: { address: '127.0.0.1:9' },
+      instances: [{ match: { service: 'orders-db' }, user: 'backup', password_file: '/x' }],
+      destinations: { main: { credentials: { access_key_id_file: '/a' } } },
+    })
+  })
+
+  it('tells every problem at once, each with its key and source', async () => {
+    await using folder = await temporaryFolder('config')
+    const file = join(folder.path, 'agent.yaml')
+    await writeFile(
+      file,
+      'slotz: 3\nslots: 0\ninstances:\n  - { match: { engine: oracle }, user: x, password: hunter2 }\n',
+    )
+    let problems: readonly string[] = []
+    try {
+      loadAgentConfig(file, {}, {})
+    } catch (thrown) {
+      problems = (thrown as { context: { problems: readonly string[] } }).context.problems
+    }
+    const told = problems.join('\n')
+    expect(problems).toHaveLength(4)
+    expect(told).toMatch(/slotz.*did you mean/)
+    expect(told).toContain('instances.0.match.engine')
+    expect(told).toContain('instances.0.password')
+    expect(told).not.toContain('hunter2')
+  })
+})
