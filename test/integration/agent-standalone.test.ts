@@ -1,0 +1,190 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdir, readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import {
+  type PostgresServer,
+  processAlive,
+  requireServers,
+  type S3Server,
+  startPostgres,
+  startS3,
+  temporaryFolder,
+  waitUntil,
+} from '../harness/index.ts'
+
+const servers = await requireServers('standalone backup and restore', 'postgres', 's3', 'pv', 'zstd')
+const program = join(import.meta.dirname, '../../bin/holdfast-agent')
+
+let pg: PostgresServer
+let s3: S3Server
+beforeAll(async () => {
+  if (servers.missing) return
+  pg = await startPostgres()
+  s3 = await startS3()
+})
+afterAll(async () => {
+  await pg?.stop()
+})
+
+interface Ended {
+  readonly status: number | null
+  readonly out: string
+  readonly err: string
+}
+
+function start(argv: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  const child = spawn(program, argv, {
+    env: { ...process.env, ...s3.environment, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let out = ''
+  let err = ''
+  child.stdout.on('data', chunk => {
+    out += chunk
+  })
+  child.stderr.on('data', chunk => {
+    err += chunk
+  })
+  const ended = once(child, 'close').then(
+    ([status]): Ended => ({ status: status as number | null, out, err }),
+  )
+  return { child, ended, logged: () => err }
+}
+
+const connection = () => [
+  ...['--host', pg.host, '--port', String(pg.port), '--user', pg.user],
+  ...['--password-file', pg.passwordFile, '--tool-folder', pg.bin],
+]
+
+async function keysOf(bucket: string): Promise<{ objects: string[]; uploads: string[] }> {
+  const { ListMultipartUploadsCommand, ListObjectsV2Command } = await import('@aws-sdk/client-s3')
+  const client = s3.client()
+  const objects = await client.send(new ListObjectsV2Command({ Bucket: bucket }))
+  const uploads = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))
+  return {
+    objects: (objects.Contents ?? []).map(each => each.Key ?? ''),
+    uploads: (uploads.Uploads ?? []).map(each => each.Key ?? ''),
+  }
+}
+
+describe.skipIf(servers.missing)('holdfast-agent by itself, real PostgreSQL and S3', () => {
+  it('backs up to S3 and restores into a new database; the exit status tells each class of error', async () => {
+    await using folder = await temporaryFolder('standalone')
+    const bucket = await s3.createBucket()
+    const name = 'sales "2026"/é=1'
+    await pg.createDatabase(name)
+    await pg.psql('create table t as select g, md5(g::text) h from generate_series(1, 50000) g', name)
+    const state = ['--state-dir', join(folder.path, 'state')]
+    const to = `s3://${bucket}/prod`
+
+    const backup = await start([
+      ...['backup', '--engine', 'postgres', '--database', name, '--globals', '--to', to, '-o', 'json'],
+      ...connection(),
+      ...state,
+    ]).ended
+    expect(backup, backup.err).toMatchObject({ status: 0 })
+    const told = JSON.parse(backup.out)
+    expect(told).toMatchObject({ ok: true, backups: [{ scope: 'cluster' }, { scope: 'database' }] })
+    expect(
+      backup.err
+        .split('\n')
+        .filter(Boolean)
+        .every(line => line.startsWith('{')),
+    ).toBe(true)
+
+    const manifest: string = told.backups[1].manifest
+    const restore = (into: string) =>
+      start(['restore', '--from', manifest, '--into', into, ...connection(), ...state]).ended
+    expect(await restore('sales copy')).toMatchObject({ status: 0 })
+    const sum = `select count(*), md5(string_agg(h, ',' order by g)) from t`
+    expect(await pg.psql(sum, 'sales copy')).toBe(await pg.psql(sum, name))
+    expect(await restore('sales copy')).toMatchObject({ status: 12 })
+
+    const gone = await start([
+      ...['backup', '--engine', 'postgres', '--database', 'nowhere', '--to', to],
+      ...connection(),
+      ...state,
+    ]).ended
+    expect(gone.err).toContain('[database.gone]')
+    expect(gone.status).toBe(21)
+    const missing = await start([
+      ...['backup', '--engine', 'postgres', '--database', name, '--to', `s3://${bucket}-missing`],
+      ...connection(),
+      ...state,
+    ]).ended
+    expect(missing.err).toContain('[object-store.bucket-missing]')
+    expect(missing.status).toBe(30)
+    expect(await readdir(join(folder.path, 'state'))).toEqual([])
+  })
+
+  it('SIGTERM aborts the upload, leaves nothing in the bucket and no child, and exits 130', async () => {
+    await using folder = await temporaryFolder('standalone')
+    const bucket = await s3.createBucket()
+    await pg.createDatabase('slow')
+    await pg.psql('create table t as select g, md5(g::text) h from generate_series(1, 400000) g', 'slow')
+    // a lock the dump has to wait for, so that it is certainly at work
+    const holder = spawn(
+      join(pg.bin, 'psql'),
+      [
+        pg.url('slow'),
+        '-qAt',
+        '-c',
+        'begin; lock table t in access exclusive mode; select 1; select pg_sleep(600)',
+      ],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    )
+    try {
+      await waitUntil(
+        async () =>
+          (await pg.psql(
+            `select count(*) from pg_locks where mode = 'AccessExclusiveLock' and relation is not null and database = (select oid from pg_database where datname = 'slow')`,
+          )) !== '0',
+        { what: 'the lock' },
+      )
+      const running = start([
+        ...['backup', '--engine', 'postgres', '--database', 'slow', '--to', `s3://${bucket}`],
+        ...['--state-dir', join(folder.path, 'state'), ...connection()],
+      ])
+      await waitUntil(async () => (await keysOf(bucket)).uploads.length > 0, {
+        what: 'an open upload',
+        timeout: 20_000,
+      })
+      running.child.kill('SIGTERM')
+      const ended = await running.ended
+      expect(ended.err).toContain('[interrupted]')
+      expect(ended.status).toBe(130)
+      expect(await keysOf(bucket)).toEqual({ objects: [], uploads: [] })
+      expect(
+        await pg.psql(`select count(*) from pg_stat_activity where application_name like '%dump%'`),
+      ).toBe('0')
+    } finally {
+      holder.kill('SIGKILL')
+    }
+  })
+
+  it('killed (-9) at work, its children are gone, and the next command takes back what it left', async () => {
+    await using folder = await temporaryFolder('standalone')
+    const bucket = join(folder.path, 'bucket')
+    await mkdir(bucket)
+    await pg.createDatabase('small')
+    await pg.psql('create table t as select generate_series(1, 1000) g', 'small')
+    const state = join(folder.path, 'state')
+    const argv = [
+      ...['backup', '--engine', 'postgres', '--database', 'small', '--to', `file://${bucket}`],
+      ...['--state-dir', state, ...connection()],
+    ]
+    const killed = start(argv, { HOLDFAST_TEST_CRASH_AT: 'after-upload-opened' })
+    const { pid = 0 } = killed.child
+    expect((await killed.ended).status).toBeNull()
+    expect(processAlive(pid)).toBe(false)
+    expect(await readdir(state)).toHaveLength(1)
+    const next = await start(argv).ended
+    expect(next, next.err).toMatchObject({ status: 0 })
+    expect(next.err).toContain('an earlier command was killed')
+    expect(await readdir(state)).toEqual([])
+    const objects = (await readdir(bucket, { recursive: true })).filter(each => /\.(json|zst)$/.test(each))
+    expect(objects).toHaveLength(2)
+  })
+})
