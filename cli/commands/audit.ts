@@ -32,9 +32,9 @@ export function auditCommand(terminal: Terminal): Command {
             [
               { heading: 'SEQ', value: e => String(e.seq), align: 'right' },
               { heading: 'AT', value: e => instant(e.at) },
-              { heading: 'ACTOR', value: e => e.actor, shrinkTo: 10 },
+              { heading: 'ACTOR', value: e => e.actor, shrinkTo: 10, cut: 'middle' },
               { heading: 'ACTION', value: e => e.action },
-              { heading: 'SUBJECT', value: e => e.subject, shrinkTo: 12 },
+              { heading: 'SUBJECT', value: e => e.subject, shrinkTo: 12, cut: 'middle' },
               { heading: 'REASON', value: e => e.reason, shrinkTo: 6 },
             ],
             terminal.width,

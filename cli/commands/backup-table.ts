@@ -9,7 +9,7 @@ export function backupTable(rows: readonly Backup[], terminal: Terminal): string
     rows,
     [
       { heading: 'BACKUP', value: b => b.backupId },
-      { heading: 'SUBJECT', value: b => b.subjectName, shrinkTo: 10 },
+      { heading: 'SUBJECT', value: b => b.subjectName, shrinkTo: 10, cut: 'start' },
       { heading: 'ENGINE', value: b => b.engine },
       { heading: 'DATA AS OF', value: b => ago(b.dataAsOf, terminal.now()) },
       { heading: 'RAW', value: b => bytes(b.rawBytes), align: 'right' },

@@ -10,9 +10,8 @@ export function jobTable(rows: readonly Job[], terminal: Terminal): string {
     [
       { heading: 'JOB', value: j => j.jobId },
       { heading: 'KIND', value: j => j.kind },
-      { heading: 'SUBJECT', value: j => j.subjectName, shrinkTo: 10 },
+      { heading: 'SUBJECT', value: j => j.subjectName, shrinkTo: 10, cut: 'start' },
       { heading: 'STATE', value: j => j.state },
-      { heading: 'TRY', value: j => String(j.attempts), align: 'right' },
       { heading: 'SIZE', value: j => sizeOf(j), align: 'right' },
       { heading: 'WHEN', value: j => ago(j.endedAt || j.startedAt || j.createdAt, terminal.now()) },
     ],

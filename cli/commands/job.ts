@@ -3,6 +3,7 @@ import type { GetJobResponse, Job } from '../../shared/wire/gen/holdfast/v1/oper
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
+import { story } from '../print/story.ts'
 import { card, table } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
 import { waitExits, waitFor, waitOption } from '../wait.ts'
@@ -111,19 +112,11 @@ function explain(terminal: Terminal): Command {
         const head = answer.job
           ? `${answer.job.kind} of ${answer.job.subjectName}: ${answer.job.state}`
           : jobId
-        const rows = table(
-          answer.decisions,
-          [
-            { heading: 'AT', value: d => instant(d.at) },
-            { heading: 'DECISION', value: d => d.kind },
-            { heading: 'ABOUT', value: d => d.subject, shrinkTo: 8 },
-            { heading: 'CODE', value: d => d.code },
-            {
-              heading: 'REASON',
-              value: d => [d.text, ...d.numbers.map(n => `${n.name}=${n.value}`)].filter(Boolean).join(' '),
-              shrinkTo: 20,
-            },
-          ],
+        const rows = story(
+          answer.decisions.map(d => ({
+            margin: `${instant(d.at)}  ${d.kind.padEnd(10)}  `,
+            text: [d.text || d.code, ...d.numbers.map(n => `${n.name}=${n.value}`)].join(' '),
+          })),
           terminal.width,
         )
         return `${head}\n\n${rows}`

@@ -5,12 +5,16 @@ export interface Column<T> {
   readonly heading: string
   readonly value: (row: T) => string
   readonly align?: 'right'
-  /** May be shortened to this many columns, ending in `…`. */
+  /** May be shortened to this many columns, with a `…` in place of what is cut. */
   readonly shrinkTo?: number
+  /** Where a text is cut, if it must be: its end, or its start where the end tells more. */
+  readonly cut?: 'end' | 'start' | 'middle'
+  /** Last column only: goes on in further lines instead of being cut. */
+  readonly wrap?: boolean
 }
 
 /** Control characters would move the cursor; names may hold any. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, '\uFFFD')
 }
 
@@ -37,10 +41,17 @@ export function table<T>(rows: readonly T[], columns: readonly Column<T>[], widt
   }
   const line = (row: readonly string[]) =>
     row
-      .map((cell, i) => cellOf(cell, widths[i] ?? 0, columns[i]?.align ?? 'left'))
+      .map((cell, i) => cellOf(cell, widths[i] ?? 0, columns[i]))
       .join('  ')
       .trimEnd()
-  return [columns.map(column => column.heading), ...cells].map(line).join('\n')
+  const last = columns.length - 1
+  const lines = (row: readonly string[]) => {
+    if (columns[last]?.wrap !== true) return [line(row)]
+    const [first = '', ...rest] = wrapped(row[last] ?? '', widths[last] ?? 0)
+    const blank = row.slice(0, last).map(() => '')
+    return [line([...row.slice(0, last), first]), ...rest.map(more => line([...blank, more]))]
+  }
+  return [columns.map(column => column.heading), ...cells].flatMap(lines).join('\n')
 }
 
 /** Two columns, name and value, for one thing. Empty values are left out. */
@@ -50,13 +61,43 @@ export function card(fields: readonly (readonly [name: string, value: string])[]
   return shown.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join('\n')
 }
 
-function cellOf(text: string, width: number, align: 'left' | 'right'): string {
-  let shown = text
-  if (stringWidth(shown) > width) {
-    const characters = [...shown]
-    while (characters.length > 0 && stringWidth(characters.join('')) > width - 1) characters.pop()
-    shown = `${characters.join('')}…`
-  }
+function cellOf<T>(text: string, width: number, column: Column<T> | undefined): string {
+  const shown = stringWidth(text) > width ? shortened(text, width, column?.cut ?? 'end') : text
   const padding = ' '.repeat(Math.max(0, width - stringWidth(shown)))
-  return align === 'right' ? padding + shown : shown + padding
+  return column?.align === 'right' ? padding + shown : shown + padding
+}
+
+function shortened(text: string, width: number, cut: 'end' | 'start' | 'middle'): string {
+  const room = width - 1
+  if (cut === 'end') return `${fitting([...text], room)}…`
+  const tail = cut === 'start' ? room : Math.floor(room / 2)
+  const end = [...fitting([...text].reverse(), tail)].reverse().join('')
+  return `${fitting([...text], room - tail)}…${end}`
+}
+
+/** As many characters as fit that many columns. */
+function fitting(characters: readonly string[], columns: number): string {
+  let kept = ''
+  for (const character of characters) {
+    if (stringWidth(kept + character) > columns) break
+    kept += character
+  }
+  return kept
+}
+
+/** Lines of at most `width` columns, broken between words where that can be. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)
+    if (line !== undefined && stringWidth(`${line} ${word}`) <= width)
+      lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
+  }
+  return lines.flatMap(line => {
+    const pieces: string[] = []
+    for (let rest = line; rest !== ''; rest = rest.slice(pieces.at(-1)?.length))
+      pieces.push(fitting([...rest], Math.max(2, width)))
+    return pieces
+  })
 }

@@ -33,18 +33,21 @@ export async function inventory(
 const listing = `select d.oid::text as oid, d.datname::text as name,
                         d.datallowconn and d.datconnlimit <> -2 as connectable`
 
+/** The hidden name of a restore under way is no database of anybody: it is renamed when complete, else dropped. */
+const counted = `not d.datistemplate and d.datname::text !~ '__restoring_[0-9a-zA-Z]{12}$'`
+
 async function readDatabases(session: PostgresSession): Promise<readonly DatabaseRow[]> {
   try {
     return await session.query<DatabaseRow>(
       `${listing}, case when has_database_privilege(d.oid, 'CONNECT')
                           or pg_has_role('pg_read_all_stats', 'USAGE')
                      then pg_database_size(d.oid) end::text as size
-         from pg_database d where not d.datistemplate order by d.datname`,
+         from pg_database d where ${counted} order by d.datname`,
     )
   } catch (thrown) {
     // One database dropped while it was measured fails the whole statement: measure each by itself.
     const rows = await session.query<Omit<DatabaseRow, 'size'>>(
-      `${listing} from pg_database d where not d.datistemplate order by d.datname`,
+      `${listing} from pg_database d where ${counted} order by d.datname`,
     )
     const sized: DatabaseRow[] = []
     let failures = 0
