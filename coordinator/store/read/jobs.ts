@@ -61,7 +61,6 @@ export function jobReads(
         .select(['id', 'record'])
         .where('job_id', '=', keyText(jobId))
         .orderBy('epoch')
-        .orderBy('id')
         .execute()
       return rows.map(row => decodeAttempt(row.id, row))
     },

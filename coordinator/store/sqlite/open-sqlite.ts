@@ -42,7 +42,7 @@ export function openSqlite(path: string, log: Log): Backend {
   if (path === ':memory:') return openMemory()
   const undo: (() => void)[] = []
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(path))
     const lock = holdFileLock(lockPathOf(path))
     undo.push(() => lock.release())
     // Not before the lock: closing any descriptor of an open database drops this process's locks on it
@@ -66,6 +66,13 @@ export function openSqlite(path: string, log: Log): Backend {
     for (const step of undo.reverse()) step()
     throw unavailable(thrown, { path })
   }
+}
+
+/** One by one: with `recursive`, Node loops for ever below /proc and its like. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  mkdirSync(path, { mode: 0o700 })
 }
 
 function openMemory(): Backend {

@@ -1,0 +1,68 @@
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { newId } from '../../../shared/clock/index.ts'
+import { freshStore } from './fresh-store.ts'
+
+/** Lists, filters and the leader's loads: each must be an index away, or it stops every heartbeat (facts-runtime B3). */
+test('no read of the port scans a table that grows or sorts on the way', async () => {
+  const seen: string[] = []
+  const prepare = DatabaseSync.prototype.prepare
+  DatabaseSync.prototype.prepare = function (sql: string) {
+    seen.push(sql)
+    return prepare.call(this, sql)
+  }
+  try {
+    await using fresh = await freshStore()
+    const { read } = fresh.store
+    seen.length = 0
+    const page = { size: 10 }
+    const [databaseId, clusterId, agentId] = [newId('database'), newId('cluster'), newId('agent')]
+    for (const filter of [
+      {},
+      { open: true },
+      { state: 'failed' },
+      { kind: 'backup' as const },
+      { databaseId },
+      { clusterId },
+    ])
+      await read.jobs(page, filter)
+    await read.openJobs()
+    await read.attempts(newId('job'))
+    await read.decisions(newId('job'))
+    await read.agents(page)
+    await read.clusters(page)
+    for (const filter of [{}, { gone: false }, { clusterId }, { agentId }]) await read.instances(page, filter)
+    for (const filter of [{}, { name: 'a' }, { clusterId }, { protection: 'due' }, { gone: false }])
+      await read.databases(page, filter)
+    for (const filter of [{}, { databaseId }, { clusterId }]) await read.backups(page, filter)
+    for (const filter of [{}, { state: 'open' as const }]) await read.alerts(page, filter)
+    await read.openAlerts()
+    await read.outboxDue(1, 10)
+    await read.outboxCounts()
+    await read.outboxOf(newId('alert'))
+    for (const filter of [{}, { actor: 'a' }, { action: 'a' }, { subject: 'a' }])
+      await read.audit(page, filter)
+    await read.auditFrom(5, 10)
+    await read.aggregates(1)
+    const statements = [...new Set(seen)].filter(sql => sql.startsWith('select'))
+    expect(statements.length).toBeGreaterThan(30)
+
+    using db = new DatabaseSync(fresh.path, { timeout: 5_000 })
+    const bad: string[] = []
+    for (const sql of statements) {
+      const marks = sql.split('?').length - 1
+      const plan = prepare
+        .call(db, `explain query plan ${sql}`)
+        .all(...Array.from({ length: marks }, () => 1))
+      for (const { detail } of plan as { detail: string }[]) {
+        // The counters are few; the audit is walked by its key, up to the limit
+        const scans =
+          /^SCAN (?!.*USING (COVERING )?INDEX)/.test(detail) && !/^SCAN (counters|audit)$/.test(detail)
+        if (scans || detail.includes('TEMP B-TREE')) bad.push(`${detail}: ${sql}`)
+      }
+    }
+    expect(bad).toEqual([])
+  } finally {
+    DatabaseSync.prototype.prepare = prepare
+  }
+})
