@@ -5,6 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 120_000,
+    // A second, the default, is too short for a process to die on a busy machine
+    expect: { poll: { timeout: 15_000, interval: 25 } },
     // Forks, since servers die with the thread that started them, and that must be a main thread
     pool: 'forks',
     maxWorkers: 2,
