@@ -53,11 +53,12 @@ function progressLine(job: Job, elapsed: number): string {
 
 function endLine(job: Job): string {
   const took = job.startedAt > 0 && job.endedAt > 0 ? ` in ${shortDuration(job.endedAt - job.startedAt)}` : ''
-  const what =
-    job.backupId === ''
-      ? job.into === ''
-        ? ''
-        : `, into ${job.into}`
-      : `, ${job.backupId}, ${bytes(job.rawBytes)} raw, ${bytes(job.storedBytes)} stored`
-  return `${job.jobId} ${job.state}${took}${what}`
+  return `${job.jobId} ${job.state}${took}${job.state === 'succeeded' ? fruitOf(job) : ''}`
+}
+
+/** What a succeeded job left behind. */
+function fruitOf(job: Job): string {
+  if (job.kind === 'backup')
+    return `, ${job.backupId}, ${bytes(job.rawBytes)} raw, ${bytes(job.storedBytes)} stored`
+  return job.into === '' ? '' : `, into ${job.into}`
 }

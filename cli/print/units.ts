@@ -12,7 +12,7 @@ export function bytes(count: number): string {
   return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
 }
 
-/** How long ago an instant was, or how far ahead: `3m 10s ago`, `in 5h`, `never` for 0. */
+/** How long ago an instant was, or how far ahead: `3m ago`, `in 5h`, `never` for 0. */
 export function ago(at: number, now: number): string {
   if (at === 0) return 'never'
   const distance = now - at
@@ -20,12 +20,13 @@ export function ago(at: number, now: number): string {
   return distance > 0 ? `${shortDuration(distance)} ago` : `in ${shortDuration(-distance)}`
 }
 
-/** A duration with one unit, two below an hour's precision: `45s`, `12m`, `5h 2m`, `3d`. */
+/** A duration for a narrow column, in one unit that still tells something: `45s`, `90s`, `12m`, `30h`, `3d`. */
 export function shortDuration(duration: number): string {
-  if (duration >= 86_400_000 * 2) return `${Math.floor(duration / 86_400_000)}d`
-  if (duration >= 3_600_000) return formatDuration(duration - (duration % 60_000))
-  if (duration >= 600_000) return `${Math.floor(duration / 60_000)}m`
-  return formatDuration(duration)
+  if (duration < 1_000) return formatDuration(duration)
+  if (duration < 120_000) return `${Math.floor(duration / 1_000)}s`
+  if (duration < 7_200_000) return `${Math.floor(duration / 60_000)}m`
+  if (duration < 172_800_000) return `${Math.floor(duration / 3_600_000)}h`
+  return `${Math.floor(duration / 86_400_000)}d`
 }
 
 /** An instant as ISO 8601 UTC to the second, or `-` for 0. */

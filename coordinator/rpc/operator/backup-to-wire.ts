@@ -1,6 +1,7 @@
 import type { Backup as WireBackup } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import type { JobSubject } from '../../jobs/job.ts'
 import type { BackupRecord } from '../../store/records.ts'
-import { globalsName, type Names } from './naming.ts'
+import type { Names } from './naming.ts'
 
 /** A backup and where its copies lie. */
 export async function backupToWire(backup: BackupRecord, names: Names): Promise<WireBackup> {
@@ -8,7 +9,7 @@ export async function backupToWire(backup: BackupRecord, names: Names): Promise<
     backupId: backup.id,
     databaseId: backup.databaseIds[0] ?? '',
     clusterId: backup.clusterId,
-    subjectName: `${await names.cluster(backup.clusterId)}/${backup.scope === 'cluster' ? globalsName : backup.subjectName}`,
+    subjectName: await names.subject(subjectOf(backup)),
     scope: backup.scope,
     engine: backup.engine,
     dataAsOf: backup.dataAsOf,
@@ -26,4 +27,11 @@ export async function backupToWire(backup: BackupRecord, names: Names): Promise<
     agentId: backup.agentId,
     serverVersion: backup.serverVersion,
   }
+}
+
+function subjectOf(backup: BackupRecord): JobSubject {
+  const [databaseId] = backup.databaseIds
+  return backup.scope === 'cluster' || databaseId === undefined
+    ? { scope: 'cluster', clusterId: backup.clusterId }
+    : { scope: 'database', clusterId: backup.clusterId, databaseId }
 }

@@ -14,9 +14,9 @@ export class Names {
     this.#read = read
   }
 
-  /** The cluster's name, its service. */
+  /** What operators call a cluster: its service. Its full name tells the node too, which only crowds lists. */
   cluster(id: ClusterId): Promise<string> {
-    return this.#once(id, async () => (await this.#read.cluster(id))?.name ?? id)
+    return this.#once(id, async () => serviceOf((await this.#read.cluster(id))?.name ?? id))
   }
 
   /** The host an agent runs on. */
@@ -31,7 +31,7 @@ export class Names {
     return this.#once(id, async () => (await this.#read.instance(id))?.service ?? id)
   }
 
-  /** `cluster/database`, `cluster/(globals)`, or the destination a job cleans up. */
+  /** `service/database`, `service/(globals)`, or the destination a job cleans up. */
   async subject(subject: JobSubject): Promise<string> {
     switch (subject.scope) {
       case 'database':
@@ -52,4 +52,9 @@ export class Names {
     this.#known.set(id, known)
     return known
   }
+}
+
+function serviceOf(clusterName: string): string {
+  const at = clusterName.lastIndexOf('@')
+  return at > 0 ? clusterName.slice(0, at) : clusterName
 }
