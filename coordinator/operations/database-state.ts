@@ -81,8 +81,8 @@ export function judge(
     ...(gap === undefined ? {} : { instanceGap: gap }),
   })
   const { policyName: _, rpoMs: __, nextDueAt, ...rest } = state
-  // after a final failure it is due again when the hold is over; a success takes the hold away
-  const held = state.consecutiveFailures > 0 ? nextDueAt : undefined
+  // after a final failure or a cancel it is due again when the hold is over; a success takes the hold away
+  const held = state.lastFailure === undefined ? undefined : nextDueAt
   const due = protection.dueAt === undefined ? undefined : Math.max(protection.dueAt, held ?? 0)
   const same = state.protection === protection.state && state.reason === protection.reason
   return {

@@ -1,4 +1,4 @@
-import type { Failure } from '../../shared/errors/index.ts'
+import { AppError, type Failure } from '../../shared/errors/index.ts'
 import type { Now } from '../../shared/time/index.ts'
 import type { JobEvent } from '../jobs/event.ts'
 import { attemptOf, isEnded, type Job, subjectKey } from '../jobs/job.ts'
@@ -59,7 +59,11 @@ async function noteBackupJob(tx: WriteTx, change: JobChange, term: Term): Promis
       ...(failure === undefined
         ? {}
         : { consecutiveFailures: state.consecutiveFailures + 1, lastFailure: failure }),
-      ...(job.state.kind === 'failed' ? { nextDueAt: dueAfterFailure(state, database, now, term) } : {}),
+      // a person who cancels does not want the next one at once
+      ...(job.state.kind === 'cancelled' ? { lastFailure: new AppError('job.cancelled').toFailure() } : {}),
+      ...(job.state.kind === 'failed' || job.state.kind === 'cancelled'
+        ? { nextDueAt: dueWithoutBackup(state, database, now, term) }
+        : {}),
     }),
     now,
     term,
@@ -80,8 +84,13 @@ function openJob(state: DatabaseStateRecord, job: Job): DatabaseStateRecord {
   return openJobId === undefined || openJobId === job.id ? rest : state
 }
 
-/** A database whose job failed for good is due again after its longest back-off, not at once. */
-function dueAfterFailure(state: DatabaseStateRecord, database: DatabaseRecord, now: Now, term: Term): number {
+/** A database whose job ended without a backup is due again after its longest back-off, not at once. */
+function dueWithoutBackup(
+  state: DatabaseStateRecord,
+  database: DatabaseRecord,
+  now: Now,
+  term: Term,
+): number {
   const policy = policyOf(database, term)
   if (policy === undefined) return now.wall
   return nextDue({
