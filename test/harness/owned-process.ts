@@ -46,10 +46,18 @@ export async function startProcess(
   options: ProcessOptions,
 ): Promise<OwnedProcess> {
   const rights = options.asNobody ? asNobody().slice(1, -1) : []
-  // PR_SET_PDEATHSIG is cleared by a change of user, so both are one setpriv, which sets it last
+  // PR_SET_PDEATHSIG is cleared by a change of user, so both are one setpriv, which sets it last. A parent that died before that moment
+  // sends no signal any more: the shell looks whether it is still there, and becomes the command
+  const unlessOrphaned = [
+    'sh',
+    '-c',
+    '[ "$PPID" = "$1" ] || exit 1; shift; exec "$@"',
+    'sh',
+    String(process.pid),
+  ]
   const whole =
     process.platform === 'linux'
-      ? ['setpriv', ...rights, '--pdeathsig', 'KILL', '--', command, ...args]
+      ? ['setpriv', ...rights, '--pdeathsig', 'KILL', '--', ...unlessOrphaned, command, ...args]
       : [command, ...args]
   const output = options.logFile === undefined ? 'ignore' : openSync(options.logFile, 'a')
   const [program = command, ...rest] = whole
