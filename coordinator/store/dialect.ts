@@ -36,6 +36,8 @@ export interface Backend {
   readonly dialect: Dialect
   readonly db: Database
   readonly readers: Database
+  /** Runs a migration, on a connection that may take its time. */
+  migrating<T>(work: (db: Database) => Promise<T>): Promise<T>
   /** After every committed batch, for upkeep. */
   committed(): void
   close(): Promise<void>

@@ -46,7 +46,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const backend = await connect(options)
   try {
     const { db, dialect } = backend
-    const applied = await migrate(db, dialect, clock.now().wall)
+    const applied = await backend.migrating(own => migrate(own, dialect, clock.now().wall))
     if (applied.length > 0)
       log.info('the schema of the store was brought up to date', { applied: applied.join(',') })
     const { incarnation, fleetId } = await identify(backend, options)

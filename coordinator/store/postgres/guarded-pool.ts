@@ -5,7 +5,7 @@ import type { Log } from '../../../shared/log/index.ts'
 /**
  * A pool that survives its server. Idle *and* checked-out clients have an error handler: without the second, a
  * leader that was stopped and whose session the server ended dies when it wakes (facts-runtime B1). A connection
- * on which anything but the server's own answer went wrong is thrown away, not given to the next.
+ * on which anything but the server's own answer went wrong is asked nothing more and thrown away.
  */
 export function guardedPool(pool: pg.Pool, log: Log): PostgresPool {
   pool.on('error', error => log.warn('an idle connection to the store ended', { error }))
@@ -26,17 +26,19 @@ export function guardedPool(pool: pg.Pool, log: Log): PostgresPool {
 }
 
 function guardedClient(client: pg.PoolClient): PostgresPoolClient {
-  let broken = false
+  let broken: Error | undefined
   const query = async (text: string, parameters: readonly unknown[]) => {
+    if (broken !== undefined) throw broken
     try {
       return await client.query(text, [...parameters])
     } catch (thrown) {
-      if (!(thrown instanceof pg.DatabaseError)) broken = true
+      if (!(thrown instanceof pg.DatabaseError))
+        broken = thrown instanceof Error ? thrown : new Error(String(thrown))
       throw thrown
     }
   }
   return {
     query: query as unknown as PostgresPoolClient['query'],
-    release: destroy => client.release(destroy === true || broken),
+    release: destroy => client.release(destroy === true || broken !== undefined),
   }
 }

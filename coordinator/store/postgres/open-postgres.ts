@@ -18,6 +18,9 @@ const serverTimeouts = [
   '-c tcp_user_timeout=10000',
 ].join(' ')
 
+// For a server that is gone without a word: beyond its own time-outs, so that those speak first
+const answerWithinMs = 10_000
+
 /** Any number will do as long as it is always the same. */
 const migrationLock = 4_804_150_721
 
@@ -55,7 +58,7 @@ export async function openPostgres(
   options: { readonly passwordFile?: string; readonly log: Log },
 ): Promise<Backend> {
   const { log, passwordFile } = options
-  const connect = (name: string, max: number) => {
+  const connect = (name: string, max: number, queryTimeoutMs: number) => {
     const pool = new pg.Pool({
       connectionString: url,
       ...(passwordFile === undefined ? {} : { Client: filePasswordClient(passwordFile) }),
@@ -63,8 +66,7 @@ export async function openPostgres(
       max,
       options: serverTimeouts,
       connectionTimeoutMillis: 5_000,
-      // For a server that is gone without a word; beyond the server's own time-outs
-      query_timeout: 60_000,
+      query_timeout: queryTimeoutMs,
       keepAlive: true,
       allowExitOnIdle: true,
       types: {
@@ -74,8 +76,8 @@ export async function openPostgres(
     })
     return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: guardedPool(pool, log) }) })
   }
-  const db = connect('writer', 3)
-  const readers = connect('reader', 4)
+  const db = connect('writer', 3, answerWithinMs)
+  const readers = connect('reader', 4, answerWithinMs)
   const close = async () => {
     await readers.destroy()
     await db.destroy()
@@ -92,5 +94,13 @@ export async function openPostgres(
     await close()
     throw thrown
   }
-  return { dialect: postgresDialect, db, readers, committed: () => {}, close }
+  const migrating = async <T>(work: (own: Kysely<Schema>) => Promise<T>) => {
+    const own = connect('migrator', 1, 0)
+    try {
+      return await work(own)
+    } finally {
+      await own.destroy()
+    }
+  }
+  return { dialect: postgresDialect, db, readers, migrating, committed: () => {}, close }
 }

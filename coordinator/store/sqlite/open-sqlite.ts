@@ -52,10 +52,12 @@ export function openSqlite(path: string, log: Log): Backend {
     const reader = nodeSqlite(path, { readOnly: true })
     undo.push(() => reader.close())
     const checkpointer = new Checkpointer(path, log)
+    const db = kyselyOn(writer)
     return {
       dialect: sqliteDialect,
-      db: kyselyOn(writer),
+      db,
       readers: kyselyOn(reader),
+      migrating: work => work(db),
       committed: () => checkpointer.committed(),
       close: async () => {
         await checkpointer.close()
@@ -82,6 +84,7 @@ function openMemory(): Backend {
     dialect: sqliteDialect,
     db,
     readers: db,
+    migrating: work => work(db),
     committed: () => {},
     close: async () => database.close(),
   }
