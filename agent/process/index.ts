@@ -1,3 +1,4 @@
+export { boundToUs } from './bound.ts'
 export type { ChildRecord } from './child-record.ts'
 export type { Command, StageResult, Termination } from './command.ts'
 export { childEnvironment } from './environment.ts'

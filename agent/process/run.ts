@@ -1,6 +1,7 @@
 import { execa } from 'execa'
 import { AppError } from '../../shared/errors/index.ts'
 import type { ToolFinder } from '../engines/port.ts'
+import { boundToUs } from './bound.ts'
 import type { Command } from './command.ts'
 import { childEnvironment } from './environment.ts'
 import { abortCause } from './join.ts'
@@ -35,7 +36,8 @@ export async function runCommand(
   const { signal } = options
   if (signal?.aborted) throw abortCause(signal)
   const setpriv = (await options.tools.find(['setpriv'])).path
-  const result = await execa(setpriv, ['--pdeathsig', 'KILL', '--', command.program, ...command.args], {
+  const bound = boundToUs(setpriv, command.program, command.args)
+  const result = await execa(bound.file, bound.args, {
     reject: false,
     env: childEnvironment(command.env),
     extendEnv: false,

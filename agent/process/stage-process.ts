@@ -2,6 +2,7 @@ import type { ChildProcess, StdioOptions } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { AppError } from '../../shared/errors/index.ts'
+import { boundToUs, saysNotStarted } from './bound.ts'
 import { type ChildRecord, recordOf, startTimeOf } from './child-record.ts'
 import type { Command, Termination } from './command.ts'
 import { childEnvironment } from './environment.ts'
@@ -22,8 +23,8 @@ export interface StageEnd {
 }
 
 /**
- * One running child: in a process group of its own, dying with this process (`setpriv --pdeathsig KILL`;
- * the kernel ties that to the thread that spawned, so only ever from the main thread), its stderr drained.
+ * One running child: in a process group of its own, dying with this process (`bound.ts`, so only
+ * ever from the main thread), its stderr drained.
  */
 export class StageProcess {
   readonly command: Command
@@ -63,7 +64,8 @@ export class StageProcess {
 
     let child: ChildProcess
     try {
-      child = spawn(setpriv, ['--pdeathsig', 'KILL', '--', command.program, ...command.args], {
+      const bound = boundToUs(setpriv, command.program, command.args)
+      child = spawn(bound.file, bound.args, {
         stdio,
         env: childEnvironment(command.env),
         detached: true,
@@ -121,11 +123,10 @@ export class StageProcess {
   #end(termination: Termination, durationMs: number): StageEnd {
     const { command } = this
     const said = this.#stderr.raw
-    // 126 and 127 are setpriv's own when it cannot run the program.
     const notRun =
       termination.kind === 'exited' &&
       (termination.status === 127 || termination.status === 126) &&
-      said.startsWith('setpriv: ')
+      saysNotStarted(said)
     return {
       name: command.name,
       command: [command.program, ...command.args],

@@ -2,7 +2,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { AppError, type ErrorCode, type ErrorContext } from '../../../shared/errors/index.ts'
-import { abortCause, childEnvironment } from '../../process/index.ts'
+import { abortCause, boundToUs, childEnvironment } from '../../process/index.ts'
 import type { EngineContext, FoundTool, InstanceTarget } from '../port.ts'
 import type { Dialect } from './dialect.ts'
 import { clientFailure, errorLinesOf } from './failure.ts'
@@ -54,7 +54,8 @@ export async function openSession(
   const file = await writeOptionFile(target, dialect, context, 'client')
   const layout = options.vertical === true ? ['--vertical'] : ['--batch', '--raw', '--skip-column-names']
   const args = [`--defaults-file=${file}`, ...layout, '--binary-mode', '--unbuffered', '--skip-reconnect']
-  const child = spawn(setpriv.path, ['--pdeathsig', 'KILL', '--', client.path, ...args], {
+  const bound = boundToUs(setpriv.path, client.path, args)
+  const child = spawn(bound.file, bound.args, {
     env: childEnvironment(),
     stdio: ['pipe', 'pipe', 'pipe'],
   })
