@@ -1,0 +1,85 @@
+import type { Stack } from '../test/harness/index.ts'
+import { untilBackedUp } from './back-up.ts'
+import { layFleet } from './fleet.ts'
+import { howToLook } from './keep.ts'
+import { keepLogs } from './keep-logs.ts'
+import { type Narrator, narrator } from './narrator.ts'
+import type { DemoOptions } from './options.ts'
+import { restoreAndCompare } from './restore.ts'
+import { mariadbDatabases, postgresDatabases, provisionAll, type Servers, startServers } from './servers.ts'
+import { showTour } from './tour.ts'
+
+/** What a run proved; the line of `--json`. */
+export interface DemoResult {
+  readonly ok: true
+  readonly databases: number
+  readonly backups: number
+  readonly verified: number
+  readonly stored_bytes: number
+  readonly raw_bytes: number
+  readonly seconds: number
+}
+
+/**
+ * The whole way on real servers: found, backed up, restored, compared, shown. Throws with what failed and where the logs are.
+ *
+ * @param lingering waits, under `--keep`, until somebody ends it
+ */
+export async function demo(options: DemoOptions, lingering: () => Promise<void>): Promise<DemoResult> {
+  const tell = narrator(options.json)
+  tell.phase('Servers: found or fetched')
+  const had = await provisionAll(tell)
+  tell.phase('Servers: started and filled with data')
+  const servers = await startServers(had, options.scale, tell)
+  try {
+    return await withFleet(servers, options, tell, lingering)
+  } finally {
+    await servers.stop()
+  }
+}
+
+async function withFleet(
+  servers: Servers,
+  options: DemoOptions,
+  tell: Narrator,
+  lingering: () => Promise<void>,
+): Promise<DemoResult> {
+  const stack = await layFleet(servers)
+  try {
+    const result = await prove(stack, servers, tell)
+    if (options.keep) {
+      process.stderr.write(howToLook(stack, servers))
+      await lingering()
+    }
+    return result
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    throw new Error(`${message}\n${await keepLogs(stack)}`, { cause: error })
+  } finally {
+    await stack.stop()
+  }
+}
+
+async function prove(stack: Stack, servers: Servers, tell: Narrator): Promise<DemoResult> {
+  tell.phase('Holdfast: a coordinator on SQLite, an agent, a keeper')
+  await stack.start()
+  tell.fact(`coordinator at ${stack.address}; backups go to ${stack.destination}`)
+  const expected = [...postgresDatabases, ...(servers.mariadb === undefined ? [] : mariadbDatabases)]
+  tell.phase('Backed up, as the policy says')
+  const backedUp = await untilBackedUp(stack, expected, tell)
+  tell.phase('Restored into new databases, and compared')
+  const verified = await restoreAndCompare(stack, servers, backedUp, tell)
+  tell.phase('What an operator sees')
+  await showTour(stack, backedUp, tell)
+  const sum = (of: 'raw_bytes' | 'stored_bytes') =>
+    backedUp.backups.reduce((total, each) => total + each[of], 0)
+  return {
+    ok: true,
+    databases: backedUp.databases.filter(each => each.scope === 'database').length,
+    backups: backedUp.backups.length,
+    verified,
+    stored_bytes: sum('stored_bytes'),
+    raw_bytes: sum('raw_bytes'),
+    seconds: Math.round(tell.seconds() * 10) / 10,
+  }
+}
