@@ -98,6 +98,7 @@ async function dumpStreams(
     request.predicted,
     dump.streams.reduce((sum, stream) => sum + stream.predictedBytes, 0),
   )
+  voice.touching()
   for (const stream of dump.streams) {
     const outcome = await backupStream({
       name: stream.name,

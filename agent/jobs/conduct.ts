@@ -2,7 +2,7 @@ import { AppError } from '../../shared/errors/index.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { crashPoint } from './crash-point.ts'
-import { type FinishContext, finishCompleting, finishFailed, resultHead } from './finish.ts'
+import { type FinishContext, finishCompleting, finishFailed, LeftForLater, resultHead } from './finish.ts'
 import type { CompletingRecord, JournalHead, OpenRecord } from './journal-record.ts'
 import { patiently } from './patience.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
@@ -17,14 +17,20 @@ export interface Conduct {
   readonly world: Surroundings
   readonly voice: AttemptVoice
   readonly counted: () => FinishContext['counted']
+  /** Default `tell`: a keeper owns what could not be cleaned up. */
+  readonly uncleaned?: FinishContext['uncleaned']
 }
 
 /**
  * Conducts one attempt through the commit protocol to its result, which is in the spool when this resolves.
  * Resolves with undefined when the process is leaving before that: the journal holds the rest.
+ *
+ * @throws AppError only with `uncleaned: 'leave'`: the failure of an attempt that stays in the journal
  */
 export async function conduct(job: Conduct): Promise<AttemptResult | undefined> {
   const { world, voice } = job
+  const touched = new Touched()
+  const context = finishContext(job, touched)
   const head = headOf(job)
   const record: OpenRecord = {
     ...head,
@@ -34,6 +40,11 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
   }
   const journalled: AttemptVoice = {
     ...voice,
+    touching: () => touched.begin(),
+    uploadOpened: (key, uploadId) => {
+      touched.keys?.push(key)
+      voice.uploadOpened(key, uploadId)
+    },
     children: records => {
       voice.children(records)
       // best effort: pdeathsig is what ends children, this is for what escapes it
@@ -43,13 +54,14 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
     },
   }
   try {
-    return await settled(await ended(job, head, record, journalled), world, voice.leaving)
+    return await settled(await ended(job, head, record, journalled, context), world, voice.leaving)
   } catch (thrown) {
+    if (thrown instanceof LeftForLater) throw thrown.cause
     if (!voice.leaving.aborted) {
       // a defect of ours: it must not leave an attempt that never ends. A keeper looks below the prefix.
       const error = AppError.from(thrown)
       world.log.error('an attempt broke in a way it must not', { error })
-      return settled(brokenResult(head, error, finishContext(job)), world, voice.leaving)
+      return settled(brokenResult(head, error, context), world, voice.leaving)
     }
     world.log.warn('an attempt is left to the next start, which goes on from the journal', {
       error: thrown,
@@ -64,9 +76,9 @@ async function ended(
   head: JournalHead,
   record: OpenRecord,
   voice: AttemptVoice,
+  context: FinishContext,
 ): Promise<AttemptResult> {
   const { world, recipe } = job
-  const context = finishContext(job)
   let completing: CompletingRecord
   try {
     crashPoint('before-open')
@@ -102,7 +114,7 @@ function brokenResult(head: JournalHead, error: AppError, context: FinishContext
     failure: failureOf(error),
     raw_bytes: context.counted.rawBytes,
     stored_bytes: context.counted.storedBytes,
-    debris: [],
+    debris: head.prefix !== '' && context.touched() !== undefined ? [head.prefix] : [],
   }
 }
 
@@ -156,7 +168,19 @@ function completingRecord(
   }
 }
 
-function finishContext({ world, voice, counted }: Conduct): FinishContext {
+/** What of an attempt may lie in the bucket. */
+class Touched {
+  keys: string[] | undefined
+
+  begin(): void {
+    this.keys ??= []
+  }
+}
+
+function finishContext(
+  { world, voice, counted, uncleaned = 'tell' }: Conduct,
+  touched: Touched,
+): FinishContext {
   return {
     world,
     signal: voice.signal,
@@ -164,6 +188,8 @@ function finishContext({ world, voice, counted }: Conduct): FinishContext {
     get counted() {
       return counted()
     },
+    touched: () => touched.keys,
+    uncleaned,
     onCommitting: () => voice.committing(),
     onUpload: (key, id, how) => voice.uploadClosed(key, id, how),
   }

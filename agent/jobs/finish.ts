@@ -18,9 +18,29 @@ export interface FinishContext {
   /** The process ends: leave everything to the restart. */
   readonly leaving: AbortSignal
   readonly counted: { readonly rawBytes: number; readonly storedBytes: number; readonly peakRssBytes: number }
+  /** Keys that may lie in the bucket, finished or not; undefined when nothing was begun there. */
+  readonly touched: () => readonly string[] | undefined
+  /**
+   * What becomes of an attempt whose clean-up a store that does not answer holds up: `tell` the failure with
+   * its prefix as debris, for a keeper; or `leave` it to the journal and a later start.
+   */
+  readonly uncleaned: 'tell' | 'leave'
   readonly onCommitting?: () => void
   readonly onUpload?: (key: string, uploadId: string, how: 'completed' | 'aborted') => void
 }
+
+/** An attempt failed and could not be cleaned up; its journal entry stays, and says what is to be done. */
+export class LeftForLater extends Error {
+  override readonly cause: AppError
+
+  constructor(cause: AppError) {
+    super(cause.message)
+    this.cause = cause
+  }
+}
+
+/** Cleaning up is tried for so long, ms. */
+const cleanUpFor = 120_000
 
 /** Goes forward from `completing`: to a success, or to a failure that says what is left in the bucket. */
 export async function finishCompleting(
@@ -37,12 +57,7 @@ export async function finishCompleting(
     }
   } catch (thrown) {
     if (context.leaving.aborted) throw AppError.from(thrown)
-    return finishFailed(
-      record,
-      AppError.from(thrown),
-      context,
-      record.uploads.map(({ key }) => key),
-    )
+    return finishFailed(record, AppError.from(thrown), context)
   }
   return finishCommitting(committing, context)
 }
@@ -67,25 +82,38 @@ export async function finishCommitting(
     }
   } catch (thrown) {
     if (context.leaving.aborted) throw AppError.from(thrown)
-    return finishFailed(record, AppError.from(thrown), context, record.objects)
+    return finishFailed(record, AppError.from(thrown), context)
   } finally {
     await store.close()
   }
 }
 
 /**
- * Ends an attempt as a failure: aborts its multiparts and names its debris. Waits for a store that does not
- * answer, since the failure is only true once nothing unowned is left; gives up where waiting cannot help.
+ * Ends an attempt as a failure: aborts its multiparts and names its debris. Waits a while for a store that
+ * does not answer, since the failure is only whole once nothing unowned is left.
  *
- * @param known keys that may have been finished, told as debris should the bucket not be listable
+ * @throws LeftForLater, or what a leaving process cut short
  */
 export async function finishFailed(
   head: JournalHead,
   cause: AppError,
   context: FinishContext,
-  known: readonly string[] = [],
 ): Promise<AttemptResult> {
+  const stopped = cause.code === 'job.cancelled' || cause.code === 'job.superseded'
+  return {
+    ...resultHead(head, context),
+    outcome: stopped ? 'cancelled' : 'failed',
+    failure: failureOf(cause),
+    raw_bytes: context.counted.rawBytes,
+    stored_bytes: context.counted.storedBytes,
+    debris: await cleanedUp(head, cause, context),
+  }
+}
+
+async function cleanedUp(head: JournalHead, cause: AppError, context: FinishContext): Promise<string[]> {
   const { world, leaving } = context
+  const touched = context.touched()
+  if (head.prefix === '' || touched === undefined) return []
   const cleaned = async (): Promise<string[]> => {
     const store = await world.openStore(head.destination)
     try {
@@ -97,30 +125,20 @@ export async function finishFailed(
       await store.close()
     }
   }
-  let debris: string[]
   try {
-    debris = await patiently(cleaned, {
+    return await patiently(cleaned, {
       clock: world.clock,
       signal: leaving,
+      giveUpAfter: cleanUpFor,
       onRetry: error => world.log.warn('cleaning up after a failed attempt is tried again', { error }),
     })
   } catch (thrown) {
     // the journal still says what to do; the next start does it
     if (leaving.aborted) throw AppError.from(thrown)
-    world.log.error('a failed attempt could not be cleaned up; a keeper has to', {
-      prefix: head.prefix,
-      error: thrown,
-    })
-    debris = [...known]
-  }
-  const stopped = cause.code === 'job.cancelled' || cause.code === 'job.superseded'
-  return {
-    ...resultHead(head, context),
-    outcome: stopped ? 'cancelled' : 'failed',
-    failure: failureOf(cause),
-    raw_bytes: context.counted.rawBytes,
-    stored_bytes: context.counted.storedBytes,
-    debris,
+    world.log.error('a failed attempt could not be cleaned up', { prefix: head.prefix, error: thrown })
+    if (context.uncleaned === 'leave') throw new LeftForLater(cause)
+    // not empty, so that it has an owner: a keeper looks below the prefix
+    return touched.length > 0 ? [...touched] : [head.prefix]
   }
 }
 

@@ -41,6 +41,7 @@ export async function recover(
   record: JournalRecord,
   world: RecoveryWorld,
   leaving: AbortSignal,
+  uncleaned: FinishContext['uncleaned'] = 'tell',
 ): Promise<AttemptResult> {
   const context: FinishContext = {
     world,
@@ -48,6 +49,8 @@ export async function recover(
     signal: leaving,
     leaving,
     counted: { rawBytes: 0, storedBytes: 0, peakRssBytes: 0 },
+    touched: () => keysIn(record),
+    uncleaned,
   }
   world.log.info('going on from the journal', {
     attempt_id: record.attempt.attempt_id,
@@ -66,6 +69,20 @@ function finished(record: JournalRecord, context: FinishContext): Promise<Attemp
       return finishCompleting(record, context)
     case 'committing':
       return finishCommitting(record, context)
+    default:
+      return record satisfies never
+  }
+}
+
+/** An `open` record was written before its keys were known. */
+function keysIn(record: JournalRecord): readonly string[] {
+  switch (record.phase) {
+    case 'open':
+      return []
+    case 'completing':
+      return record.uploads.map(({ key }) => key)
+    case 'committing':
+      return record.objects
     default:
       return record satisfies never
   }

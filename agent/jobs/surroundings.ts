@@ -51,6 +51,8 @@ export interface AttemptVoice {
   /** Aborted when the process ends: the journal stays as it is, a restart goes on from it. */
   readonly leaving: AbortSignal
   progress(progress: AttemptProgress): void
+  /** From here on something of this attempt may lie in the bucket. */
+  touching(): void
   uploadOpened(key: string, uploadId: string): void
   uploadClosed(key: string, uploadId: string, how: 'completed' | 'aborted'): void
   children(records: readonly ChildRecord[]): void

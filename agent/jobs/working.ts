@@ -89,6 +89,7 @@ export class Working {
       signal,
       leaving: this.#leaving,
       progress: progress => this.#progress(progress),
+      touching: () => {},
       uploadOpened: (key, uploadId) => {
         this.#uploads.set(uploadId, key)
         this.#tellOpened(key, uploadId)

@@ -54,6 +54,8 @@ export async function perform(job: {
     await recipe.preflight()
     return await conduct({
       ...job,
+      // no keeper comes after us: what cannot be cleaned up now is for the next command
+      uncleaned: 'leave',
       voice: {
         signal: work.signal,
         leaving: leave.signal,
@@ -62,6 +64,7 @@ export async function perform(job: {
           memory.sample()
           show.progress(progress)
         },
+        touching: () => {},
         uploadOpened: () => {},
         uploadClosed: () => {},
         children: records => memory.watch(records.map(({ pid }) => pid)),

@@ -111,7 +111,7 @@ async function recoverRun(folder: string, log: Log): Promise<void> {
     const world = await openRun(folder, log)
     const leaving = AbortSignal.timeout(recoveryTimeout)
     for (const record of await leftBehind(world)) {
-      const result = await recover(record, world, leaving)
+      const result = await recover(record, world, leaving, 'leave')
       log.warn('an earlier command was killed; what it left is settled now', {
         attempt_id: record.attempt.attempt_id,
         phase: record.phase,

@@ -5,6 +5,7 @@ import type { Engine } from '../../../agent/engines/port.ts'
 import { Attempts, type Frame } from '../../../agent/jobs/attempts.ts'
 import type { AttemptResult } from '../../../agent/jobs/result.ts'
 import type { Surroundings } from '../../../agent/jobs/surroundings.ts'
+import { type Clock, systemClock } from '../../../shared/clock/index.ts'
 import { AppError } from '../../../shared/errors/index.ts'
 import { openDirectoryStore } from '../../../shared/object-store/directory.ts'
 import { type ObjectStore, objectKey } from '../../../shared/object-store/index.ts'
@@ -28,6 +29,21 @@ import {
 
 const servers = await requireServers('attempts of the agent', 'pv')
 
+/** Retries take no time here, but pass on the clock; the wait for a Start only ends by its signal. */
+function impatientClock(): Clock {
+  let passed = 0
+  return {
+    now: () => ({ wall: Date.now(), mono: passed }),
+    sleep: (duration, signal) =>
+      duration === 30_000
+        ? systemClock.sleep(2 ** 31 - 1, signal)
+        : new Promise(resolve => {
+            passed += duration
+            setImmediate(resolve)
+          }),
+  }
+}
+
 interface Bench {
   readonly places: Awaited<ReturnType<typeof folders>>
   readonly world: Surroundings
@@ -43,7 +59,12 @@ interface Bench {
 
 async function bench(
   root: string,
-  options: { readonly engine?: Engine; readonly slots?: number; readonly store?: () => ObjectStore } = {},
+  options: {
+    readonly engine?: Engine
+    readonly slots?: number
+    readonly store?: () => ObjectStore
+    readonly clock?: Clock
+  } = {},
 ): Promise<Bench> {
   const places = await folders(root)
   const { slots = 2, ...overrides } = options
@@ -292,6 +313,50 @@ describe.skipIf(servers.missing)('attempts', () => {
     expect(results).toMatchObject([
       { outcome: 'failed', failure: { code: 'object-store.denied' }, debris: objects },
     ])
+  })
+
+  it('a store out of reach before anything was begun fails the attempt at once: nothing has to be cleaned up', async () => {
+    await using folder = await temporaryFolder('attempts')
+    const { attempts, backup, started, results } = await bench(folder.path, {
+      clock: impatientClock(),
+      store: () =>
+        Object.assign(openDirectoryStore(join(folder.path, 'bucket')), {
+          check: async () => {
+            throw new AppError('object-store.unreachable')
+          },
+          listUploads: () => {
+            throw new Error('nothing to look for')
+          },
+        }),
+    })
+    await started(backup(newAttempt()))
+    await attempts.idle()
+    expect(results).toMatchObject([
+      { outcome: 'failed', failure: { code: 'object-store.unreachable' }, debris: [] },
+    ])
+  })
+
+  it('P4: what a store that went away keeps from being cleaned up is told as debris, so that it has an owner', async () => {
+    await using folder = await temporaryFolder('attempts')
+    const gone = async () => {
+      throw new AppError('object-store.unreachable')
+    }
+    const { attempts, backup, started, results, frames, world } = await bench(folder.path, {
+      clock: impatientClock(),
+      store: () =>
+        Object.assign(openDirectoryStore(join(folder.path, 'bucket')), {
+          uploadPart: gone,
+          abortUpload: gone,
+        }),
+    })
+    await started(backup(newAttempt()))
+    await attempts.idle()
+    const opened = frames.flatMap(frame => (frame.$case === 'uploadOpened' ? [frame.value.key] : []))
+    expect(opened).toHaveLength(1)
+    expect(results).toMatchObject([
+      { outcome: 'failed', failure: { code: 'object-store.unreachable' }, debris: opened },
+    ])
+    expect(await world.journal.records()).toEqual([])
   })
 
   it('an Assign for what has ended already is answered with its result', async () => {
