@@ -41,6 +41,8 @@ export interface Agent {
   readonly connected: boolean
   /** Resolves when the link gave up for good: stopped, or refused by the coordinator. */
   readonly ended: Promise<LinkEnd>
+  /** Resolves when nothing is in hand. */
+  idle(): Promise<void>
   /**
    * Stops: takes nothing new, aborts what runs within the grace, spools, says Goodbye. `force` skips the
    * grace, not the order: the journal holds the rest.
@@ -194,6 +196,7 @@ export async function startAgent(
         return link.connected
       },
       ended,
+      idle: () => attempts.idle(),
       stop: once(async (force = new AbortController().signal) => {
         const grace = AbortSignal.any([force, AbortSignal.timeout(Math.max(1, config.stop_grace))])
         await attempts.stop(grace)

@@ -62,6 +62,8 @@ leaves at once with 130, and the next start goes on from the journal.`,
         terminal.stop.addEventListener('abort', () => resolve('stopped'), { once: true })
       })
       const end = await Promise.race([agent.ended, stopped])
+      // a refusal ends no backup: the result stays in the spool
+      if (end !== 'stopped' && end.kind === 'refused') await Promise.race([agent.idle(), stopped])
       await agent.stop(terminal.abort)
       if (end !== 'stopped' && end.kind === 'refused') throw end.error
       if (terminal.abort.aborted) throw new Answer(130)

@@ -58,4 +58,9 @@ describe('the configuration of the agent', () => {
     expect(told).toContain('instances.0.password')
     expect(told).not.toContain('hunter2')
   })
+
+  it('the example of the documentation is valid', () => {
+    const { value } = loadAgentConfig(join(import.meta.dirname, '../../deploy/examples/agent.yaml'), {}, {})
+    expect(value.instances.length).toBeGreaterThan(0)
+  })
 })

@@ -5,7 +5,12 @@ import { fakeEngine, fakeTarget } from '../jobs/fake-engine.ts'
 
 /** A whole agent in this process: true link, journal and pipeline, a fake engine. */
 export function startTestAgent(
-  options: { readonly state: string; readonly coordinator: string; readonly keeper?: boolean },
+  options: {
+    readonly state: string
+    readonly coordinator: string
+    readonly keeper?: boolean
+    readonly statusPort?: number
+  },
   overrides: AgentOverrides = {},
 ): Promise<Agent> {
   const engine = fakeEngine()
@@ -15,7 +20,7 @@ export function startTestAgent(
     keeper: options.keeper ?? false,
     codec: 'none',
     part_budget: '128MiB',
-    status: { port: 0 },
+    status: { port: options.statusPort ?? 0 },
     stop_grace: '10s',
   })
   return startAgent(config, silentLog, {

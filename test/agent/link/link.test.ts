@@ -4,7 +4,7 @@ import { objectKey } from '../../../shared/object-store/index.ts'
 import { AckDisposition, CancelReason } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import { type FrameIn, startFakeCoordinator } from '../../harness/fake-coordinator.ts'
-import { requireServers, temporaryFolder, waitUntil } from '../../harness/index.ts'
+import { freePort, requireServers, temporaryFolder, waitUntil } from '../../harness/index.ts'
 import { fakeEngine } from '../jobs/fake-engine.ts'
 import {
   backupSpec,
@@ -389,5 +389,50 @@ describe.skipIf(servers.missing)('the agent on its link', () => {
     expect(session.of('result')[0]).toMatchObject({ outcome: 'failed', failure: { code: 'interrupted' } })
     await session.received('goodbye')
     expect(await bucketContent(places.bucket)).toEqual({ objects: [], uploads: [] })
+  })
+
+  it('tells over its status port whether a coordinator serves it, and what it counted', async () => {
+    await using folder = await temporaryFolder('link')
+    const places = await folders(folder.path)
+    const coordinator = await startFakeCoordinator()
+    const agent = await startTestAgent({
+      state: places.state,
+      coordinator: coordinator.address,
+      statusPort: await freePort(),
+    })
+    const page = async (path: string) => {
+      const response = await fetch(`http://127.0.0.1:${agent.statusPort}${path}`)
+      return { status: response.status, body: await response.text() }
+    }
+    try {
+      await waitUntil(() => agent.connected, { what: 'a welcome' })
+      expect((await page('/healthz')).status).toBe(200)
+      expect((await page('/readyz')).status).toBe(200)
+      const { body } = await page('/metrics')
+      expect(body).toMatch(/^holdfast_agent_link_connected 1$/m)
+      expect(body).toMatch(/^holdfast_agent_spool_results\{state="pending"\} 0$/m)
+      await coordinator.stop()
+      await waitUntil(() => !agent.connected, { what: 'the loss to be noticed' })
+      expect(await page('/readyz')).toMatchObject({
+        status: 503,
+        body: expect.stringContaining('no coordinator serves this agent'),
+      })
+    } finally {
+      await agent.stop()
+      await coordinator.stop()
+    }
+  })
+
+  it('a second agent in the same state folder does not start', async () => {
+    await using folder = await temporaryFolder('link')
+    const places = await folders(folder.path)
+    await using coordinator = await startFakeCoordinator()
+    const options = { state: places.state, coordinator: coordinator.address }
+    const agent = await startTestAgent(options)
+    try {
+      await expect(startTestAgent(options)).rejects.toMatchObject({ code: 'agent.state-locked' })
+    } finally {
+      await agent.stop()
+    }
   })
 })
