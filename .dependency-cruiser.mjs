@@ -15,7 +15,11 @@ const homes = [
   ['@aws-sdk', '@aws-sdk|@smithy|@aws-crypto', '^shared/object-store/'],
   ['pg', 'pg|@types/pg|pg-protocol|pg-types', '^(coordinator/store|agent/engines)/'],
   ['kysely', 'kysely', '^coordinator/store/'],
-  ['commander', 'commander', '^cli/|^(agent|coordinator)/(main\\.ts$|commands/)|^agent/standalone/'],
+  [
+    'commander',
+    'commander',
+    '^cli/|^shared/command-line/|^(agent|coordinator)/(main\\.ts$|commands/)|^agent/standalone/',
+  ],
   ['consul', 'consul|papi', '^shared/discovery/'],
   ['grpc', '@grpc|grpc-health-check', '^(shared/wire|coordinator/rpc|agent/link|cli)/'],
   ['protobuf', '@bufbuild/protobuf', '^shared/wire/'],

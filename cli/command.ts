@@ -25,15 +25,6 @@ export interface Session {
   print(answer: unknown, text: () => string): void
 }
 
-/** Ends a command with a status of its own although nothing failed: the answer is "no" (exit 1). */
-export class Answer extends Error {
-  readonly status: number
-  constructor(status: number) {
-    super('answered')
-    this.status = status
-  }
-}
-
 /** The address asked when neither flag nor environment says otherwise. */
 export const defaultCoordinator = '127.0.0.1:7400'
 

@@ -1,8 +1,7 @@
-import { Command, CommanderError } from 'commander'
-import { AppError } from '../shared/errors/index.ts'
-import { printFailure } from '../shared/errors/print.ts'
+import { Command } from 'commander'
+import { runCommandLine } from '../shared/command-line/index.ts'
 import { version } from '../shared/model/version.ts'
-import { Answer, type Terminal } from './command.ts'
+import type { Terminal } from './command.ts'
 import { agentCommand } from './commands/agent.ts'
 import { alertCommand } from './commands/alert.ts'
 import { auditCommand } from './commands/audit.ts'
@@ -39,47 +38,10 @@ function program(terminal: Terminal): Command {
     versionCommand,
   ])
     root.addCommand(command(terminal))
-  tame(root, terminal)
   return root
 }
 
-/** Commander neither exits nor writes by itself, on any level: errors become ours, output the terminal's. */
-function tame(command: Command, terminal: Terminal): void {
-  command
-    .exitOverride()
-    .configureOutput({ writeOut: terminal.out, writeErr: () => {} })
-    .showSuggestionAfterError()
-  for (const inner of command.commands) tame(inner, terminal)
-}
-
-/**
- * Runs one command line (without node and script) and returns the exit status: 0, the status of a "no", or
- * that of the error's code. Errors go to stderr, as JSON when `-o json` was asked for.
- */
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  try {
-    await program(terminal).parseAsync([...argv], { from: 'user' })
-    return 0
-  } catch (thrown) {
-    if (thrown instanceof Answer) return thrown.status
-    if (thrown instanceof CommanderError) {
-      if (thrown.exitCode === 0) return 0
-      const isBareNoun = thrown.code === 'commander.help'
-      if (isBareNoun) return 2
-      return report(
-        new AppError('usage.invalid', { message: thrown.message.replace(/^error: /, '') }),
-        argv,
-        terminal,
-      )
-    }
-    return report(AppError.from(thrown), argv, terminal)
-  }
-}
-
-function report(error: AppError, argv: readonly string[], terminal: Terminal): number {
-  const wantsJson = argv.some(
-    (arg, i) => /^(-o|--output)=?json$/.test(arg) || (/^(-o|--output)$/.test(arg) && argv[i + 1] === 'json'),
-  )
-  terminal.err(wantsJson ? `${json({ error: error.toFailure() })}\n` : `${printFailure(error.toFailure())}\n`)
-  return error.traits.exit
+/** Runs one command line (without node and script) and resolves with the exit status. */
+export function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  return runCommandLine(program(terminal), argv, terminal, error => terminal.err(`${json({ error })}\n`))
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import { Answer } from '../shared/command-line/index.ts'
 import { printFailure } from '../shared/errors/print.ts'
 import { failureFromWire } from '../shared/wire/failure.ts'
 import type { Job } from '../shared/wire/gen/holdfast/v1/operator.ts'
-import { Answer, type Session } from './command.ts'
+import type { Session } from './command.ts'
 import { bytes, shortDuration } from './print/units.ts'
 
 /** What `--wait` promises in `--help`. */

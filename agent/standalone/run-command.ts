@@ -1,8 +1,8 @@
 import { Command, Option } from 'commander'
+import { Answer } from '../../shared/command-line/index.ts'
 import { createLogger, logLevels } from '../../shared/log/index.ts'
 import { startAgent } from '../agent.ts'
 import { loadAgentConfig } from '../config.ts'
-import { Answer } from './answer.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Flags that stand above file and environment; keys of the configuration by their dotted name. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { Answer, leaf, noun, type Terminal } from '../command.ts'
+import { Answer } from '../../shared/command-line/index.ts'
+import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { table } from '../print/table.ts'
 import { instant } from '../print/units.ts'

@@ -1,5 +1,5 @@
-import { Command, CommanderError } from 'commander'
-import { AppError, printFailure } from '../../shared/errors/index.ts'
+import { Command } from 'commander'
+import { runCommandLine } from '../../shared/command-line/index.ts'
 import { version } from '../../shared/model/version.ts'
 import { configCommand } from './config-command.ts'
 import { runCommand } from './run-command.ts'
@@ -15,35 +15,10 @@ function program(terminal: Terminal): Command {
       '\nExample:\n  $ holdfast-coordinator run --config /etc/holdfast/coordinator.yaml --insecure-loopback',
     )
   for (const command of [runCommand, configCommand, versionCommand]) root.addCommand(command(terminal))
-  tame(root, terminal)
   return root
 }
 
-/** Commander neither exits nor writes by itself, on any level. */
-function tame(command: Command, terminal: Terminal): void {
-  command
-    .exitOverride()
-    .configureOutput({ writeOut: terminal.out, writeErr: () => {} })
-    .showSuggestionAfterError()
-  for (const inner of command.commands) tame(inner, terminal)
-}
-
 /** Runs one command line (without node and script); resolves with the exit status. */
-export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  try {
-    await program(terminal).parseAsync([...argv], { from: 'user' })
-    return 0
-  } catch (thrown) {
-    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0
-    if (thrown instanceof CommanderError && thrown.code === 'commander.help') {
-      terminal.err(program(terminal).helpInformation())
-      return 2
-    }
-    const error =
-      thrown instanceof CommanderError
-        ? new AppError('usage.invalid', { message: thrown.message.replace(/^error: /, '') })
-        : AppError.from(thrown)
-    terminal.err(`${printFailure(error.toFailure())}\n`)
-    return error.traits.exit
-  }
+export function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  return runCommandLine(program(terminal), argv, terminal)
 }

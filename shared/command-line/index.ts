@@ -1,0 +1,1 @@
+export { Answer, type Output, runCommandLine } from './run-command-line.ts'
