@@ -22,7 +22,9 @@ const destination = z.strictObject({
   /** `s3://bucket/prefix` or `file:///absolute/path`. */
   url: z
     .string()
-    .regex(/^(s3:\/\/[^/\s]+|file:\/\/\/)/, 'expected s3://bucket/prefix or file:///absolute/path'),
+    .refine(text => /^(s3:\/\/[^/\s]+|file:\/\/\/)/.test(text), {
+      message: 'expected s3://bucket/prefix or file:///absolute/path',
+    }),
   endpoint: url().optional(),
   region: z.string().min(1).optional(),
   profile: z.enum(destinationProfiles).optional(),
@@ -76,10 +78,9 @@ export const coordinatorConfigSchema = z
         /** `sqlite:/absolute/file.db` or `postgres://user@host/database`. */
         url: z
           .string()
-          .regex(
-            /^(sqlite:|postgres(ql)?:\/\/)/,
-            'expected sqlite:/absolute/file.db or postgres://user@host/database',
-          )
+          .refine(text => /^(sqlite:|postgres(ql)?:\/\/)/.test(text), {
+            message: 'expected sqlite:/absolute/file.db or postgres://user@host/database',
+          })
           .prefault('sqlite:/var/lib/holdfast/coordinator/holdfast.db'),
         password_file: secretFile().optional(),
       })
@@ -163,23 +164,23 @@ export const coordinatorConfigSchema = z
       if (!Object.hasOwn(config.destinations, each.destination))
         problem(
           ['policies', i, 'destination'],
-          `expected one of the destinations (${Object.keys(config.destinations).join(', ') || 'none is configured'})`,
+          `must be one of the destinations (${Object.keys(config.destinations).join(', ') || 'none is configured'})`,
         )
-      if (seen.has(each.name)) problem(['policies', i, 'name'], 'expected a name no other policy has')
+      if (seen.has(each.name)) problem(['policies', i, 'name'], 'must be a name no other policy has')
       seen.add(each.name)
       if (each.rpo < each.every)
         problem(
           ['policies', i, 'rpo'],
-          'expected at least `every`: the promise would be broken before each backup',
+          'must be at least `every`: the promise would be broken before each backup',
         )
     })
     if (config.dead_man.url !== undefined && config.dead_man.url_file !== undefined)
-      problem(['dead_man', 'url'], 'expected either `url` or `url_file`')
+      problem(['dead_man', 'url'], 'must not be given beside `url_file`')
     const { times } = config
     if (times.leader_margin >= times.leader_stale)
-      problem(['times', 'leader_margin'], 'expected less than `leader_stale`')
+      problem(['times', 'leader_margin'], 'must be less than `leader_stale`')
     if (times.lease_ttl < 3 * times.heartbeat)
-      problem(['times', 'lease_ttl'], 'expected at least three heartbeats')
+      problem(['times', 'lease_ttl'], 'must be at least three heartbeats')
   })
 
 export type CoordinatorConfig = z.infer<typeof coordinatorConfigSchema>

@@ -122,7 +122,9 @@ export class Lead implements Closable {
       if (signal.aborted || !leads()) return
       const asked = clock.now().mono
       try {
-        if (await leadership.renew()) this.#renewedAt = asked
+        const renewed = await Promise.race([leadership.renew(), ended(signal)])
+        if (renewed === 'ended') return
+        if (renewed) this.#renewedAt = asked
         else over('another coordinator leads')
       } catch (error) {
         log.warn('leadership could not be renewed', { error })
@@ -133,4 +135,12 @@ export class Lead implements Closable {
   async #pause(): Promise<void> {
     await this.#o.clock.sleep(this.#o.times.leaderRenew, this.#stopping.signal).catch(() => undefined)
   }
+}
+
+/** A renewal that never answers must not hold up the end of the term. */
+function ended(signal: AbortSignal): Promise<'ended'> {
+  return new Promise(resolve => {
+    if (signal.aborted) resolve('ended')
+    else signal.addEventListener('abort', () => resolve('ended'), { once: true })
+  })
 }

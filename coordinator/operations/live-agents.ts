@@ -1,6 +1,7 @@
-import type { AgentId, JobId } from '../../shared/model/identifiers.ts'
+import type { AgentId, AttemptId, JobId } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis, Now } from '../../shared/time/index.ts'
 import type { AttemptRef } from '../jobs/event.ts'
+import type { Attempt } from '../jobs/job.ts'
 import type { AgentRecord } from '../store/records.ts'
 
 /** What an agent says it is working on. */
@@ -44,6 +45,7 @@ interface Entry {
 export class LiveAgents {
   readonly #entries = new Map<AgentId, Entry>()
   readonly #silentAfter: Duration
+  readonly #announced = new Map<AttemptId, { readonly agentId: AgentId; readonly until: Millis }>()
 
   /** @param silentAfter three missed heartbeats */
   constructor(silentAfter: Duration) {
@@ -65,6 +67,25 @@ export class LiveAgents {
       silenceTold: known?.silenceTold ?? false,
       touched: true,
     })
+  }
+
+  /**
+   * An agent that says Hello still has these in hand, at work or with a result that follows: until that is
+   * settled nobody else may be given their jobs, or an attempt that is as good as done is done twice (J6).
+   */
+  announce(refs: readonly AttemptRef[], until: Millis): void {
+    for (const { attemptId, agentId } of refs) this.#announced.set(attemptId, { agentId, until })
+  }
+
+  /** Whether what became of an attempt is about to be told by its own agent. */
+  isAnnounced(attempt: Attempt, mono: Millis): boolean {
+    const told = this.#announced.get(attempt.id)
+    return told !== undefined && told.agentId === attempt.agentId && mono < told.until
+  }
+
+  /** Its result was answered. */
+  settled(attemptId: string): void {
+    this.#announced.delete(attemptId as AttemptId)
   }
 
   disconnect(id: AgentId): void {

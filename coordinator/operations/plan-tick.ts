@@ -94,6 +94,7 @@ export function planInput(term: Term, now: Now): PlanInput {
   for (const job of term.jobs.all()) {
     const cluster = job.subject.scope === 'destination' ? {} : { clusterId: job.subject.clusterId }
     const attempt = attemptOf(job.state)
+    if (job.state.kind === 'queued' && attempt !== undefined && term.live.isAnnounced(attempt, now.mono)) continue
     if (job.state.kind === 'queued') queued.push({ ...queuedJob(job, job.state.notBefore, term), ...cluster })
     else if (attempt !== undefined) running.push({ id: job.id, agentId: attempt.agentId, ...cluster })
   }

@@ -5,6 +5,7 @@ import type { WriteTx } from '../store/port.ts'
 import type { AttemptRecord } from '../store/records.ts'
 import { applyJobEvent } from './apply-job-event.ts'
 import { isAttemptPrefix } from './attempt-keys.ts'
+import { crashPoint } from './crash-point.ts'
 import { recordAdopted, recordSuccess } from './record-success.ts'
 import { type Disposition, type ReportedResult, reclaimed } from './result.ts'
 import { type Term, write } from './term.ts'
@@ -20,6 +21,7 @@ export async function recordResult(
 ): Promise<Disposition> {
   if (!isId('result', result.resultId))
     return { kind: 'rejected', reason: 'malformed-result-id', security: true }
+  crashPoint('before-result')
   return write(term, 'result', async tx => {
     const known = await tx.results.get(result.resultId)
     if (known !== undefined) return answerAgain(known)
@@ -29,6 +31,7 @@ export async function recordResult(
     if (disposition.kind !== 'rejected' || !disposition.security)
       await tx.results.put(result.resultId, now.wall, `${disposition.kind}:${disposition.reason}`)
     await tx.counters.add(`results.${disposition.kind}`, 1)
+    tx.afterCommit(() => crashPoint('before-ack'))
     return disposition
   })
 }

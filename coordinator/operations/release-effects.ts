@@ -1,5 +1,6 @@
 import type { JobEffect } from '../jobs/event.ts'
 import type { Job } from '../jobs/job.ts'
+import { crashPoint } from './crash-point.ts'
 import { resolveAssignment } from './resolve-assignment.ts'
 import type { Term } from './term.ts'
 
@@ -9,10 +10,12 @@ export function releaseEffects(job: Job, effects: readonly JobEffect[], term: Te
   for (const effect of effects) {
     switch (effect.kind) {
       case 'send-assign':
+        crashPoint('before-assign')
         term.leases.awaitAccept(effect.jobId, effect.attempt, term.settings.times.acceptTimeout, mono)
         sendAssign(job, effect.attempt, term)
         break
       case 'send-start':
+        crashPoint('before-start')
         term.messenger.start(effect)
         break
       case 'send-cancel':

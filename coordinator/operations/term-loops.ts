@@ -3,6 +3,7 @@ import { Scope } from '../../shared/lifecycle/index.ts'
 import { cleanUpDebris } from './clean-up-debris.ts'
 import type { DiscoveryHealth } from './discovery-health.ts'
 import { expireLeases } from './expire-leases.ts'
+import { InstancePromises } from './instance-promises.ts'
 import { PlanTick } from './plan-tick.ts'
 import { reconcileFleet } from './reconcile-fleet.ts'
 import { flushLastSeen, tellSilence } from './record-agent.ts'
@@ -26,10 +27,12 @@ export function startLoops(term: Term, sources: readonly Discovery[], health: Di
   const ticker = (name: string, every: number, work: () => Promise<unknown>): Ticker =>
     scope.own(new Ticker({ name, every, work, clock: term.clock, log: term.log, signal: term.signal }))
   const planTick = new PlanTick(term)
+  const instances = new InstancePromises(term)
   const planner = ticker('planning', times.planInterval, () => planTick.run())
   const review = ticker('the review of instances', times.protectionInterval, async () => {
     await reviewInstances(term)
     if ((await refreshProtection(term)) > 0) planner.wake()
+    await instances.run()
   })
   ticker('the lease clock', times.leaseTick, () => expireLeases(term, false))
   ticker('the watch for silent agents', times.heartbeat, async () => {

@@ -32,6 +32,9 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
   [operatorPath('StartRestore'), ['restorer', 'admin']],
   [operatorPath('ListAudit'), ['admin']],
   [operatorPath('VerifyAudit'), ['admin']],
+  // reserved: nobody may call them until enrolment is built
+  ['/holdfast.v1.EnrolmentService/Enrol', []],
+  ['/holdfast.v1.EnrolmentService/Renew', []],
   ['/grpc.health.v1.Health/Check', everyone],
   ['/grpc.health.v1.Health/Watch', everyone],
   ['/grpc.health.v1.Health/List', everyone],

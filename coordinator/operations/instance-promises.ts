@@ -1,0 +1,64 @@
+import { choosePolicy } from '../policy/index.ts'
+import type { InstanceRecord } from '../store/records.ts'
+import { tellFact } from './tell-fact.ts'
+import { type Term, write } from './term.ts'
+
+const keyOf = (id: string) => `breach/${id}`
+
+/**
+ * The RPO clock of instances whose databases nobody could list yet (P1): without it an instance without an agent
+ * would have no database, hence no breach. It runs from when discovery first showed the instance. Once its
+ * databases are known, each has a clock of its own.
+ */
+export class InstancePromises {
+  readonly #term: Term
+  #told: Set<string> | undefined
+
+  constructor(term: Term) {
+    this.#term = term
+  }
+
+  async run(): Promise<void> {
+    const term = this.#term
+    this.#told ??= new Set((await term.store.read.openAlerts()).map(each => each.dedupKey))
+    const told = this.#told
+    const now = term.clock.now().wall
+    const changed = [...term.fleet.instances()]
+      .map(instance => ({ instance, breached: isBreached(instance, now, term) }))
+      .filter(({ instance, breached }) => breached !== told.has(keyOf(instance.id)))
+    for (const { instance, breached } of changed) {
+      await write(term, 'instance-breach', tx =>
+        tellFact(
+          tx,
+          {
+            kind: 'protection',
+            databaseId: instance.id,
+            name: `every database of ${instance.service}@${instance.nodeName}`,
+            breached,
+            reason: instance.gap?.code ?? '',
+            detail: instance.gap?.detail ?? '',
+          },
+          now,
+          term,
+        ),
+      )
+      if (breached) told.add(keyOf(instance.id))
+      else told.delete(keyOf(instance.id))
+    }
+  }
+}
+
+function isBreached(instance: InstanceRecord, now: number, term: Term): boolean {
+  if (instance.goneSince !== undefined || instance.inventoriedAt !== undefined || instance.gap === undefined)
+    return false
+  const rpo = rpoOf(instance, term)
+  return rpo !== undefined && now > instance.firstSeenAt + rpo
+}
+
+/** What is promised to what is not known yet: the policy for its globals, else the strictest there is. */
+function rpoOf(instance: InstanceRecord, term: Term): number | undefined {
+  const { policies } = term.settings
+  const { engine, service, datacenter } = instance
+  const { policy } = choosePolicy(policies, { engine, service, datacenter, scope: 'cluster', name: '' })
+  return policy?.rpo ?? (policies.length === 0 ? undefined : Math.min(...policies.map(each => each.rpo)))
+}

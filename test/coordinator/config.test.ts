@@ -1,0 +1,74 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { loadCoordinatorConfig, settingsOf } from '../../coordinator/config.ts'
+import { AppError } from '../../shared/errors/index.ts'
+import { temporaryFolder } from '../harness/index.ts'
+
+async function load(yaml: string, environment: Record<string, string> = {}) {
+  await using folder = await temporaryFolder('config')
+  const file = join(folder.path, 'coordinator.yaml')
+  await writeFile(file, yaml)
+  return loadCoordinatorConfig(file, {}, environment)
+}
+
+async function problems(yaml: string): Promise<string> {
+  const thrown = await load(yaml).catch((error: unknown) => error)
+  expect(thrown).toBeInstanceOf(AppError)
+  return JSON.stringify((thrown as AppError).context['problems'])
+}
+
+describe('the configuration of the coordinator', () => {
+  test('the example is valid, and says what it promises', () => {
+    const { value } = loadCoordinatorConfig('deploy/examples/coordinator.yaml', {}, {})
+    const settings = settingsOf(value)
+    expect(settings.policies.map(each => each.name)).toEqual(['important', 'everything'])
+    expect(settings.policies[0]).toMatchObject({ rpo: 8 * 3_600_000, destination: 'main' })
+    expect(settings.channels).toEqual(['ops'])
+    expect(value.insecure_loopback).toBe(false)
+  })
+
+  test.each([
+    [
+      'a policy whose destination is not configured',
+      'policies: [{ name: a, destination: nowhere }]',
+      'nowhere|destination',
+    ],
+    [
+      'an RPO shorter than the interval',
+      'destinations: { m: { url: "file:///x" } }\npolicies: [{ name: a, destination: m, every: 2h, rpo: 1h }]',
+      'rpo',
+    ],
+    [
+      'two policies of one name',
+      'destinations: { m: { url: "file:///x" } }\npolicies: [{ name: a, destination: m }, { name: a, destination: m }]',
+      'name',
+    ],
+    [
+      'a webhook with both URLs',
+      'alerts: { webhooks: { ops: { url: "http://x", url_file: /y } } }',
+      'url_file',
+    ],
+    ['an unknown key', 'lisen: 127.0.0.1:1', 'listen'],
+    ['a destination that is no URL', 'destinations: { m: { url: bucket } }', 's3://'],
+    ['a lease shorter than three heartbeats', 'times: { heartbeat: 1m, lease_ttl: 2m }', 'heartbeat'],
+  ])('%s is told with its key', async (_what, yaml, said) => {
+    expect(await problems(yaml)).toMatch(new RegExp(said))
+  })
+
+  test('all problems at once', async () => {
+    const text = await problems('listen: nowhere\nstatus: { port: high }\nlog: { level: loud }')
+    for (const key of ['listen', 'status.port', 'log.level']) expect(text).toContain(key)
+  })
+
+  test('the version of a policy changes with its promise', async () => {
+    const of = async (every: string) => {
+      const { value } = await load(
+        `destinations: { m: { url: "file:///x" } }\npolicies: [{ name: a, destination: m, every: ${every} }]`,
+      )
+      return settingsOf(value).policies[0]?.version
+    }
+    expect(await of('12h')).toBe(await of('12h'))
+    expect(await of('12h')).not.toBe(await of('6h'))
+  })
+})
