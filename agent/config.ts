@@ -13,6 +13,7 @@ import {
 } from '../shared/config/index.ts'
 import { logLevels } from '../shared/log/index.ts'
 import { codecs, engineKinds } from '../shared/model/engine.ts'
+import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 
 /** A login of one purpose. The password is only ever a path. */
 const login = z.strictObject({
@@ -53,7 +54,7 @@ const destination = z.strictObject({
 export const agentConfigSchema = z.strictObject({
   coordinator: z
     .strictObject({
-      address: hostPort().prefault('127.0.0.1:7420'),
+      address: hostPort().prefault(defaultCoordinator),
       /** Plaintext, to loopback only; until mTLS is built there is nothing else. */
       insecure_loopback: z.boolean().prefault(false),
     })
@@ -90,7 +91,7 @@ export const agentConfigSchema = z.strictObject({
     .strictObject({
       host: z.string().min(1).prefault('127.0.0.1'),
       /** 0 is off. */
-      port: z.int().min(0).max(65_535).prefault(7422),
+      port: z.int().min(0).max(65_535).prefault(defaultPorts.agentStatus),
     })
     .prefault({}),
   log: z

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { AppError } from '../shared/errors/index.ts'
+import { defaultCoordinator } from '../shared/model/ports.ts'
 import { type Coordinator, connect } from './connect.ts'
 import { json } from './print/json.ts'
 
@@ -24,9 +25,6 @@ export interface Session {
   /** Prints `answer` as JSON under `-o json`, else the text. */
   print(answer: unknown, text: () => string): void
 }
-
-/** The address asked when neither flag nor environment says otherwise. */
-export const defaultCoordinator = '127.0.0.1:7400'
 
 /** A leaf command with the options all of them have, its example under `--help`, and its action in a session. */
 export function leaf(

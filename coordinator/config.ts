@@ -12,6 +12,7 @@ import {
 import { logLevels } from '../shared/log/index.ts'
 import { type Destination, destinationProfiles } from '../shared/model/destination.ts'
 import { codecs, engineKinds } from '../shared/model/engine.ts'
+import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { version } from '../shared/model/version.ts'
 import type { Settings } from './operations/index.ts'
 import { type Policy, policyVersion } from './policy/index.ts'
@@ -20,11 +21,9 @@ const names = z.array(z.string().min(1)).min(1)
 
 const destination = z.strictObject({
   /** `s3://bucket/prefix` or `file:///absolute/path`. */
-  url: z
-    .string()
-    .refine(text => /^(s3:\/\/[^/\s]+|file:\/\/\/)/.test(text), {
-      message: 'expected s3://bucket/prefix or file:///absolute/path',
-    }),
+  url: z.string().refine(text => /^(s3:\/\/[^/\s]+|file:\/\/\/)/.test(text), {
+    message: 'expected s3://bucket/prefix or file:///absolute/path',
+  }),
   endpoint: url().optional(),
   region: z.string().min(1).optional(),
   profile: z.enum(destinationProfiles).optional(),
@@ -70,7 +69,7 @@ const webhook = z
 
 export const coordinatorConfigSchema = z
   .strictObject({
-    listen: hostPort().prefault('127.0.0.1:7400'),
+    listen: hostPort().prefault(defaultCoordinator),
     /** Plaintext, on loopback only; until mTLS is built there is nothing else. */
     insecure_loopback: z.boolean().prefault(false),
     store: z
@@ -144,7 +143,7 @@ export const coordinatorConfigSchema = z
       .strictObject({
         host: z.string().min(1).prefault('127.0.0.1'),
         /** 0 is off. */
-        port: z.int().min(0).max(65_535).prefault(7401),
+        port: z.int().min(0).max(65_535).prefault(defaultPorts.coordinatorStatus),
       })
       .prefault({}),
     log: z

@@ -48,7 +48,7 @@ export function runCommand(terminal: Terminal): Command {
       `
 Examples:
   $ holdfast-agent run --config /etc/holdfast/agent.yaml
-  $ holdfast-agent run --coordinator 127.0.0.1:7420 --insecure-loopback --state-dir /var/lib/holdfast/agent
+  $ holdfast-agent run --coordinator 127.0.0.1:7400 --insecure-loopback --state-dir /var/lib/holdfast/agent
 
 The first SIGTERM or SIGINT aborts what runs (uploads too), tells the results and ends with 0; a second one
 leaves at once with 130, and the next start goes on from the journal.`,

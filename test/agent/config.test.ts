@@ -7,7 +7,7 @@ import { temporaryFolder } from '../harness/index.ts'
 describe('the configuration of the agent', () => {
   it('has defaults for everything', () => {
     expect(loadAgentConfig(undefined, {}, {}).value).toMatchObject({
-      coordinator: { address: '127.0.0.1:7420', insecure_loopback: false },
+      coordinator: { address: '127.0.0.1:7400', insecure_loopback: false },
       slots: 2,
       part_budget: 512 * 2 ** 20,
       codec: 'zstd',

@@ -49,7 +49,7 @@ describe('holdfast-agent', () => {
     [['backup', '--engine', 'postgres', '--port', 'x'], 2, 'usage.invalid'],
     [['restore', '--from', 's3://bucket/x.json', '--into', 'y'], 2, 'usage.invalid'],
     [
-      ['run', '--coordinator', '10.0.0.1:7420', '--insecure-loopback', '--state-dir', '/tmp'],
+      ['run', '--coordinator', '10.0.0.1:7400', '--insecure-loopback', '--state-dir', '/tmp'],
       10,
       'link.plaintext-refused',
     ],
