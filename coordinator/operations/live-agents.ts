@@ -73,8 +73,10 @@ export class LiveAgents {
    * An agent that says Hello still has these in hand, at work or with a result that follows: until that is
    * settled nobody else may be given their jobs, or an attempt that is as good as done is done twice (J6).
    */
-  announce(refs: readonly AttemptRef[], until: Millis): void {
-    for (const { attemptId, agentId } of refs) this.#announced.set(attemptId, { agentId, until })
+  announce(refs: readonly AttemptRef[], mono: Millis, patience: Duration): void {
+    for (const [id, { until }] of this.#announced) if (until <= mono) this.#announced.delete(id)
+    for (const { attemptId, agentId } of refs)
+      this.#announced.set(attemptId, { agentId, until: mono + patience })
   }
 
   /** Whether what became of an attempt is about to be told by its own agent. */

@@ -66,6 +66,9 @@ export class PlanTick {
     const term = this.#term
     await write(term, 'assign', async tx => {
       const now = term.clock.now()
+      const job = term.jobs.get(decision.jobId)
+      // its agent came back since the plan was made
+      if (job !== undefined && isOnItsWay(job, term, now)) return
       const applied = await applyJobEvent(
         tx,
         decision.jobId,
@@ -87,6 +90,12 @@ function rowsOf(decision: PlanDecision, now: Now, kind: string) {
   return decision.reasons.map(reason => ({ jobId: decision.jobId, at: now.wall, kind, ...reason }))
 }
 
+/** Whether the agent of a job's newest attempt has come back and is about to tell what became of it. */
+function isOnItsWay(job: Job, term: Term, now: Now): boolean {
+  const attempt = attemptOf(job.state)
+  return attempt !== undefined && term.live.isAnnounced(attempt, now.mono)
+}
+
 /** The picture of the fleet the planner decides on, from memory as last committed. */
 export function planInput(term: Term, now: Now): PlanInput {
   const queued: QueuedJob[] = []
@@ -94,7 +103,7 @@ export function planInput(term: Term, now: Now): PlanInput {
   for (const job of term.jobs.all()) {
     const cluster = job.subject.scope === 'destination' ? {} : { clusterId: job.subject.clusterId }
     const attempt = attemptOf(job.state)
-    if (job.state.kind === 'queued' && attempt !== undefined && term.live.isAnnounced(attempt, now.mono)) continue
+    if (job.state.kind === 'queued' && isOnItsWay(job, term, now)) continue
     if (job.state.kind === 'queued') queued.push({ ...queuedJob(job, job.state.notBefore, term), ...cluster })
     else if (attempt !== undefined) running.push({ id: job.id, agentId: attempt.agentId, ...cluster })
   }

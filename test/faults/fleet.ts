@@ -2,8 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { connect, type Coordinator as Operator } from '../../cli/connect.ts'
+import type { AttemptRecord } from '../../coordinator/store/records.ts'
+import type { Failure } from '../../shared/errors/index.ts'
 import type { ObjectStore } from '../../shared/object-store/index.ts'
-import type { Attempt, Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import {
   freePorts,
   type PostgresServer,
@@ -59,9 +60,19 @@ export interface FleetOptions {
   /** Without a keeper nobody cleans up. */
   readonly keeper?: boolean
   readonly attempts?: number
+  /** Port of the first coordinator; for proxies that must know it beforehand. */
+  readonly listen?: number
 }
 
 export type FleetProcess = ManagedProcess & { readonly stateFolder: string; readonly statusUrl: string }
+
+/** How a job ended, as the catalog has it. */
+export interface JobEnd {
+  readonly state: string
+  readonly attempts: number
+  readonly epoch: number
+  readonly failure: Failure | undefined
+}
 
 /** A whole Holdfast of separate processes for fault tests: what they are told by, asked by and judged by. */
 export interface Fleet extends AsyncDisposable {
@@ -80,11 +91,12 @@ export interface Fleet extends AsyncDisposable {
   start(databases?: readonly string[]): Promise<void>
   /** Asks for a backup by hand; retried while nobody leads. Returns the job's id. */
   backUp(database: string): Promise<string>
-  job(jobId: string): Promise<{ readonly job: Job; readonly attempts: readonly Attempt[] }>
+  /** Every attempt of a job, oldest first. */
+  attempts(jobId: string): Promise<readonly AttemptRecord[]>
   /** Waits for a state of the job, as the catalog has it. */
   reaches(jobId: string, ...states: string[]): Promise<void>
   /** The job's end. */
-  ended(jobId: string): Promise<Job>
+  ended(jobId: string): Promise<JobEnd>
   /** Remembers the children an agent has now: the judgements demand that all of them are gone. */
   noteChildren(agent?: FleetProcess): SeenProcess[]
   readonly noted: readonly SeenProcess[]
@@ -142,7 +154,8 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
   )
   const coordinators = await Promise.all(
     Array.from({ length: count }, async (_, index) => {
-      const [listen, status] = [port(), port()]
+      const listen = index === 0 && options.listen !== undefined ? options.listen : port()
+      const status = port()
       const address = `127.0.0.1:${listen}`
       const home = join(folder, `coordinator${index + 1}`)
       await mkdir(home)
@@ -287,11 +300,8 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
       )
       return job.jobId
     },
-    job: async jobId => {
-      const { job, attempts } = await operator.ask('getJob', { jobId })
-      if (job === undefined) throw new Error('a job has a job')
-      return { job, attempts }
-    },
+    attempts: async jobId =>
+      (await catalog.attempts()).filter(each => each.jobId === jobId).sort((a, b) => a.epoch - b.epoch),
     reaches: async (jobId, ...states) => {
       let last = 'nothing'
       await waitUntil(
@@ -299,14 +309,22 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
           last = (await catalog.jobs()).find(each => each.id === jobId)?.state.kind ?? 'nothing'
           return states.includes(last)
         },
-        { what: `job ${jobId} to be ${states.join(' or ')}`, timeout: 40_000 },
+        { what: `job ${jobId} to be ${states.join(' or ')}`, timeout: 60_000 },
       ).catch((error: unknown) => {
         throw new Error(`${String(error)}; it is ${last}`)
       })
     },
     ended: async jobId => {
       await fleet.reaches(jobId, 'succeeded', 'failed', 'cancelled')
-      return (await fleet.job(jobId)).job
+      const job = (await catalog.jobs()).find(each => each.id === jobId)
+      if (job === undefined) throw new Error('an ended job does not go away')
+      const { state, attempts, epoch } = job
+      return {
+        state: state.kind,
+        attempts,
+        epoch,
+        failure: state.kind === 'failed' ? state.failure : undefined,
+      }
     },
     noteChildren: (agent = named(agentOptions[0]?.name ?? 'host1')) => {
       const seen = descendants(agent.pid)

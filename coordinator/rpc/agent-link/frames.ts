@@ -194,6 +194,7 @@ async function takeGrantRequest(wire: GrantRequest, context: FrameContext): Prom
 async function takeResult(wire: Result, context: FrameContext): Promise<void> {
   const { agentId, term, session } = context
   const disposition = await recordResult(agentId, reportedResult(wire), term)
+  if (wire.attempt !== undefined) term.live.settled(wire.attempt.attemptId)
   if (disposition.kind === 'rejected') {
     context.link.counts.refused('result')
     if (disposition.security) refuse(context, disposition.reason, wire.attempt?.attemptId.slice(0, 64) ?? '')

@@ -121,6 +121,8 @@ export class Session implements BidiHandler<ConnectRequest>, AgentSession {
     admission.replaced?.supersede()
     const running = runningRefs(hello.running, agent.id)
     const unacknowledged = runningRefs(hello.unacknowledged, agent.id)
+    // before it is known as connected: from then on the planner counts on it
+    term.live.announce([...running.refs, ...unacknowledged.refs], now.mono, term.settings.times.leaseTtl)
     await recordAgent(agent, running.refs, term)
     if (!this.#isCurrent(term)) {
       this.#leave()
