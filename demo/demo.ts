@@ -23,16 +23,16 @@ export interface DemoResult {
 /**
  * The whole way on real servers: found, backed up, restored, compared, shown. Throws with what failed and where the logs are.
  *
- * @param lingering waits, under `--keep`, until somebody ends it
+ * @param stopping aborted once somebody ends it: what fails from then on is no failure. Under `--keep` only that ends it
  */
-export async function demo(options: DemoOptions, lingering: () => Promise<void>): Promise<DemoResult> {
+export async function demo(options: DemoOptions, stopping: AbortSignal): Promise<DemoResult> {
   const tell = narrator(options.json)
   tell.phase('Servers: found or fetched')
   const had = await provisionAll(tell)
   tell.phase('Servers: started and filled with data')
   const servers = await startServers(had, options.scale, tell)
   try {
-    return await withFleet(servers, options, tell, lingering)
+    return await withFleet(servers, options, tell, stopping)
   } finally {
     await servers.stop()
   }
@@ -42,17 +42,18 @@ async function withFleet(
   servers: Servers,
   options: DemoOptions,
   tell: Narrator,
-  lingering: () => Promise<void>,
+  stopping: AbortSignal,
 ): Promise<DemoResult> {
   const stack = await layFleet(servers)
   try {
     const result = await prove(stack, servers, tell)
     if (options.keep) {
       process.stderr.write(howToLook(stack, servers))
-      await lingering()
+      await forEver()
     }
     return result
   } catch (error) {
+    if (stopping.aborted) throw error
     const message = error instanceof Error ? error.message : String(error)
     throw new Error(`${message}\n${await keepLogs(stack)}`, { cause: error })
   } finally {
@@ -82,4 +83,8 @@ async function prove(stack: Stack, servers: Servers, tell: Narrator): Promise<De
     raw_bytes: sum('raw_bytes'),
     seconds: Math.round(tell.seconds() * 10) / 10,
   }
+}
+
+function forEver(): Promise<never> {
+  return new Promise(() => setInterval(() => undefined, 60_000))
 }

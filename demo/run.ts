@@ -7,11 +7,11 @@ import { help, readOptions } from './options.ts'
 const exitOf = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 
 // Whatever is under way is given up: everything it has is thrown away in the end. Folders go with the process.
-let stopping = false
+const stopping = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    if (stopping) return
-    stopping = true
+    if (stopping.signal.aborted) return
+    stopping.abort()
     process.stderr.write(`\n${signal}: ending everything\n`)
     void endDescendants(4_000).then(() => process.exit(exitOf[signal]))
   })
@@ -23,8 +23,7 @@ async function main(): Promise<number> {
     process.stdout.write(`${help}\n`)
     return 0
   }
-  const forEver = () => new Promise<void>(() => setInterval(() => undefined, 60_000))
-  const result = await demo(options, forEver)
+  const result = await demo(options, stopping.signal)
   if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`)
   else
     process.stdout.write(
@@ -38,7 +37,7 @@ try {
   process.exitCode = await main()
 } catch (error) {
   // what fails while everything is being ended is no failure
-  if (!stopping) {
+  if (!stopping.signal.aborted) {
     process.stderr.write(`\nthe demo failed: ${error instanceof Error ? error.message : String(error)}\n`)
     await endDescendants(4_000)
     process.exit(1)
