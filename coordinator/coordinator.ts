@@ -12,6 +12,7 @@ import { type CoordinatorConfig, settingsOf } from './config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
 import { type CoordinatorMetrics, coordinatorMetrics } from './metrics.ts'
 import { DiscoveryHealth } from './operations/discovery-health.ts'
+import { InTurn } from './operations/in-turn.ts'
 import { createOperations, type Operations } from './operations/index.ts'
 import { JobViews } from './operations/job-views.ts'
 import { Lead, type LedTerm, type Reign } from './operations/lead.ts'
@@ -186,6 +187,7 @@ export async function startCoordinator(
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
       views: new JobViews(),
       messenger: sessions,
+      inventories: new InTurn(),
       refused: (actor, reason, subject) => security.refused(actor, reason, subject, clock.now().wall),
       storeLost: error => reign.end(error.message),
       wakeAlerts: () => wakeAlerts(),

@@ -4,7 +4,7 @@ import type { ClusterRecord, InstanceRecord, KnownEngine } from '../store/record
 import { afterCommit, type Term, write } from './term.ts'
 
 /** Steps of one write: a fleet of thousands comes in pages, so that no step holds the writer long. */
-const page = 50
+const page = 20
 
 /** A look that found nothing new is written at most this often. */
 const freshness = 3_600_000

@@ -7,8 +7,8 @@ import { changeDatabaseState } from './database-state.ts'
 import { putCluster, putInstance } from './reconcile-fleet.ts'
 import { afterCommit, type Term, write } from './term.ts'
 
-/** Databases of one write. */
-const page = 100
+/** Databases of one write: a step holds the event loop on SQLite. */
+const page = 25
 /** A look that found nothing new is written at most this often. */
 const freshness = 3_600_000
 
@@ -22,11 +22,12 @@ export type Inventoried =
  * names and identities are shown, never merged silently (architecture §3). Only the agent that answers for an
  * instance may speak of it.
  */
-export async function recordInventory(
-  agentId: AgentId,
-  inventory: Inventory,
-  term: Term,
-): Promise<Inventoried> {
+export function recordInventory(agentId: AgentId, inventory: Inventory, term: Term): Promise<Inventoried> {
+  // two generations of one instance at a time would both find the same database new
+  return term.inventories.run(inventory.instanceId, () => takeIn(agentId, inventory, term))
+}
+
+async function takeIn(agentId: AgentId, inventory: Inventory, term: Term): Promise<Inventoried> {
   const instance = term.fleet.instance(inventory.instanceId)
   if (instance === undefined || instance.agentId !== agentId)
     return { kind: 'refused', reason: 'instance-of-another-agent', foreign: true }

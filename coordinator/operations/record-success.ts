@@ -118,7 +118,8 @@ async function admit(
   })
   if (wrong !== undefined) return wrong
   if (!isManifestKey(result.manifestKey, row.id)) return 'the manifest key is not one of the attempt'
-  if (!term.settings.destinations.has(result.destination)) return 'its destination is not configured'
+  // a destination that was taken out of the configuration meanwhile loses no backup (J7)
+  if (result.destination === '' || result.destination.length > 200) return 'its destination has no name'
   if (!isId('backup', manifest.backup_id)) return 'backup_id is no backup id'
   if ((await tx.backups.get(manifest.backup_id)) !== undefined) return 'backup_id is taken'
   if ((await tx.backups.byAttempt(row.id)) !== undefined) return 'the attempt has a backup already'

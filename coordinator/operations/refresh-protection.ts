@@ -4,7 +4,7 @@ import { type Term, write } from './term.ts'
 
 /** Databases judged between two turns of the loop. */
 const slice = 2_000
-const page = 100
+const page = 25
 
 /**
  * Judges every promise anew: time passes, and a breach opens although nothing happened (P1). Judging reads

@@ -6,7 +6,7 @@ import { putInstance } from './reconcile-fleet.ts'
 import { type Term, write } from './term.ts'
 
 /** Steps of one write. */
-const page = 100
+const page = 25
 
 /**
  * Looks at every instance: which agent answers for it, and why nothing can protect it now, if so. Writes what

@@ -1,8 +1,10 @@
 import type { Clock, newId } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
+import type { InstanceId } from '../../shared/model/identifiers.ts'
 import type { FleetMap } from '../fleet/fleet-map.ts'
 import type { Store, WriteTx } from '../store/port.ts'
+import type { InTurn } from './in-turn.ts'
 import type { JobViews } from './job-views.ts'
 import type { LeaseClock } from './lease-clock.ts'
 import type { LiveAgents } from './live-agents.ts'
@@ -31,6 +33,8 @@ export interface Term {
   readonly leases: LeaseClock
   readonly views: JobViews
   readonly messenger: Messenger
+  /** Inventories of one instance are taken in one after the other. */
+  readonly inventories: InTurn<InstanceId>
   /** A commit failed and nobody knows what the store kept: this memory is not to be trusted any more. */
   storeLost(error: AppError): void
   /** Something was refused at the door: audited as security, folded (facts A10). */

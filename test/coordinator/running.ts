@@ -173,8 +173,12 @@ export async function running(over: Raw = {}, overrides: CoordinatorOverrides = 
 }
 
 /** A coordinator with one instance whose agent reported one database: the usual beginning. */
-export async function withDatabase(over: Raw = {}, agentOptions: Partial<FakeAgentOptions> = {}) {
-  const fleet = await running(over)
+export async function withDatabase(
+  over: Raw = {},
+  agentOptions: Partial<FakeAgentOptions> = {},
+  overrides: CoordinatorOverrides = {},
+) {
+  const fleet = await running(over, overrides)
   fleet.source.show([discovered()])
   const agent = await fleet.agent(agentOptions)
   const watch = await agent.next('watch', each => each.instances.length > 0)
