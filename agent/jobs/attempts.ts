@@ -92,7 +92,7 @@ export class Attempts {
     const known = this.#attempts.get(ref.attemptId)
     if (known !== undefined) {
       // sent again on a new stream: our answer may have been lost with the old one
-      if (known.kind === 'accepted') this.#options.send({ $case: 'accepted', value: { attempt: ref } })
+      if (known.kind === 'accepted') this.#accept(known.ref, known.recipe)
       return
     }
     const result = this.#options.world.spool.ofAttempt(ref.attemptId)
@@ -151,7 +151,7 @@ export class Attempts {
   /** A new stream: what may have been lost with the old one is said again. */
   resend(): void {
     for (const state of this.#attempts.values()) {
-      if (state.kind === 'accepted') this.#options.send({ $case: 'accepted', value: { attempt: state.ref } })
+      if (state.kind === 'accepted') this.#accept(state.ref, state.recipe)
       if (state.kind === 'working') state.working.resend()
     }
   }
@@ -220,7 +220,7 @@ export class Attempts {
       if (this.#find(ref)?.kind !== 'checking') return
       const expiry = new AbortController()
       this.#attempts.set(ref.attemptId, { kind: 'accepted', ref, recipe, expiry })
-      this.#options.send({ $case: 'accepted', value: { attempt: ref } })
+      this.#accept(ref, recipe)
       log.info('accepted', { kind: recipe.kind, subject: recipe.subject })
       this.#track(this.#expire(ref, expiry.signal))
     } catch (thrown) {
@@ -229,6 +229,20 @@ export class Attempts {
       log.warn('declined', { error })
       this.#decline(ref, error)
     }
+  }
+
+  /**
+   * Accepts, and before that says where its objects will lie: the coordinator commits the one before the other,
+   * and Start follows both, so that a keeper finds even an upload whose opening nobody heard of (P4).
+   */
+  #accept(attempt: AttemptRef, { place }: Recipe): void {
+    const { prefix, destination } = place
+    if (prefix !== '')
+      this.#options.send({
+        $case: 'uploadOpened',
+        value: { attempt, key: '', uploadId: '', attemptPrefix: prefix, destination: destination.name },
+      })
+    this.#options.send({ $case: 'accepted', value: { attempt } })
   }
 
   /** J10: no Start in time, dropped. */

@@ -17,7 +17,7 @@ describe.skipIf(servers.missing)('a coordinator killed with -9', () => {
     postgres = await startPostgres()
     await makeDatabase(postgres, 'orders', 2)
     // long enough for an agent's back-off: what a lease that ran out does is seen below
-    fleet = await layFleet({ postgres, times: { lease_ttl: '40s' } })
+    fleet = await layFleet({ postgres, times: { lease_ttl: '40s', start: '40s' } })
     await fleet.start(['orders'])
   })
   afterEach(() => fleet?.tools.heal())

@@ -186,10 +186,12 @@ describe.skipIf(servers.missing)('attempts', () => {
   it('cancelled at work: uploads aborted, no manifest, outcome cancelled', async () => {
     await using folder = await temporaryFolder('attempts')
     const engine = fakeEngine({ streams: ['seq 1 100000; sleep 600'] })
-    const { attempts, seen, backup, started, results, places } = await bench(folder.path, { engine })
+    const { attempts, frames, backup, started, results, places } = await bench(folder.path, { engine })
     const attempt = newAttempt()
     await started(backup(attempt))
-    await seen('uploadOpened')
+    await waitUntil(() => frames.some(each => each.$case === 'uploadOpened' && each.value.uploadId !== ''), {
+      what: 'an open upload',
+    })
     attempts.cancel(attempt, CancelReason.SUPERSEDED)
     await attempts.idle()
     expect(results).toMatchObject([{ outcome: 'cancelled', failure: { code: 'job.superseded' }, debris: [] }])
@@ -351,12 +353,29 @@ describe.skipIf(servers.missing)('attempts', () => {
     })
     await started(backup(newAttempt()))
     await attempts.idle()
-    const opened = frames.flatMap(frame => (frame.$case === 'uploadOpened' ? [frame.value.key] : []))
+    const opened = frames.flatMap(frame =>
+      frame.$case === 'uploadOpened' && frame.value.uploadId !== '' ? [frame.value.key] : [],
+    )
     expect(opened).toHaveLength(1)
     expect(results).toMatchObject([
       { outcome: 'failed', failure: { code: 'object-store.unreachable' }, debris: opened },
     ])
     expect(await world.journal.records()).toEqual([])
+  })
+
+  it('P4: where an attempt is going to store is said before it is accepted, hence before it begins', async () => {
+    await using folder = await temporaryFolder('attempts')
+    const { attempts, backup, seen, frames } = await bench(folder.path)
+    const attempt = newAttempt()
+    attempts.assign(backup(attempt))
+    await seen('accepted')
+    expect(frames.map(({ $case }) => $case)).toEqual(['uploadOpened', 'accepted'])
+    expect(frames[0]?.value).toMatchObject({
+      attempt,
+      uploadId: '',
+      attemptPrefix: expect.stringContaining(`_${attempt.attemptId}/`),
+    })
+    await attempts.stop(AbortSignal.abort())
   })
 
   it('an Assign for what has ended already is answered with its result', async () => {

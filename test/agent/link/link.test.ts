@@ -384,7 +384,8 @@ describe.skipIf(servers.missing)('the agent on its link', () => {
     })
     await session.received('accepted')
     session.send({ $case: 'start', value: { attempt } })
-    await session.received('uploadOpened')
+    // the first says where it will store, the second that it does
+    await session.received('uploadOpened', 2)
     await agent.stop()
     expect(session.of('result')[0]).toMatchObject({ outcome: 'failed', failure: { code: 'interrupted' } })
     await session.received('goodbye')

@@ -428,7 +428,10 @@ export interface Progress {
   report: ProgressReport | undefined;
 }
 
-/** A multipart upload exists from now on; a keeper aborts it when the host is gone for good. */
+/**
+ * A multipart upload exists from now on; a keeper aborts it when the host is gone for good. Without key and
+ * upload_id it comes before Accepted and says where the attempt will store, so that this is known before Start.
+ */
 export interface UploadOpened {
   attempt: AttemptRef | undefined;
   key: string;
