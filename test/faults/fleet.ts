@@ -60,6 +60,8 @@ export interface FleetOptions {
   /** Without a keeper nobody cleans up. */
   readonly keeper?: boolean
   readonly attempts?: number
+  /** Where the keeper dials, when not the first coordinator. */
+  readonly keeperDials?: string
   /** Port of the first coordinator; for proxies that must know it beforehand. */
   readonly listen?: number
 }
@@ -110,7 +112,15 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
   const count = options.coordinators?.count ?? 1
   const agentOptions = [
     ...(options.agents ?? [{ name: 'host1' }]),
-    ...(options.keeper === false ? [] : [{ name: 'keeper', keeper: true }]),
+    ...(options.keeper === false
+      ? []
+      : [
+          {
+            name: 'keeper',
+            keeper: true,
+            ...(options.keeperDials === undefined ? {} : { coordinator: options.keeperDials }),
+          },
+        ]),
   ]
   let nextPort = await freePorts(2 * (count + agentOptions.length))
   const port = () => nextPort++
@@ -265,8 +275,11 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
     operator,
     noted,
     start: async databases => {
-      for (const each of coordinators) await each.start()
-      await ready(first)
+      // one after the other, so that the first leads
+      for (const each of coordinators) {
+        await each.start()
+        await ready(first)
+      }
       for (const each of agents.values()) await each.start()
       for (const each of agents.values()) await ready(each)
       for (const name of databases ?? [])

@@ -13,6 +13,8 @@ export interface JudgeOptions {
   readonly gone?: readonly FleetProcess[]
   /** Results a coordinator refused on purpose. */
   readonly rejected?: number
+  /** Asked for the audit chain, when the first coordinator does not lead any more; closed afterwards. */
+  readonly operator?: Fleet['operator']
 }
 
 /**
@@ -30,7 +32,8 @@ export async function judge(fleet: Fleet, options: JudgeOptions = {}): Promise<v
   await judgeOwnership(fleet, content)
   await judgeJobs(fleet)
   await judgeResults(fleet, present, options.rejected ?? 0)
-  await judgeAudit(fleet)
+  await judgeAudit(options.operator ?? fleet.operator)
+  options.operator?.close()
   judgeChildren(fleet, present)
 }
 
@@ -151,8 +154,8 @@ async function acknowledged(agent: FleetProcess): Promise<AttemptResult[]> {
   return texts.map(text => (JSON.parse(text) as { readonly result: AttemptResult }).result)
 }
 
-async function judgeAudit(fleet: Fleet): Promise<void> {
-  const verdict = await fleet.operator.ask('verifyAudit', {})
+async function judgeAudit(operator: Fleet['operator']): Promise<void> {
+  const verdict = await operator.ask('verifyAudit', {})
   expect(verdict).toMatchObject({ intact: true, problem: '' })
   expect(verdict.checked).toBeGreaterThan(0)
 }

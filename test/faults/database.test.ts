@@ -1,0 +1,75 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { type PostgresServer, requireServers, startPostgres, waitUntil } from '../harness/index.ts'
+import { makeDatabase } from './data.ts'
+import { type Fleet, layFleet } from './fleet.ts'
+import { gated } from './gated.ts'
+import { judge } from './judgements.ts'
+
+vi.setConfig({ testTimeout: 120_000 })
+
+const servers = await requireServers('faults of the database server', 'postgres', 'pv', 'zstd')
+
+describe.skipIf(servers.missing)('a database that', () => {
+  let postgres: PostgresServer
+  let fleet: Fleet
+
+  beforeAll(async () => {
+    postgres = await startPostgres()
+    for (const name of ['orders', 'doomed', 'planned']) await makeDatabase(postgres, name, 2)
+    fleet = await layFleet({ postgres })
+    await fleet.start(['orders', 'doomed', 'planned'])
+  })
+  afterEach(() => fleet?.tools.heal())
+  afterAll(async () => {
+    await fleet?.[Symbol.asyncDispose]()
+    await postgres?.stop()
+  })
+
+  it('is restarted in the middle of a dump: the attempt fails with what the server said, the next one is good', async () => {
+    const { jobId, goOn } = await gated(fleet, 'orders')
+    await postgres.kill('SIGINT')
+    goOn()
+    await postgres.restart()
+    expect(await fleet.ended(jobId)).toMatchObject({ state: 'succeeded' })
+    const [first, ...others] = await fleet.attempts(jobId)
+    expect(first?.outcome).toBe('failed')
+    expect(first?.failure?.code).toMatch(/^(stage|database)\./)
+    expect(others.at(-1)?.outcome).toBe('succeeded')
+    await judge(fleet)
+  })
+
+  it('kills our session in the middle of a dump: the attempt fails, the next one is good', async () => {
+    const { jobId, goOn } = await gated(fleet, 'orders')
+    await waitUntil(
+      async () =>
+        (await postgres.psql(
+          "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = 'orders' and pid <> pg_backend_pid()",
+        )) !== '0',
+      { what: 'a session of pg_dump' },
+    )
+    goOn()
+    expect(await fleet.ended(jobId)).toMatchObject({ state: 'succeeded', attempts: 2 })
+    await judge(fleet)
+  })
+
+  it('is dropped in the middle of its dump: the job fails and says that it is gone', async () => {
+    const { jobId, goOn } = await gated(fleet, 'doomed')
+    await postgres.psql('drop database doomed with (force)')
+    goOn()
+    const job = await fleet.ended(jobId)
+    expect(job).toMatchObject({ state: 'failed', failure: { code: 'database.gone' } })
+    expect(job.failure?.hint).not.toBe('')
+    await judge(fleet)
+  })
+
+  it('is dropped between planning and dump: the job fails and says that it is gone', async () => {
+    const agent = fleet.agent('host1')
+    await agent.kill('SIGSTOP')
+    const jobId = await fleet.backUp('planned')
+    await postgres.psql('drop database planned with (force)')
+    await agent.kill('SIGCONT')
+    const job = await fleet.ended(jobId)
+    expect(job).toMatchObject({ state: 'failed', failure: { code: 'database.gone' } })
+    await judge(fleet)
+  })
+})
