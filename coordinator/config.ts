@@ -67,6 +67,51 @@ const webhook = z
     message: 'expected either `url` or `url_file`',
   })
 
+/** What no key can tell by itself. Looks at half-valid input too, hence at nothing it has not checked. */
+function crossCheck(
+  config: {
+    readonly policies?: unknown
+    readonly destinations?: unknown
+    readonly dead_man?: unknown
+    readonly times?: unknown
+  },
+  context: z.RefinementCtx,
+): void {
+  const problem = (path: (string | number)[], message: string) =>
+    context.addIssue({ code: 'custom', path, message })
+  const less = (a: unknown, b: unknown) => typeof a === 'number' && typeof b === 'number' && a < b
+  const destinations = Object.keys(section(config.destinations))
+  const seen = new Set<unknown>()
+  for (const [i, each] of (Array.isArray(config.policies) ? config.policies : []).map(section).entries()) {
+    if (typeof each['destination'] === 'string' && !destinations.includes(each['destination']))
+      problem(
+        ['policies', i, 'destination'],
+        `must be one of the destinations (${destinations.join(', ') || 'none is configured'})`,
+      )
+    if (seen.has(each['name'])) problem(['policies', i, 'name'], 'must be a name no other policy has')
+    seen.add(each['name'])
+    if (less(each['rpo'], each['every']))
+      problem(
+        ['policies', i, 'rpo'],
+        'must be at least `every`: the promise would be broken before each backup',
+      )
+  }
+  const deadMan = section(config.dead_man)
+  if (deadMan['url'] !== undefined && deadMan['url_file'] !== undefined)
+    problem(['dead_man', 'url'], 'must not be given beside `url_file`')
+  const times = section(config.times)
+  const stale = times['leader_stale']
+  if (typeof stale === 'number' && !less(times['leader_margin'], stale) && 'leader_margin' in times)
+    problem(['times', 'leader_margin'], 'must be less than `leader_stale`')
+  const { heartbeat } = times
+  if (typeof heartbeat === 'number' && less(times['lease_ttl'], 3 * heartbeat))
+    problem(['times', 'lease_ttl'], 'must be at least three heartbeats')
+}
+
+function section(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
+}
+
 export const coordinatorConfigSchema = z
   .strictObject({
     listen: hostPort().prefault(defaultCoordinator),
@@ -155,32 +200,8 @@ export const coordinatorConfigSchema = z
     /** How long a stop waits for calls under way and pending alerts. */
     stop_grace: duration({ min: 0, max: 600_000 }).prefault('10s'),
   })
-  .superRefine((config, context) => {
-    const problem = (path: (string | number)[], message: string) =>
-      context.addIssue({ code: 'custom', path, message })
-    const seen = new Set<string>()
-    config.policies.forEach((each, i) => {
-      if (!Object.hasOwn(config.destinations, each.destination))
-        problem(
-          ['policies', i, 'destination'],
-          `must be one of the destinations (${Object.keys(config.destinations).join(', ') || 'none is configured'})`,
-        )
-      if (seen.has(each.name)) problem(['policies', i, 'name'], 'must be a name no other policy has')
-      seen.add(each.name)
-      if (each.rpo < each.every)
-        problem(
-          ['policies', i, 'rpo'],
-          'must be at least `every`: the promise would be broken before each backup',
-        )
-    })
-    if (config.dead_man.url !== undefined && config.dead_man.url_file !== undefined)
-      problem(['dead_man', 'url'], 'must not be given beside `url_file`')
-    const { times } = config
-    if (times.leader_margin >= times.leader_stale)
-      problem(['times', 'leader_margin'], 'must be less than `leader_stale`')
-    if (times.lease_ttl < 3 * times.heartbeat)
-      problem(['times', 'lease_ttl'], 'must be at least three heartbeats')
-  })
+  // also when something else is wrong: every problem is told at once
+  .superRefine(crossCheck, { when: () => true })
 
 export type CoordinatorConfig = z.infer<typeof coordinatorConfigSchema>
 

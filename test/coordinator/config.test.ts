@@ -28,6 +28,15 @@ describe('the configuration of the coordinator', () => {
     expect(value.insecure_loopback).toBe(false)
   })
 
+  test('what no key can tell by itself is told beside what is wrong with single keys, all at once', async () => {
+    const told = await problems(
+      'lisen: x\ntimes: 5\npolicies: [{ name: a, destination: nowhere, every: 1x }, { name: a, destination: nowhere }]',
+    )
+    for (const each of ['lisen', 'times', 'policies.0.every', 'policies.0.destination', 'policies.1.name'])
+      expect(told).toContain(each)
+    expect(told).not.toContain('leader_margin')
+  })
+
   test.each([
     [
       'a policy whose destination is not configured',
