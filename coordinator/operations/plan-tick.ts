@@ -10,7 +10,7 @@ import {
   type RunningJob,
 } from '../planner/index.ts'
 import { applyJobEvent } from './apply-job-event.ts'
-import { candidatesOf } from './candidates.ts'
+import { type Candidates, candidatesOf } from './candidates.ts'
 import { createDue } from './create-due.ts'
 import { databaseOf, policyOf } from './subject.ts'
 import { type Term, write } from './term.ts'
@@ -100,11 +100,14 @@ function isOnItsWay(job: Job, term: Term, now: Now): boolean {
 export function planInput(term: Term, now: Now): PlanInput {
   const queued: QueuedJob[] = []
   const running: RunningJob[] = []
+  // what is the same for every database of a cluster is asked once a look
+  const known = new Map<string, Candidates>()
   for (const job of term.jobs.all()) {
     const cluster = job.subject.scope === 'destination' ? {} : { clusterId: job.subject.clusterId }
     const attempt = attemptOf(job.state)
     if (job.state.kind === 'queued' && isOnItsWay(job, term, now)) continue
-    if (job.state.kind === 'queued') queued.push({ ...queuedJob(job, job.state.notBefore, term), ...cluster })
+    if (job.state.kind === 'queued')
+      queued.push({ ...queuedJob(job, job.state.notBefore, term, known), ...cluster })
     else if (attempt !== undefined) running.push({ id: job.id, agentId: attempt.agentId, ...cluster })
   }
   const agents = term.live.records().map(record => ({
@@ -117,8 +120,10 @@ export function planInput(term: Term, now: Now): PlanInput {
   return { now, queued, running, agents }
 }
 
-function queuedJob(job: Job, notBefore: number, term: Term): QueuedJob {
-  const candidates = candidatesOf(job, term)
+function queuedJob(job: Job, notBefore: number, term: Term, known: Map<string, Candidates>): QueuedJob {
+  const key = job.kind === 'backup' && job.subject.scope !== 'destination' ? job.subject.clusterId : job.id
+  const candidates = known.get(key) ?? candidatesOf(job, term)
+  known.set(key, candidates)
   const database = databaseOf(job.subject, term.fleet)
   const state = database === undefined ? undefined : term.fleet.database(database.id)?.state
   const policy = database === undefined || job.kind !== 'backup' ? undefined : policyOf(database, term)

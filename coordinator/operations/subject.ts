@@ -42,9 +42,8 @@ export function policyOf(
   term: Pick<Term, 'fleet' | 'settings'>,
 ): Policy | undefined {
   const cluster = term.fleet.cluster(database.clusterId)
-  const instance = term.fleet
-    .instancesOf(database.clusterId)
-    .toSorted((a, b) => Number(a.goneSince !== undefined) - Number(b.goneSince !== undefined))[0]
+  const instances = term.fleet.instancesOf(database.clusterId)
+  const instance = instances.find(each => each.goneSince === undefined) ?? instances[0]
   if (cluster === undefined || instance === undefined) return undefined
   const choice = choosePolicy(term.settings.policies, {
     engine: cluster.engine,

@@ -4,6 +4,10 @@ import type { Closable } from '../../shared/lifecycle/index.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { Duration } from '../../shared/time/index.ts'
 
+/** A work takes at most a fifth of the time. */
+const restFactor = 4
+const longestRest: Duration = 2_000
+
 /** What is done, and how often. */
 export interface TickerOptions {
   /** For the log: `planning`, `the lease clock`. */
@@ -16,8 +20,9 @@ export interface TickerOptions {
 }
 
 /**
- * Does one thing again and again: every so often and when woken, never twice at a time. What it throws is
- * logged, and it goes on. Ends with its signal; `close` waits for the run under way.
+ * Does one thing again and again: every so often and when woken, never twice at a time. After a run it rests for
+ * a multiple of what the run took, so that a burst of events cannot fill the loop with one work. What it throws
+ * is logged, and it goes on. Ends with its signal; `close` waits for the run under way.
  */
 export class Ticker implements Closable {
   readonly #o: TickerOptions
@@ -55,9 +60,12 @@ export class Ticker implements Closable {
       if (this.#ending.signal.aborted) return
       this.#woken = false
       this.#interrupt = new AbortController()
+      const began = clock.now().mono
       await this.#once()
       // events in a burst share the next run
-      await new Promise<void>(resolve => setImmediate(resolve))
+      const rest = Math.min(longestRest, restFactor * (clock.now().mono - began))
+      if (rest > 0) await clock.sleep(rest, this.#ending.signal).catch(() => undefined)
+      else await new Promise<void>(resolve => setImmediate(resolve))
     }
   }
 

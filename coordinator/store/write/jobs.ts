@@ -51,15 +51,16 @@ export function jobWrites(step: Step): WriteTx['jobs'] {
       if (before.is_open === 1 && row.is_open === 0) step.add(endedTotal(row.state), 1)
     },
     openFor: async (kind, subject) => {
-      const row = await step.q
+      // no `order by created_at`: it lures the planner onto the index by creation, over every open job
+      const rows = await step.q
         .selectFrom('jobs')
-        .select(['id', 'record'])
+        .select(['id', 'record', 'created_at'])
         .where('kind', '=', kind)
         .where('subject', '=', keyText(subject))
         .where('is_open', '=', sql.lit(1))
-        .orderBy('created_at')
-        .orderBy('id')
-        .executeTakeFirst()
+        .orderBy('due_slot')
+        .execute()
+      const [row] = rows.toSorted((a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1))
       return row && decodeJob(row.id, row)
     },
   }
