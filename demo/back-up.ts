@@ -46,26 +46,29 @@ export async function untilBackedUp(
   const told = new Set<string>()
   const deadline = performance.now() + patience
   for (;;) {
-    const { backups } = await stack.ask<{ backups: ListedBackup[] }>('backup', 'list', '--all')
-    for (const backup of backups.filter(each => !told.has(each.backup_id))) {
-      told.add(backup.backup_id)
-      const took = ((backup.committed_at - backup.started_at) / 1_000).toFixed(1)
-      narrator.fact(
-        `${backup.subject_name}: ${bytes(backup.raw_bytes)} dumped, ${bytes(backup.stored_bytes)} stored, ${took} s`,
-      )
-    }
     const { databases } = await stack.ask<{ databases: ListedDatabase[] }>('database', 'list', '--all')
-    const names = new Set(databases.map(each => each.name))
-    const done =
-      expected.every(name => names.has(name)) && databases.every(each => each.last_backup_id !== '')
-    if (done) return { databases, backups }
-    await throwIfFailed(stack)
-    if (performance.now() > deadline) {
-      const open = databases.filter(each => each.last_backup_id === '').map(each => each.name || 'globals')
-      throw new Error(`no backup within ${patience / 1_000} s of: ${open.join(', ') || 'anything'}`)
-    }
-    await pause(300)
+    const open = databases.filter(each => each.last_backup_id === '')
+    const done = open.length === 0 && expected.every(name => databases.some(each => each.name === name))
+    // A question costs as much as a small backup: ask more only when there is more to tell
+    if (done || databases.some(each => each.last_backup_id !== '' && !told.has(each.last_backup_id))) {
+      const { backups } = await stack.ask<{ backups: ListedBackup[] }>('backup', 'list', '--all')
+      for (const backup of backups.filter(each => !told.has(each.backup_id)).reverse()) {
+        told.add(backup.backup_id)
+        narrator.fact(lineOf(backup))
+      }
+      if (done) return { databases, backups }
+    } else await throwIfFailed(stack)
+    if (performance.now() > deadline)
+      throw new Error(
+        `no backup within ${patience / 1_000} s of: ${open.map(each => each.name || 'globals').join(', ') || 'anything'}`,
+      )
+    await pause(750)
   }
+}
+
+function lineOf(backup: ListedBackup): string {
+  const took = ((backup.committed_at - backup.started_at) / 1_000).toFixed(1)
+  return `${backup.subject_name}: ${bytes(backup.raw_bytes)} dumped, ${bytes(backup.stored_bytes)} stored, ${took} s`
 }
 
 async function throwIfFailed(stack: Stack): Promise<void> {

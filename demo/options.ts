@@ -6,7 +6,7 @@ export interface DemoOptions {
   readonly json: boolean
   /** Leave it running at the end. */
   readonly keep: boolean
-  /** Of the data: 1 is some 300 MB. */
+  /** Of the data; 0.8 is some 300 MB in all. */
   readonly scale: number
   readonly help: boolean
 }
@@ -19,7 +19,7 @@ into new databases, compares row by row, and shows what an operator sees. Ends 0
 
   --json       end with one line of JSON on stdout; all else goes to stderr
   --keep       leave it running and say how to look; Ctrl-C ends it
-  --scale N    size of the data, 1 being some 300 MB (default 1)
+  --scale N    size of the data (default 0.8, some 300 MB in all)
   --help       this
 
 HOLDFAST_PROVISION=off uses only what this host has; HOLDFAST_CACHE is where fetched servers are kept.`
@@ -31,7 +31,7 @@ export function readOptions(argv: readonly string[]): DemoOptions {
     options: {
       json: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
-      scale: { type: 'string', default: '1' },
+      scale: { type: 'string', default: '0.8' },
       help: { type: 'boolean', default: false },
     },
   })

@@ -38,8 +38,9 @@ try {
 } catch (error) {
   // what fails while everything is being ended is no failure
   if (!stopping.signal.aborted) {
-    process.stderr.write(`\nthe demo failed: ${error instanceof Error ? error.message : String(error)}\n`)
+    // before the last word, so that it is the last one
     await endDescendants(4_000)
+    process.stderr.write(`\nthe demo failed: ${error instanceof Error ? error.message : String(error)}\n`)
     process.exit(1)
   }
 }

@@ -84,7 +84,9 @@ async function postgresWithData(scale: number, narrator: Narrator): Promise<Post
   const server = await startPostgres()
   const [shop, cards] = postgresDatabases
   for (const name of postgresDatabases) await server.createDatabase(name)
-  await Promise.all([fillPostgres(server, shop, scale), fillPostgres(server, cards, scale / 50)])
+  // one after the other: both make the same role
+  await fillPostgres(server, cards, scale / 50)
+  await fillPostgres(server, shop, scale)
   const size = await server.psql(
     `SELECT pg_size_pretty(sum(pg_database_size(datname))) FROM pg_database WHERE NOT datistemplate`,
   )
