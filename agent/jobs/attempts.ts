@@ -1,13 +1,9 @@
 import { AppError } from '../../shared/errors/index.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import { failureToWire } from '../../shared/wire/failure.ts'
-import type {
-  Assign,
-  AttemptRef,
-  ConnectRequest,
-  Grant,
-} from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { Assign, AttemptRef, Grant } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { CancelReason } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { Send } from './frame.ts'
 import type { JournalRecord } from './journal-record.ts'
 import type { Recipe } from './recipe.ts'
 import { recipeFor } from './recipe-for.ts'
@@ -15,12 +11,6 @@ import { leftBehind, recover } from './recover.ts'
 import type { AttemptResult } from './result.ts'
 import type { Surroundings } from './surroundings.ts'
 import { Working } from './working.ts'
-
-/** A frame of the agent. */
-export type Frame = NonNullable<ConnectRequest['frame']>
-
-/** Says something to the coordinator; false when there is none now. */
-export type Send = (frame: Frame) => boolean
 
 /**
  * What this agent has in hand. Each state owns only what it needs (style §1.1):

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { AppError } from '../../shared/errors/index.ts'
-import type { AttemptRef, ConnectRequest, Grant } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { AttemptRef, Grant } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { abortCause } from '../process/index.ts'
 
-type Frame = NonNullable<ConnectRequest['frame']>
+import type { Frame, Send } from './frame.ts'
 
 /**
  * The questions one guarded attempt has open (J11). A question is asked again on every new stream under its
@@ -11,10 +11,10 @@ type Frame = NonNullable<ConnectRequest['frame']>
  */
 export class Grants {
   readonly #attempt: AttemptRef
-  readonly #send: (frame: Frame) => boolean
+  readonly #send: Send
   readonly #open = new Map<string, { readonly frame: Frame; readonly answer: (grant: Grant) => void }>()
 
-  constructor(attempt: AttemptRef, send: (frame: Frame) => boolean) {
+  constructor(attempt: AttemptRef, send: Send) {
     this.#attempt = attempt
     this.#send = send
   }

@@ -2,38 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { StackLogin } from './agent-config.ts'
-import type { StackOptions } from './stack.ts'
-
-/** A policy as the coordinator's configuration has it; durations are texts such as `2s`. */
-export interface StackPolicy {
-  readonly name: string
-  readonly match?: Readonly<Record<string, readonly string[]>>
-  readonly every?: string
-  readonly rpo?: string
-  readonly codec?: string
-  readonly retry?: { readonly attempts?: number; readonly base_delay?: string; readonly max_delay?: string }
-}
-
-/** What a test says of the coordinator; everything has a default that suits a fast test. */
-export interface CoordinatorOptions {
-  /** Default a SQLite file in the stack's folder. */
-  readonly store?: { readonly url: string; readonly passwordFile?: string }
-  /** Where alerts go. */
-  readonly webhook?: string
-  /** The watchdog to ping, every 300 ms. */
-  readonly deadMan?: string
-  /** Default one policy for everything: every 24 h, RPO 26 h, two attempts. */
-  readonly policies?: readonly StackPolicy[]
-  /** Over the short times of tests; `{}` keeps those, `usualTimes` gives the product's own. */
-  readonly times?: Readonly<Record<string, string>>
-  readonly slotsPerAgent?: number
-  /** Of Consul's services whose meta says nothing. */
-  readonly serviceEngines?: Readonly<Record<string, string>>
-  /** File with Consul's ACL token. */
-  readonly consulTokenFile?: string
-  /** Variables of its process: crash points, proxies. */
-  readonly env?: Readonly<Record<string, string>>
-}
+import type { StackOptions } from './stack-options.ts'
 
 /** Short enough that nothing waits, long enough for two busy cores. */
 const shortTimes = {

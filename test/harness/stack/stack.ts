@@ -1,25 +1,14 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { ConsulServer } from '../consul.ts'
 import { freePorts } from '../free-port.ts'
 import { projectRoot } from '../project-root.ts'
 import { type RunResult, run } from '../run.ts'
-import type { S3Server } from '../s3.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
 import { waitUntil } from '../wait-until.ts'
-import { type AgentOptions, writeAgentConfig } from './agent-config.ts'
-import { type CoordinatorOptions, writeCoordinatorConfig } from './coordinator-config.ts'
+import { writeAgentConfig } from './agent-config.ts'
+import { writeCoordinatorConfig } from './coordinator-config.ts'
 import { type ManagedProcess, managedProcess } from './managed-process.ts'
-
-/** What a stack is made of. */
-export interface StackOptions {
-  readonly coordinator?: CoordinatorOptions
-  readonly agents: readonly AgentOptions[]
-  /** Where backups go; without one, a directory of the stack. */
-  readonly s3?: { readonly server: S3Server; readonly bucket: string; readonly endpoint?: string }
-  /** Discovery; without one, a static file made of the agents' logins. */
-  readonly consul?: { readonly server: ConsulServer; readonly services: readonly string[] }
-}
+import type { StackOptions } from './stack-options.ts'
 
 /** A whole Holdfast as separate processes, run by its launchers and asked through its CLI. */
 export interface Stack extends AsyncDisposable {
