@@ -9,11 +9,15 @@ export async function keepLogs(stack: Stack): Promise<string> {
   const logs = (await readdir(stack.folder)).filter(name => name.endsWith('.log'))
   await Promise.all(logs.map(name => copyFile(join(stack.folder, name), join(kept, name))))
   const processes = [stack.coordinator, stack.agent('agent'), stack.agent('keeper')]
-  const complaints = processes.flatMap(({ name, log }) => {
-    const lines = log()
+  const complaints = processes.flatMap(process => {
+    const name = process.running ? process.name : `${process.name} has ended`
+    const lines = process
+      .log()
       .split('\n')
       .filter(line => line !== '' && !/"level":"(debug|info)"/.test(line))
-    return lines.length === 0 ? [] : [`${name}:`, ...lines.slice(-5).map(line => `  ${line.slice(0, 600)}`)]
+    return lines.length === 0 && process.running
+      ? []
+      : [`${name}:`, ...lines.slice(-5).map(line => `  ${line.slice(0, 600)}`)]
   })
   return [`logs: ${kept}`, ...complaints].join('\n')
 }
