@@ -1,5 +1,4 @@
 import type { AgentId, ClusterId, DatabaseId, InstanceId } from '../../shared/model/identifiers.ts'
-import type { Millis } from '../../shared/time/index.ts'
 import type { ClusterRecord, DatabaseRecord, DatabaseStateRecord, InstanceRecord } from '../store/records.ts'
 
 /** A database with what the writer keeps of it. */
@@ -80,13 +79,6 @@ export class FleetMap {
     return [...this.#instances.values()]
       .filter(each => each.agentId === agentId && each.goneSince === undefined)
       .sort((a, b) => (a.id < b.id ? -1 : 1))
-  }
-
-  /** Databases whose next backup is due by `now`. */
-  dueBy(now: Millis): readonly KnownDatabase[] {
-    return [...this.#databases.values()].filter(
-      ({ state }) => state?.nextDueAt !== undefined && state.nextDueAt <= now,
-    )
   }
 }
 

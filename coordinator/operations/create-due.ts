@@ -1,28 +1,35 @@
-import { isoOf } from '../../shared/time/index.ts'
+import type { ClusterId } from '../../shared/model/identifiers.ts'
+import { isoOf, type Millis } from '../../shared/time/index.ts'
 import { subjectKey } from '../jobs/job.ts'
 import { dueSlot } from '../policy/index.ts'
+import type { DatabaseRecord } from '../store/records.ts'
 import { createJob } from './create-job.ts'
+import { type DueItem, DueShortlist } from './due-shortlist.ts'
 import { policyOf, subjectOf } from './subject.ts'
 import { type Term, write } from './term.ts'
 
 /** Jobs made in one look: a fleet due all at once comes in over several, so that a tick stays short. */
 const most = 500
-const page = 50
+/** Scheduled backups that may wait for a cluster, which does one at a time: enough that none runs dry. */
+const waitingPerCluster = 8
+const page = 25
+/** Databases looked at between two turns of the loop. */
+const slice = 2_000
 
-/** Makes a job for every database whose backup is due by the RPO clock and that has none open (J9). */
+interface Due extends DueItem {
+  readonly record: DatabaseRecord
+}
+
+/**
+ * Makes a job for every database whose backup is due by the RPO clock and that has none open (J9), in order of
+ * urgency, as long as its cluster's queue is short. What waits out a retry takes no room: it could hold up the rest.
+ */
 export async function createDue(term: Term): Promise<number> {
   const now = term.clock.now()
-  const due = term.fleet
-    .dueBy(now.wall)
-    .flatMap(({ record, state }) => {
-      const at = state?.nextDueAt
-      if (at === undefined || record.goneSince !== undefined) return []
-      if (term.jobs.hasOpen('backup', subjectKey(subjectOf(record)))) return []
-      const policy = policyOf(record, term)
-      return policy === undefined ? [] : [{ record, at, policy }]
-    })
-    .sort((a, b) => a.at - b.at || (a.record.id < b.record.id ? -1 : 1))
-    .slice(0, most)
+  const due = (await mostUrgent(term, now.wall)).flatMap(({ record, dueAt }) => {
+    const policy = policyOf(record, term)
+    return policy === undefined ? [] : [{ record, at: dueAt, policy }]
+  })
   let made = 0
   for (let i = 0; i < due.length; i += page)
     await write(term, 'create-due', async tx => {
@@ -55,4 +62,28 @@ export async function createDue(term: Term): Promise<number> {
       }
     })
   return made
+}
+
+async function mostUrgent(term: Term, now: Millis): Promise<readonly Due[]> {
+  const waiting = new Map<ClusterId, number>()
+  for (const { kind, state, subject } of term.jobs.all())
+    if (
+      kind === 'backup' &&
+      subject.scope !== 'destination' &&
+      state.kind === 'queued' &&
+      state.notBefore <= now
+    )
+      waiting.set(subject.clusterId, (waiting.get(subject.clusterId) ?? 0) + 1)
+  const shortlist = new DueShortlist<Due>(id => waitingPerCluster - (waiting.get(id) ?? 0))
+  let looked = 0
+  for (const { record, state } of term.fleet.databases()) {
+    if (++looked % slice === 0) await new Promise<void>(resolve => setImmediate(resolve))
+    const dueAt = state?.nextDueAt
+    if (state === undefined || dueAt === undefined || dueAt > now || record.goneSince !== undefined) continue
+    if (!shortlist.hasRoom(record.clusterId)) continue
+    if (term.jobs.hasOpen('backup', subjectKey(subjectOf(record)))) continue
+    const deadline = (state.lastDataAsOf ?? state.clockFrom) + (state.rpoMs ?? 0)
+    shortlist.offer({ id: record.id, clusterId: record.clusterId, dueAt, deadline, record })
+  }
+  return shortlist.take(most)
 }
