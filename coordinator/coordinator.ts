@@ -31,8 +31,10 @@ import { operatorService } from './rpc/operator/service.ts'
 import { type RunningServer, startServer } from './rpc/server.ts'
 import { openStore, type Store } from './store/index.ts'
 
-/** What tests may put in place of what the composition root makes. */
+/** What the command says of this start, and what tests may put in place of what the composition root makes. */
 export interface CoordinatorOverrides {
+  /** The store was put back from a copy: it gets a new incarnation, and agents tell it again what it lost (A5). */
+  readonly restored?: boolean
   readonly clock?: Clock
   readonly store?: Store
   readonly sources?: readonly Discovery[]
@@ -86,6 +88,7 @@ export async function startCoordinator(
           clock,
           log,
           metrics: metrics.store,
+          restored: overrides.restored ?? false,
           ...(passwordFile === undefined ? {} : { passwordFile }),
         }),
       )

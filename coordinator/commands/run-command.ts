@@ -4,6 +4,13 @@ import { loadCoordinatorConfig } from '../config.ts'
 import { startCoordinator } from '../coordinator.ts'
 import type { Terminal } from './terminal.ts'
 
+interface RunOptions {
+  readonly config?: string
+  readonly insecureLoopback?: boolean
+  readonly listen?: string
+  readonly restored?: boolean
+}
+
 /** `run`: serves until a signal stops it. */
 export function runCommand(terminal: Terminal): Command {
   return new Command('run')
@@ -11,17 +18,18 @@ export function runCommand(terminal: Terminal): Command {
     .option('-c, --config <file>', 'configuration file (HOLDFAST_CONFIG)')
     .option('--insecure-loopback', 'serve plaintext on a loopback address')
     .option('--listen <host:port>', 'where agents and operators connect')
+    .option('--restored', 'the store was put back from a copy: say so once, at the first start on it')
     .addHelpText(
       'after',
       '\nExample:\n  $ holdfast-coordinator run --config /etc/holdfast/coordinator.yaml --insecure-loopback',
     )
-    .action(async (options: { config?: string; insecureLoopback?: boolean; listen?: string }) => {
+    .action(async (options: RunOptions) => {
       const { value: config } = loadCoordinatorConfig(options.config, {
         insecure_loopback: options.insecureLoopback,
         listen: options.listen,
       })
       const log = createLogger({ name: 'coordinator', ...config.log })
-      const coordinator = await startCoordinator(config, log)
+      const coordinator = await startCoordinator(config, log, { restored: options.restored ?? false })
       await aborted(terminal.stop)
       await coordinator.stop(terminal.abort)
     })

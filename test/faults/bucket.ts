@@ -1,8 +1,8 @@
 import type { Manifest } from '../../shared/model/manifest.ts'
-import { manifestSchema } from '../../shared/model/manifest.ts'
 import { type ObjectStore, objectKey, openObjectStore } from '../../shared/object-store/index.ts'
 import { manifestPrefix } from '../../shared/object-store/keys.ts'
 import type { S3Server } from '../harness/index.ts'
+import { readManifestStrictly } from '../harness/manifest-schema.ts'
 
 /** Everything that lies in a destination, as its owner would see it by hand. */
 export interface BucketContent {
@@ -32,7 +32,7 @@ export async function contentOf(store: ObjectStore): Promise<BucketContent> {
       const chunks: Uint8Array[] = []
       for await (const chunk of store.read(objectKey(key))) chunks.push(chunk)
       const bytes = Buffer.concat(chunks)
-      manifests.set(key, { bytes, manifest: manifestSchema.parse(JSON.parse(bytes.toString('utf8'))) })
+      manifests.set(key, { bytes, manifest: readManifestStrictly(bytes) })
     }
   }
   const uploads: string[] = []

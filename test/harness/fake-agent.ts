@@ -13,6 +13,7 @@ import {
   type Result,
 } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
+import { readManifestStrictly } from './manifest-schema.ts'
 import { waitUntil } from './wait-until.ts'
 
 type AgentFrame = NonNullable<ConnectRequest['frame']>
@@ -348,10 +349,12 @@ export function successOf(assign: Assign, agent: FakeAgent, over: Partial<Manife
     class: 'daily',
     signatures: [],
   }
+  const bytes = Buffer.from(JSON.stringify(manifest))
+  readManifestStrictly(bytes)
   return {
     ...emptyResult(ref),
     outcome: 'succeeded',
-    manifest: Buffer.from(JSON.stringify(manifest)),
+    manifest: bytes,
     manifestKey: manifestKey(now, ref.attemptId),
     destination: spec.destination?.name ?? '',
     startedAt: now,

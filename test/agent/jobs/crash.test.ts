@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { Attempts } from '../../../agent/jobs/attempts.ts'
 import type { CrashPoint } from '../../../agent/jobs/crash-point.ts'
-import { manifestSchema } from '../../../shared/model/manifest.ts'
 import { processAlive, requireServers, temporaryFolder } from '../../harness/index.ts'
+import { readManifestStrictly } from '../../harness/manifest-schema.ts'
 import { bucketContent, folders, makeWorld, newAttempt } from './world.ts'
 
 const servers = await requireServers('agent killed at each journal phase', 'pv')
@@ -94,7 +94,7 @@ describe.skipIf(servers.missing)('the agent is killed (-9) and started again', (
     expect(after.journal).toEqual([])
     const bytes = await readFile(join(after.bucketPath, after.result?.manifest_key ?? ''))
     expect(Buffer.from(after.result?.manifest ?? '', 'base64').equals(bytes)).toBe(true)
-    const manifest = manifestSchema.parse(JSON.parse(bytes.toString('utf8')))
+    const manifest = readManifestStrictly(bytes)
     const named = manifest.streams.flatMap(stream => stream.objects.map(({ key }) => key))
     expect(named).toHaveLength(2)
     expect(after.bucket).toEqual({
