@@ -13,6 +13,7 @@ import {
   temporaryFolder,
   waitUntil,
 } from '../harness/index.ts'
+import { readManifestStrictly } from '../harness/manifest-schema.ts'
 
 const servers = await requireServers('standalone backup and restore', 'postgres', 's3', 'pv', 'zstd')
 const program = join(import.meta.dirname, '../../bin/holdfast-agent')
@@ -69,8 +70,16 @@ async function keysOf(bucket: string): Promise<{ objects: string[]; uploads: str
   }
 }
 
+async function bytesOf(bucket: string, key: string): Promise<Uint8Array> {
+  const { GetObjectCommand } = await import('@aws-sdk/client-s3')
+  const answer = await s3.client().send(new GetObjectCommand({ Bucket: bucket, Key: key }))
+  return (await answer.Body?.transformToByteArray()) ?? new Uint8Array()
+}
+
 describe.skipIf(servers.missing)('holdfast-agent by itself, real PostgreSQL and S3', () => {
-  it('backs up to S3 and restores into a new database; the exit status tells each class of error', async () => {
+  it('backs up to S3 and restores into a new database; the exit status tells each class of error', {
+    timeout: 120_000,
+  }, async () => {
     await using folder = await temporaryFolder('standalone')
     const bucket = await s3.createBucket()
     const name = 'sales "2026"/é=1'
@@ -95,6 +104,8 @@ describe.skipIf(servers.missing)('holdfast-agent by itself, real PostgreSQL and 
     ).toBe(true)
 
     const manifest: string = told.backups[1].manifest
+    for (const key of (await keysOf(bucket)).objects.filter(each => each.includes('/v1/manifests/')))
+      expect(readManifestStrictly(await bytesOf(bucket, key)).streams).toHaveLength(1)
     const restore = (into: string) =>
       start(['restore', '--from', manifest, '--into', into, ...connection(), ...state]).ended
     expect(await restore('sales copy')).toMatchObject({ status: 0 })
