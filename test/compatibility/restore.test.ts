@@ -58,7 +58,7 @@ describe.skipIf(postgres.missing)('a backup of PostgreSQL that an earlier commit
   })
   afterAll(() => pg?.stop())
 
-  test('restores, globals by hand first, with all that was in it', async () => {
+  test('restores, globals by hand first, with all that was in it', { timeout: 90_000 }, async () => {
     const [globals = ''] = manifestOf('postgres', 'cluster').keys
     const sql = await run('zstd', ['-dc', join(fixtures, 'bucket-v1', globals)])
     // the server has its own superuser; that line alone may fail
@@ -90,7 +90,7 @@ describe.skipIf(mariadb.missing)('a backup of MariaDB that an earlier commit mad
   })
   afterAll(() => maria?.stop())
 
-  test('restores with all that was in it', async () => {
+  test('restores with all that was in it', { timeout: 90_000 }, async () => {
     await restore(maria, 'mariadb', 'back')
     expect(await maria.sql('select place, hex(label) from bin order by id', 'back')).toBe(
       'Gang ß/1\t00FF27225C0A\n🎻\tNULL',

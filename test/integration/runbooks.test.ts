@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -66,7 +66,7 @@ test('every block that says it is run here is', async () => {
 const install = await requireServers('runbook: install an agent', 'postgres', 'pv', 'zstd')
 describe.skipIf(install.missing)('agent-install.md for PostgreSQL', () => {
   test('its role and files back up all there is: large objects, hidden rows, other owners, globals', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     await using folder = await temporaryFolder('runbook')
     await using pg = await startPostgres()
@@ -114,7 +114,9 @@ describe.skipIf(install.missing)('agent-install.md for PostgreSQL', () => {
 
 const maria = await requireServers('runbook: install an agent for MariaDB', 'mariadb', 'pv', 'zstd')
 describe.skipIf(maria.missing)('agent-install.md for MariaDB', () => {
-  test('its role backs up all there is: views, triggers, routines, events', { timeout: 60_000 }, async () => {
+  test('its role backs up all there is: views, triggers, routines, events', {
+    timeout: 120_000,
+  }, async () => {
     await using folder = await temporaryFolder('runbook')
     await using server = await startMariadb()
     await server.createDatabase('shop')
@@ -160,7 +162,7 @@ describe.skipIf(byHand.missing)('restore-by-hand.md for PostgreSQL', () => {
   })
 
   test('from a folder and from S3 with curl, globals first, nothing of Holdfast', {
-    timeout: 60_000,
+    timeout: 120_000,
   }, async () => {
     const bucket = await s3.createBucket()
     await upload(s3, bucket)
@@ -259,8 +261,8 @@ const hasSqlite = (await run('sh', ['-c', 'sqlite3 --version'], { allowFailure: 
 if (!hasSqlite) console.warn('SKIPPED: runbook: coordinator lost: sqlite3 is not on this host')
 
 describe.skipIf(lost.missing || !hasSqlite)('coordinator-lost.md', () => {
-  test('a store put back from its copy adopts what it missed, without an agent being started anew', {
-    timeout: 120_000,
+  test('a store put back from its copy adopts what it missed; an empty one begins anew, and agents keep what it refuses', {
+    timeout: 240_000,
   }, async () => {
     await using pg = await startPostgres()
     await pg.createDatabase('orders')
@@ -298,6 +300,17 @@ describe.skipIf(lost.missing || !hasSqlite)('coordinator-lost.md', () => {
     } finally {
       await again.stop('SIGTERM', 10_000)
     }
+    // and with no copy at all: everything anew, what agents tell of the old store refused and kept by them
+    for (const end of ['', '-wal', '-shm']) await rm(`${env.STORE_FILE}${end}`, { force: true })
+    await stack.coordinator.start()
+    await protectedNow(stack)
+    expect((await backups()).filter(id => before.includes(id))).toEqual([])
+    const rejected = join(stack.agent('db').stateFolder, 'spool/rejected')
+    await waitUntil(async () => (await readdir(rejected)).length >= before.length, {
+      ...{ what: 'what the old store knew to be refused', timeout: 40_000, interval: 200 },
+    })
+    const audit = await stack.holdfast('audit', 'list', '-o', 'json')
+    expect(audit.stdout).toContain('unknown-attempt')
 
     async function backups(): Promise<string[]> {
       const answer = await stack.holdfast('backup', 'list', '-o', 'json')
@@ -311,7 +324,7 @@ describe.skipIf(lost.missing || !hasSqlite)('coordinator-lost.md', () => {
 
 describe.skipIf(lost.missing)('host-lost.md', () => {
   test('what it has one ask is answered, and a keeper cleans up once the agent is gone', {
-    timeout: 120_000,
+    timeout: 240_000,
   }, async () => {
     await using pg = await startPostgres()
     await pg.createDatabase('orders')
