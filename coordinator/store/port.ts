@@ -137,8 +137,31 @@ export interface WriteTx {
     put(resultId: string, at: Millis, disposition: string): Promise<void>
   }
   readonly counters: { add(name: string, by: number): Promise<void> }
+  /**
+   * Removes what only its time keeps: at most `limit` rows (1,000 at most) a call; a caller goes on while as many
+   * were removed as asked for. Jobs, attempts, backups, audit and alerts have no door here.
+   */
+  readonly prune: {
+    requests(options: Prune): Promise<number>
+    results(options: Prune): Promise<number>
+    /** Messages delivered or cancelled whose last attempt was due before then. */
+    outbox(options: Prune): Promise<number>
+    /**
+     * Decisions about jobs that ended before then: looks at `limit` rows after `after` and says where to go on;
+     * `next` is absent once the rows are younger than that.
+     */
+    decisions(
+      options: Prune & { readonly after?: number },
+    ): Promise<{ readonly removed: number; readonly next?: number }>
+  }
   /** Runs after the commit, in the order registered; never when the step was undone. */
   afterCommit(effect: () => void): void
+}
+
+/** What is older, and how much of it at a time. */
+export interface Prune {
+  readonly before: Millis
+  readonly limit: number
 }
 
 /** A page of a list in key order (keyset, never offset). `next` is opaque; absent on the last page. */
@@ -182,6 +205,10 @@ export interface ReadModel {
     },
   ): Promise<Page<{ readonly database: DatabaseRecord; readonly state?: DatabaseStateRecord }>>
   databaseState(id: DatabaseId): Promise<DatabaseStateRecord | undefined>
+  /** How many databases, globals and tombstones left out, each of at most a page of clusters has. */
+  databasesIn(clusters: readonly ClusterId[]): Promise<ReadonlyMap<ClusterId, number>>
+  /** How many instances, tombstones left out, each of at most a page of agents answers for. */
+  instancesOf(agents: readonly AgentId[]): Promise<ReadonlyMap<AgentId, number>>
   backup(id: BackupId): Promise<BackupRecord | undefined>
   /** Newest first; `manifest` is left empty in lists. */
   backups(

@@ -2,6 +2,7 @@ import { storeAuditSuite } from './store-audit.ts'
 import { storeFleetSuite } from './store-fleet.ts'
 import { storeJobsSuite } from './store-jobs.ts'
 import { storePagingSuite } from './store-paging.ts'
+import { storePruningSuite } from './store-pruning.ts'
 import { storeTellingSuite } from './store-telling.ts'
 import type { MakeStore } from './store-under-test.ts'
 import { storeWriterSuite } from './store-writer.ts'
@@ -14,4 +15,5 @@ export function storeConformance(make: MakeStore): void {
   storeTellingSuite(make)
   storeAuditSuite(make)
   storePagingSuite(make)
+  storePruningSuite(make)
 }

@@ -19,8 +19,9 @@ export function listAgents({ store, operations }: OperatorDeps) {
     const state = oneOf(filterOf(request, ['state']), 'state', states)
     if (scope.kind !== 'fleet') return { agents: [], nextPageToken: '' }
     const { items, next } = await store.read.agents(page)
-    const agents = await Promise.all(
-      items.map(agent => agentToWire(agent, operations.liveAgent(agent.id), store.read)),
+    const instances = await store.read.instancesOf(items.map(agent => agent.id))
+    const agents = items.map(agent =>
+      agentToWire(agent, operations.liveAgent(agent.id), instances.get(agent.id) ?? 0),
     )
     return {
       agents: agents.filter(agent => state === undefined || agent.state === state),
@@ -33,6 +34,7 @@ export function listAgents({ store, operations }: OperatorDeps) {
 export function getAgent({ store, operations }: OperatorDeps) {
   return async (request: GetAgentRequest, _context: CallContext): Promise<GetAgentResponse> => {
     const agent = await resolveAgent(store.read, request.agent)
-    return { agent: await agentToWire(agent, operations.liveAgent(agent.id), store.read) }
+    const instances = await store.read.instancesOf([agent.id])
+    return { agent: agentToWire(agent, operations.liveAgent(agent.id), instances.get(agent.id) ?? 0) }
   }
 }

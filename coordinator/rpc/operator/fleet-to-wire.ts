@@ -7,19 +7,9 @@ import type { LiveAgent } from '../../operations/index.ts'
 import type { ReadModel } from '../../store/port.ts'
 import type { AgentRecord, DatabaseRecord, DatabaseStateRecord, InstanceRecord } from '../../store/records.ts'
 import type { Names } from './naming.ts'
-import { everyPage } from './resolve.ts'
 
-/** An agent: its row, and what the leader hears of it now. */
-export async function agentToWire(
-  agent: AgentRecord,
-  live: LiveAgent | undefined,
-  read: ReadModel,
-): Promise<WireAgent> {
-  let instances = 0
-  for await (const _ of everyPage(after =>
-    read.instances({ size: 1000, ...after }, { agentId: agent.id, gone: false }),
-  ))
-    instances++
+/** An agent: its row, what the leader hears of it now, and how many instances it answers for. */
+export function agentToWire(agent: AgentRecord, live: LiveAgent | undefined, instances: number): WireAgent {
   return {
     agentId: agent.id,
     hostname: agent.hostname,
@@ -43,18 +33,14 @@ export async function agentToWire(
   }
 }
 
-/** An instance with its agent and gap. */
+/** An instance with its agent and gap, and how many databases its cluster has. */
 export async function instanceToWire(
   instance: InstanceRecord,
+  databases: number,
   read: ReadModel,
   names: Names,
 ): Promise<WireInstance> {
   const cluster = await read.cluster(instance.clusterId)
-  let databases = 0
-  for await (const { database } of everyPage(after =>
-    read.databases({ size: 1000, ...after }, { clusterId: instance.clusterId, gone: false }),
-  ))
-    if (database.scope === 'database') databases++
   return {
     instanceId: instance.id,
     clusterId: instance.clusterId,

@@ -20,8 +20,13 @@ export function listInstances({ store }: OperatorDeps) {
       gone === undefined ? {} : { gone: gone === 'true' },
     )
     const visible = items.filter(instance => covers(scope, instance.clusterId))
+    const databases = await store.read.databasesIn(visible.map(instance => instance.clusterId))
     return {
-      instances: await Promise.all(visible.map(instance => instanceToWire(instance, store.read, names))),
+      instances: await Promise.all(
+        visible.map(instance =>
+          instanceToWire(instance, databases.get(instance.clusterId) ?? 0, store.read, names),
+        ),
+      ),
       nextPageToken: next ?? '',
     }
   }

@@ -1,7 +1,8 @@
 import { first } from './0001-first.ts'
+import { presentAndPast } from './0002-present-and-past.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
 
 /** Every migration in order; numbers without gaps from 1. */
-export const migrations: readonly Migration[] = [first]
+export const migrations: readonly Migration[] = [first, presentAndPast]

@@ -8,6 +8,7 @@ import { auditReads } from './audit.ts'
 import { backupReads } from './backups.ts'
 import { fleetReads } from './fleet.ts'
 import { jobReads } from './jobs.ts'
+import { presentReads } from './present.ts'
 
 /** All reads, on the readers' connections; errors of the driver become `store.unavailable`. */
 export function readModel(db: Database): ReadModel {
@@ -15,6 +16,7 @@ export function readModel(db: Database): ReadModel {
     ...jobReads(db),
     ...agentReads(db),
     ...fleetReads(db),
+    ...presentReads(db),
     ...backupReads(db),
     ...alertReads(db),
     ...auditReads(db),

@@ -10,6 +10,7 @@ import { backupWrites, debrisWrites } from './backups.ts'
 import { clusterWrites, databaseWrites, instanceWrites } from './fleet.ts'
 import { jobWrites } from './jobs.ts'
 import { requestWrites, resultWrites } from './ledgers.ts'
+import { pruneWrites } from './prune.ts'
 
 /** All that a step may touch. Built as it is used: most steps use three of these. */
 export function writeTx(step: Step): WriteTx {
@@ -55,6 +56,9 @@ export function writeTx(step: Step): WriteTx {
     },
     get results() {
       return resultWrites(step)
+    },
+    get prune() {
+      return pruneWrites(step)
     },
     counters: {
       add: async (name, by) => {
