@@ -5,12 +5,16 @@ import type { DiscoveryHealth } from './discovery-health.ts'
 import { expireLeases } from './expire-leases.ts'
 import { InstancePromises } from './instance-promises.ts'
 import { PlanTick } from './plan-tick.ts'
+import { pruneLedgers } from './prune-ledgers.ts'
 import { reconcileFleet } from './reconcile-fleet.ts'
 import { flushLastSeen, tellSilence } from './record-agent.ts'
 import { refreshProtection } from './refresh-protection.ts'
 import { reviewInstances } from './review-instances.ts'
 import type { Term } from './term.ts'
 import { Ticker } from './ticker.ts'
+
+/** Bookkeeping grows by a day at a time: an hour's worth is removed in seconds. */
+const pruneInterval = 3_600_000
 
 /** The loops of one term. */
 export interface TermLoops {
@@ -39,6 +43,8 @@ export function startLoops(term: Term, sources: readonly Discovery[], health: Di
     if (await tellSilence(term)) review.wake()
   })
   ticker('writing down who was seen', times.lastSeenFlush, () => flushLastSeen(term))
+  // at once, too: a term may be shorter than an hour
+  ticker('removing old bookkeeping', pruneInterval, () => pruneLedgers(term)).wake()
   ticker('clean-up', times.protectionInterval, () => cleanUpDebris(term))
   for (const source of sources) watchSource(source, term, health, scope, ticker, review)
   return {
