@@ -65,7 +65,6 @@ export async function run(report: (line: string) => void): Promise<BenchResult> 
     rows.push({ name: 'ingest, all of it', value: (performance.now() - began) / 1_000, unit: 's' })
     rows.push(...loop.rows('ingest'))
 
-    await load.ask('work')
     loop.reset()
     await pause(span)
     rows.push(...loop.rows('plan and protection'))

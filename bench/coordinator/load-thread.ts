@@ -23,12 +23,11 @@ function inventory(): void {
   for (const id of ids) agents[0]?.inventory(id, names)
 }
 
-/** Two slots: as many jobs at a time as the coordinator gives out. */
+/** Offers one after the other: what another slot would hold is given back when nobody accepts in time. */
 function work(): void {
   const [agent] = agents
   if (agent === undefined) return
   const next = (): Promise<void> => agent.succeed().then(next, next)
-  void next()
   void next()
 }
 
@@ -78,10 +77,8 @@ function latencies(name: string, taken: readonly number[]): readonly Latency[] {
 async function obey({ what, span = 0 }: Order): Promise<readonly Latency[]> {
   switch (what) {
     case 'inventory':
-      inventory()
-      return []
-    case 'work':
       work()
+      inventory()
       return []
     case 'scrapes':
       return scrapes(span)

@@ -18,7 +18,7 @@ export interface Latency {
 
 /** What the thread is asked for. */
 export interface Order {
-  readonly what: 'inventory' | 'work' | 'scrapes' | 'lists' | 'end'
+  readonly what: 'inventory' | 'scrapes' | 'lists' | 'end'
   /** For how long, milliseconds. */
   readonly span?: number
 }
@@ -38,8 +38,8 @@ export class Load implements AsyncDisposable {
     return new Load(worker)
   }
 
-  /** `inventory`: the agent reports every database. `work`: it does the jobs it is given, from now on. */
-  async ask(what: 'inventory' | 'work' | 'end'): Promise<void> {
+  /** `inventory`: the agent reports every database, and does the jobs it is given from now on. */
+  async ask(what: 'inventory' | 'end'): Promise<void> {
     await this.#order({ what })
   }
 
