@@ -57,6 +57,10 @@ export interface FleetOptions {
   readonly times?: Partial<Record<keyof typeof shortTimes, string>>
   readonly exclude?: readonly string[]
   readonly policies?: readonly object[]
+  /** Beside `main`. */
+  readonly destinations?: Readonly<Record<string, object>>
+  /** Environment of the agents at their first start. */
+  readonly agentEnv?: Readonly<Record<string, string>>
   /** Without a keeper nobody cleans up. */
   readonly keeper?: boolean
   readonly attempts?: number
@@ -182,6 +186,7 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
               },
         discovery: options.discovery ?? { static_file: staticFile },
         destinations: {
+          ...options.destinations,
           main: {
             url: destination,
             ...(s3 === undefined
@@ -280,7 +285,7 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
         await each.start()
         await ready(first)
       }
-      for (const each of agents.values()) await each.start()
+      for (const each of agents.values()) await each.start(options.agentEnv)
       for (const each of agents.values()) await ready(each)
       for (const name of databases ?? [])
         await waitUntil(
