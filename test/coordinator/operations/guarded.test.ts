@@ -208,7 +208,7 @@ describe('clean-up (P4)', () => {
       })
     await waitUntil(
       async () =>
-        (await fleet.store.read.audit({ size: 10 }, { action: 'refused' })).items.some(
+        (await fleet.store.read.audit({ size: 10 }, { action: 'security.refused' })).items.some(
           each => each.reason === 'prefix-outside-attempt',
         ),
       { what: 'the refusal' },

@@ -8,7 +8,7 @@ import { discovered, type Running, running, withDatabase } from '../running.ts'
 
 /** Security events, newest first, as (reason, count). */
 async function security(fleet: Running) {
-  const { items } = await fleet.store.read.audit({ size: 100 }, { action: 'refused' })
+  const { items } = await fleet.store.read.audit({ size: 100 }, { action: 'security.refused' })
   return items.filter(each => each.class === 'security')
 }
 
