@@ -3,6 +3,7 @@ import type { Duration, Millis, Now } from '../../shared/time/index.ts'
 import type { AttemptRef } from '../jobs/event.ts'
 import type { Attempt } from '../jobs/job.ts'
 import type { AgentRecord } from '../store/records.ts'
+import { Clones } from './clones.ts'
 
 /** What an agent says it is working on. */
 export interface RunningRef extends AttemptRef {
@@ -43,6 +44,7 @@ interface Entry {
  * every term, so that nobody is called silent for the time before.
  */
 export class LiveAgents {
+  readonly clones = new Clones()
   readonly #entries = new Map<AgentId, Entry>()
   readonly #silentAfter: Duration
   readonly #announced = new Map<AttemptId, { readonly agentId: AgentId; readonly until: Millis }>()

@@ -13,14 +13,15 @@ export async function loadTerm(term: Term): Promise<void> {
     term.fleet.setDatabase(database)
     if (state !== undefined) term.fleet.setState(state)
   }
-  const silent = new Set(
-    (await read.openAlerts())
-      .filter(each => each.kind === 'agent-silent')
-      .map(each => each.facts['agent_id']),
-  )
+  const alerts = await read.openAlerts()
+  const told = (kind: string) =>
+    new Set(alerts.filter(each => each.kind === kind).map(each => each.facts['agent_id']))
+  const [silent, cloned] = [told('agent-silent'), told('agent-cloned')]
   const now = term.clock.now()
-  for await (const agent of all(page => read.agents(page)))
+  for await (const agent of all(page => read.agents(page))) {
     term.live.remember(agent, silent.has(agent.id), now)
+    if (cloned.has(agent.id)) term.live.clones.refused(agent.id, now.mono)
+  }
   for (const job of await read.openJobs()) term.jobs.set(job)
   beginLeases(term.jobs.all(), term)
 }

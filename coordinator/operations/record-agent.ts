@@ -7,8 +7,7 @@ import { type Term, write } from './term.ts'
 export type SeenAgent = Omit<AgentRecord, 'firstSeenAt' | 'lastSeenAt' | 'draining'>
 
 /**
- * Records an agent that said Hello and was let in, and hears of it. A clone refused earlier is no news any
- * more once the one true agent is alone.
+ * Records an agent that said Hello and was let in, and hears of it.
  */
 export async function recordAgent(
   seen: SeenAgent,
@@ -38,11 +37,13 @@ export async function recordAgent(
     return record
   })
   term.live.connect(record, running, now)
+  term.live.clones.admitted(record.id, now.mono)
   return record
 }
 
 /** Two live agents with one identity: a cloned host. The second is refused, people are told. */
 export async function tellClone(seen: SeenAgent, term: Term): Promise<void> {
+  term.live.clones.refused(seen.id, term.clock.now().mono)
   await write(term, 'agent-cloned', tx =>
     tellFact(
       tx,

@@ -1,6 +1,7 @@
 import type { Discovery, DiscoverySnapshot } from '../../shared/discovery/index.ts'
 import { Scope } from '../../shared/lifecycle/index.ts'
 import { cleanUpDebris } from './clean-up-debris.ts'
+import { tellClonesOver } from './clones.ts'
 import type { DiscoveryHealth } from './discovery-health.ts'
 import { expireLeases } from './expire-leases.ts'
 import { InstancePromises } from './instance-promises.ts'
@@ -45,6 +46,7 @@ export function startLoops(term: Term, sources: readonly Discovery[], health: Di
   ticker('writing down who was seen', times.lastSeenFlush, () => flushLastSeen(term))
   // at once, too: a term may be shorter than an hour
   ticker('removing old bookkeeping', pruneInterval, () => pruneLedgers(term)).wake()
+  ticker('the watch for clones', times.protectionInterval, () => tellClonesOver(term))
   ticker('clean-up', times.protectionInterval, () => cleanUpDebris(term))
   for (const source of sources) watchSource(source, term, health, scope, ticker, review)
   return {

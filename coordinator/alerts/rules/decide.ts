@@ -77,6 +77,12 @@ export function decide(fact: AlertFact): AlertDecision {
         summary: `a second host claims the identity of the agent on ${fact.hostname} and was refused`,
         facts: { agent_id: fact.agentId, hostname: fact.hostname },
       }
+    case 'agent-clone-over':
+      return {
+        kind: 'resolve',
+        dedupKey: `agent-cloned/${fact.agentId}`,
+        summary: `no second host claims the identity of the agent on ${fact.hostname} any more`,
+      }
   }
 }
 

@@ -34,6 +34,7 @@ export type AlertFact =
       readonly lastSeenAt: Millis
     }
   | { readonly kind: 'agent-cloned'; readonly agentId: string; readonly hostname: string }
+  | { readonly kind: 'agent-clone-over'; readonly agentId: string; readonly hostname: string }
 
 /** What a rule decides: open or resolve the one alert of a key, or nothing. */
 export type AlertDecision =

@@ -8,6 +8,7 @@ import type {
   Hello,
 } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { InventoryAssembly } from '../../fleet/inventory-assembly.ts'
+import { cloneRetryHeartbeats } from '../../operations/clones.ts'
 import { recordAgent, type SeenAgent, tellClone } from '../../operations/record-agent.ts'
 import { settleHello } from '../../operations/settle-running.ts'
 import type { Term } from '../../operations/term.ts'
@@ -185,7 +186,7 @@ export class Session implements BidiHandler<ConnectRequest>, AgentSession {
     })
     this.#refuse(
       new AppError('link.cloned', { context: { agent_id: agent.id } }),
-      term.settings.times.heartbeat * 6,
+      term.settings.times.heartbeat * cloneRetryHeartbeats,
     )
     await tellClone(agent, term)
   }

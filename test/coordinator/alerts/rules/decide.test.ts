@@ -21,9 +21,14 @@ describe('alert rules', () => {
     ['a silent agent opens', silentAgent(true), 'open agent-silent/agt_1 warning'],
     ['its return resolves it', silentAgent(false), 'resolve agent-silent/agt_1'],
     [
-      'a cloned host is critical, and nothing but a person ends it',
+      'a cloned host is critical',
       { kind: 'agent-cloned', agentId: 'agt_1', hostname: 'host7' } as const,
       'open agent-cloned/agt_1 critical',
+    ],
+    [
+      'its absence resolves it',
+      { kind: 'agent-clone-over', agentId: 'agt_1', hostname: 'host7' } as const,
+      'resolve agent-cloned/agt_1',
     ],
   ])('%s', (_, fact, expected) => {
     expect(brief(decide(fact))).toBe(expected)
