@@ -22,7 +22,11 @@ export async function readPassword(target: InstanceTarget): Promise<string | und
 }
 
 /** Writes a new 0600 file into the scratch folder of a call, and returns its path. */
-export async function writePrivate(context: EngineContext, label: string, content: string): Promise<string> {
+export async function writePrivate(
+  context: EngineContext,
+  label: string,
+  content: string | Uint8Array,
+): Promise<string> {
   const path = join(context.scratch, `${label}-${randomBytes(6).toString('hex')}`)
   await writeFile(path, content, { mode: 0o600, flag: 'wx' })
   return path

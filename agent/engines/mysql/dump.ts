@@ -1,10 +1,12 @@
 import { AppError } from '../../../shared/errors/index.ts'
 import type { DatabaseSettings } from '../../../shared/model/manifest.ts'
 import type { DumpSession, DumpStream, DumpSubject, EngineContext, InstanceTarget } from '../port.ts'
+import { writePrivate } from '../secret-file.ts'
 import type { Dialect } from './dialect.ts'
 import { clientFailure } from './failure.ts'
-import { checkName, quoteLiteral } from './name.ts'
+import { breaksDumpTool, checkName, quoteLiteral } from './name.ts'
 import { writeOptionFile } from './option-file.ts'
+import { listPrograms, type Program, scriptOf } from './programs.ts'
 import { missingFor, readMoment, readReplication, readServerFacts } from './server.ts'
 import { type MysqlSession, withSession } from './session.ts'
 import { checkDumpStderr } from './stderr.ts'
@@ -18,13 +20,13 @@ const dumpArgs = [
   '--single-transaction',
   '--quick',
   '--no-tablespaces',
-  '--routines',
-  '--events',
-  '--triggers',
   '--hex-blob',
   '--default-character-set=utf8mb4',
   '--max-allowed-packet=1G',
 ] as const
+
+/** The last line of every stream. */
+const footer = /^-- Dump completed( on .*)?$/
 
 /** Engines whose tables a transaction isolates. */
 const transactional = ['InnoDB', 'ROCKSDB', 'TokuDB', 'SEQUENCE'] as const
@@ -58,6 +60,12 @@ export async function openDump(
     const keepsHistory =
       dialect.historyArg !== undefined && series !== undefined && !olderSeries(series, [10, 11, 0])
     const file = await writeOptionFile(target, dialect, context, 'dump')
+    const own = divide(
+      await listPrograms(session, database),
+      database,
+      settings.collation ?? '',
+      await hasLibraries(session, database),
+    )
     const stream: DumpStream = {
       name: '000-full',
       format: 'sql',
@@ -68,6 +76,7 @@ export async function openDump(
           `--defaults-file=${file}`,
           ...dumpArgs,
           ...dialect.dumpArgs,
+          ...own.toolArgs,
           ...(tables.versioned && keepsHistory && dialect.historyArg !== undefined
             ? [dialect.historyArg]
             : []),
@@ -76,9 +85,18 @@ export async function openDump(
           database,
         ],
       },
-      footer: /^-- Dump completed( on .*)?$/,
+      footer,
       predictedBytes: tables.bytes,
     }
+    const scripts: DumpStream[] = []
+    for (const { name, programs } of own.scripts)
+      scripts.push(
+        await scriptStream(
+          name,
+          await scriptOf(target, dialect, context, database, programs, settings.collation ?? ''),
+          context,
+        ),
+      )
     const replication = await readReplication(target, dialect, context, facts)
     // Last of all: as near to the start of the tool as can be, yet always before its snapshot.
     const moment = await readMoment(session, dialect, replication)
@@ -94,7 +112,7 @@ export async function openDump(
       ...(moment.gtid === '' ? {} : { position: { kind: 'gtid', value: moment.gtid } }),
       settings,
       requirements: { extensions: [], preload_libraries: [], locales: [], tablespaces: [], roles: accounts },
-      streams: [stream],
+      streams: [stream, ...scripts].sort((a, b) => (a.name < b.name ? -1 : 1)),
       warnings: [
         ...tables.untransactional.map(
           name =>
@@ -104,11 +122,60 @@ export async function openDump(
           ? ['system-versioned tables without their history: the dump tool is older than 10.11']
           : []),
       ],
-      diagnose: (_stream, stderrTail) => clientFailure(stderrTail, { database, stage: tool.name }),
+      diagnose: (failed, stderrTail) => clientFailure(stderrTail, { database, stage: failed.command.name }),
       verify: async (verified, stderrTail) => checkDumpStderr(verified.name, stderrTail),
       close: async () => undefined,
     }
   })
+}
+
+/** What of the stored programs the tool dumps, and what we must write ourselves, as streams. */
+function divide(programs: readonly Program[], database: string, collation: string, libraries: boolean) {
+  const groups = {
+    // Before the tables, since views call functions; a routine needs nothing to be made.
+    routines: programs.filter(({ kind }) => kind !== 'EVENT' && kind !== 'TRIGGER'),
+    triggers: programs.filter(({ kind }) => kind === 'TRIGGER'),
+    events: programs.filter(({ kind }) => kind === 'EVENT'),
+  }
+  // For these the tool writes `ALTER DATABASE original`: a copy would change the original, or fail without it.
+  const strayed = (group: readonly Program[]) => group.some(program => program.collation !== collation)
+  // Nobody but the tool knows a MySQL library, and it comes with the routines or not at all.
+  const routines = strayed(groups.routines) && !libraries
+  const triggers = strayed(groups.triggers)
+  const events =
+    strayed(groups.events) || groups.events.some(event => event.endless === 1) || breaksDumpTool(database)
+  return {
+    toolArgs: [
+      routines ? '--skip-routines' : '--routines',
+      triggers ? '--skip-triggers' : '--triggers',
+      events ? '--skip-events' : '--events',
+    ],
+    scripts: [
+      { name: '000-code', programs: routines ? groups.routines : [] },
+      { name: '001-events', programs: events ? groups.events : [] },
+      { name: '001-triggers', programs: triggers ? groups.triggers : [] },
+    ].filter(script => script.programs.length > 0),
+  }
+}
+
+/** A stream of text that we hold already. */
+async function scriptStream(name: string, script: Buffer, context: EngineContext): Promise<DumpStream> {
+  const file = await writePrivate(context, name, script)
+  const cat = await context.tools.find(['cat'])
+  const command = { name: cat.name, program: cat.path, args: [file] }
+  return { name, format: 'sql', command, footer, predictedBytes: script.length }
+}
+
+/** Whether the database has libraries of MySQL 9.2 and newer. */
+async function hasLibraries(session: MysqlSession, database: string): Promise<boolean> {
+  const known = await session.run(
+    "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'information_schema' AND table_name = 'LIBRARIES'",
+  )
+  if (known[0] === '0') return false
+  const found = await session.run(
+    `SELECT COUNT(*) FROM information_schema.libraries WHERE library_schema = ${quoteLiteral(database)}`,
+  )
+  return found[0] !== '0'
 }
 
 /** Charset, collation and comment. Errors: `database.gone`. */

@@ -19,23 +19,46 @@ const byNumber: ReadonlyMap<number, ErrorCode> = new Map(
   ).flatMap(([code, numbers]) => numbers.map(number => [number, code] as const)),
 )
 
+const redacted = '[redacted]'
+
+/** Errors whose quoted words are names of things; what any other quotes may be a value out of a row. */
+const namesOnly: ReadonlySet<number> = new Set([
+  ...byNumber.keys(),
+  ...[1005, 1008, 1046, 1050, 1051, 1054, 1071, 1072, 1091, 1146, 1193, 1231, 1304, 1305, 1356, 1360, 1418],
+])
+
+/** What a client says itself: MariaDB's repeats the failed statement before, between two lines of dashes. */
+function ownWordsOf(stderr: string): string {
+  return stderr.split(/^-{14}$/m).at(-1) ?? ''
+}
+
 /** The first error a client or dump tool printed: `ERROR 1045 (28000)…`, `Got error: 1045: …`, `… (1146)`, `Error 2013: …`. */
 export function errorNumberOf(stderr: string): number | undefined {
-  const match = /(?:ERROR|Got error:|Error:?)\s+(\d{4})\b/.exec(stderr) ?? /\((\d{4})\)\s*$/m.exec(stderr)
+  const words = ownWordsOf(stderr)
+  const match = /(?:ERROR|Got error:|Error:?)\s+(\d{4})\b/.exec(words) ?? /\((\d{4})\)\s*$/m.exec(words)
   return match?.[1] === undefined ? undefined : Number(match[1])
 }
 
 /**
- * The lines of stderr that a person needs. The client echoes the statement that failed, which may be a row of
- * somebody's data, so nothing else is passed on.
+ * The lines of stderr that a person needs. The client repeats the statement that failed and its errors quote
+ * values (`Duplicate entry '…'`, `near '…'`), which are somebody's data: none of that is passed on.
  */
 export function errorLinesOf(stderr: string): string {
-  return stderr
+  return ownWordsOf(stderr)
     .split('\n')
     .filter(line => /^(ERROR|\S*(mysql|mariadb)\S*: )/.test(line))
-    .map(line => line.slice(0, 500))
+    .map(line => withoutValues(line).slice(0, 500))
     .slice(-4)
     .join('\n')
+}
+
+function withoutValues(line: string): string {
+  const [, start, number] = /^(ERROR (\d+) [^:]*: )/.exec(line) ?? []
+  if (start === undefined) return line
+  // Text that a trigger or routine of the user made.
+  if (number === '1644') return `${start}${redacted}`
+  if (!namesOnly.has(Number(number))) return line.replace(/['"].*$/, redacted)
+  return line
 }
 
 /** Turns the stderr of a client into an error of the registry; `undefined` when it says nothing known. */

@@ -92,6 +92,9 @@ async function prepare(
         // No client command and no local file for what comes out of a bucket.
         '--binary-mode',
         '--local-infile=0',
+        // MariaDB's client takes comments out by default: out of routines in silence, and triggers and events
+        // that hold one, which a dump wraps into a comment, become broken statements.
+        '--comments',
         '--skip-reconnect',
         '--max-allowed-packet=1G',
         `--database=${into}`,
@@ -99,10 +102,11 @@ async function prepare(
     }),
     diagnose(_streamName, stderrTail) {
       const about = { database: into, stage: lock.client.name }
+      const known = clientFailure(stderrTail, about)
+      if (known !== undefined || stderrTail.trim() === '') return known
+      // Never `undefined` when there are words: those would be shown as they are, and may be rows.
       const detail = errorLinesOf(stderrTail)
-      const unnamed =
-        detail === '' ? undefined : new AppError('restore.failed', { context: { ...about, detail } })
-      return clientFailure(stderrTail, about) ?? unnamed
+      return new AppError('restore.failed', { context: { ...about, ...(detail === '' ? {} : { detail }) } })
     },
     async verify(streamName, stderrTail) {
       const complaints = complaintsOf(stderrTail)

@@ -30,6 +30,8 @@ export interface SessionOptions {
   readonly fallback?: ErrorCode
   /** Client option: rows as `name: value` lines, for SHOW statements that no JSON can be made of. */
   readonly vertical?: boolean
+  /** Lines as bytes, one a character (latin1), in the client's escapes: for text of several character sets. */
+  readonly bytes?: boolean
 }
 
 const defaultStatementTimeoutMs = 60_000
@@ -52,7 +54,10 @@ export async function openSession(
   const client = await findOwnTool(dialect, dialect.client, context)
   const setpriv = await context.tools.find(['setpriv'])
   const file = await writeOptionFile(target, dialect, context, 'client')
-  const layout = options.vertical === true ? ['--vertical'] : ['--batch', '--raw', '--skip-column-names']
+  const layout =
+    options.vertical === true
+      ? ['--vertical']
+      : ['--batch', ...(options.bytes === true ? [] : ['--raw']), '--skip-column-names']
   const args = [`--defaults-file=${file}`, ...layout, '--binary-mode', '--unbuffered', '--skip-reconnect']
   const bound = boundToUs(setpriv.path, client.path, args)
   const child = spawn(bound.file, bound.args, {
@@ -127,7 +132,7 @@ class ClientSession implements MysqlSession {
     })
     // Lines end at a line feed and nowhere else: a name may hold what `readline` takes for a line end.
     let rest = ''
-    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    child.stdout.setEncoding(options.bytes === true ? 'latin1' : 'utf8').on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) this.#onLine(line)

@@ -37,6 +37,28 @@ describe('versions', () => {
 })
 
 describe('stderr', () => {
+  const dashes = '-'.repeat(14)
+  it.each([
+    [
+      "ERROR 1062 (23000) at line 3: Duplicate entry 'secret' for key 'PRIMARY'",
+      'Duplicate entry [redacted]',
+    ],
+    ["ERROR 1064 (42000) at line 3: You have an error … near 'secret' at line 1", 'near [redacted]'],
+    ["ERROR 1366 (22007) at line 3: Incorrect integer value: 'secret' for column", 'value: [redacted]'],
+    ['ERROR 1644 (45000) at line 3: secret', 'line 3: [redacted]'],
+    ["ERROR 9999 (HY000) at line 3: what a newer server may say: 'secret'", 'may say: [redacted]'],
+    ["ERROR 1146 (42S02) at line 3: Table 'd.nowhere' doesn't exist", "Table 'd.nowhere' doesn't exist"],
+  ])('is shown without values: %s', (line, shown) => {
+    const lines = errorLinesOf(`${dashes}\nINSERT …\nERROR 1045 (28000): secret\n${dashes}\n\n${line}\n`)
+    expect(lines).toContain(shown)
+    expect(lines).not.toContain('secret')
+  })
+
+  it('is not taken for an error that stands in the statement which the client repeats', () => {
+    const stderr = `${dashes}\nVALUES ('\nERROR 1045 (28000): x')\n${dashes}\n\nERROR 1146 (42S02) at line 3: Table …\n`
+    expect(clientFailure(stderr, {})).toBeUndefined()
+  })
+
   it.each([
     "mysqldump: Error: 'Access denied; you need the PROCESS privilege' when trying to dump tablespaces",
     "mysqldump: Couldn't execute 'SHOW FIELDS': x (1146)",
