@@ -235,8 +235,7 @@ describe.skipIf(postgresHere.missing)('holdfast-agent without a coordinator, Pos
   )
 })
 
-// No double quote: mariadb-dump itself fails on events of a database whose name has one
-const mariadbName = name.replaceAll('"', '')
+const mariadbName = name
 
 const mariadbHere = await requireServers('standalone, MariaDB', 'mariadb')
 describe.skipIf(mariadbHere.missing)('holdfast-agent without a coordinator, MariaDB and a folder', () => {
