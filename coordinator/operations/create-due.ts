@@ -76,14 +76,17 @@ async function mostUrgent(term: Term, now: Millis): Promise<readonly Due[]> {
       waiting.set(subject.clusterId, (waiting.get(subject.clusterId) ?? 0) + 1)
   const shortlist = new DueShortlist<Due>(id => waitingPerCluster - (waiting.get(id) ?? 0))
   let looked = 0
-  for (const { record, state } of term.fleet.databases()) {
-    if (++looked % slice === 0) await new Promise<void>(resolve => setImmediate(resolve))
-    const dueAt = state?.nextDueAt
-    if (state === undefined || dueAt === undefined || dueAt > now || record.goneSince !== undefined) continue
-    if (!shortlist.hasRoom(record.clusterId)) continue
-    if (term.jobs.hasOpen('backup', subjectKey(subjectOf(record)))) continue
-    const deadline = (state.lastDataAsOf ?? state.clockFrom) + (state.rpoMs ?? 0)
-    shortlist.offer({ id: record.id, clusterId: record.clusterId, dueAt, deadline, record })
+  for (const { id: clusterId } of term.fleet.clusters()) {
+    if (!shortlist.hasRoom(clusterId)) continue
+    for (const { record, state } of term.fleet.databasesOf(clusterId)) {
+      if (++looked % slice === 0) await new Promise<void>(resolve => setImmediate(resolve))
+      const dueAt = state?.nextDueAt
+      if (state === undefined || dueAt === undefined || dueAt > now || record.goneSince !== undefined)
+        continue
+      if (term.jobs.hasOpen('backup', subjectKey(subjectOf(record)))) continue
+      const deadline = (state.lastDataAsOf ?? state.clockFrom) + (state.rpoMs ?? 0)
+      shortlist.offer({ id: record.id, clusterId, dueAt, deadline, record })
+    }
   }
   return shortlist.take(most)
 }

@@ -31,6 +31,8 @@ async function* all<T>(list: (page: PageRequest) => Promise<Page<T>>): AsyncIter
   do {
     const page = await list({ size: pageSize, ...(after === undefined ? {} : { after }) })
     yield* page.items
+    // reads of SQLite are done before they return: without a turn between the pages no renewal gets through
+    await new Promise<void>(resolve => setImmediate(resolve))
     after = page.next
   } while (after !== undefined)
 }

@@ -64,6 +64,8 @@ export async function* everyPage<T>(
     const { items, next } = await page(after)
     yield* items
     if (next === undefined) return
+    // reads of SQLite are done before they return: others get their turn between the pages
+    await new Promise<void>(resolve => setImmediate(resolve))
     after = { after: next }
   }
 }

@@ -44,6 +44,7 @@ test('no read of the port scans a table that grows or sorts on the way', async (
       await read.audit(page, filter)
     await read.auditFrom(5, 10)
     await read.aggregates(1)
+    await read.databases(page, { protection: 'breached', gone: false })
     await read.databasesIn([clusterId, newId('cluster')])
     await read.instancesOf([agentId, newId('agent')])
     await fresh.store.write('x', async ({ prune }) => {
@@ -67,7 +68,9 @@ test('no read of the port scans a table that grows or sorts on the way', async (
         // The counters are few; the audit is walked by its key, up to the limit
         const scans =
           /^SCAN (?!.*USING (COVERING )?INDEX)/.test(detail) && !/^SCAN (counters|audit)$/.test(detail)
-        if (scans || detail.includes('TEMP B-TREE')) bad.push(`${detail}: ${sql}`)
+        // counting must not fetch the rows: a page of clusters may have a million
+        const fetches = sql.includes('count(*)') && /SEARCH .* USING INDEX/.test(detail)
+        if (scans || fetches || detail.includes('TEMP B-TREE')) bad.push(`${detail}: ${sql}`)
       }
     }
     expect(bad).toEqual([])
