@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { tellClonesOver } from '../../../coordinator/operations/clones.ts'
+import { tellClonesOver } from '../../../coordinator/operations/tell-clones-over.ts'
 import { LiveAgents } from '../../../coordinator/operations/live-agents.ts'
 import { loadTerm } from '../../../coordinator/operations/load-term.ts'
 import { recordAgent, tellClone } from '../../../coordinator/operations/record-agent.ts'
