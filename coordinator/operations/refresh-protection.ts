@@ -2,7 +2,7 @@ import type { DatabaseId } from '../../shared/model/identifiers.ts'
 import { changeDatabaseState, freshState, judge } from './database-state.ts'
 import { type Term, write } from './term.ts'
 
-/** Databases judged between two turns of the loop: judging one takes about 20 µs. */
+/** Databases judged between two turns of the loop: some milliseconds. */
 const slice = 500
 const page = 25
 
