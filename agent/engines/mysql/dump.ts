@@ -114,6 +114,7 @@ export async function openDump(
       requirements: { extensions: [], preload_libraries: [], locales: [], tablespaces: [], roles: accounts },
       streams: [stream, ...scripts].sort((a, b) => (a.name < b.name ? -1 : 1)),
       warnings: [
+        ...own.warnings,
         ...tables.untransactional.map(
           name =>
             `table ${JSON.stringify(name)} has no transactions: its rows may be of a later moment than the rest`,
@@ -141,10 +142,15 @@ function divide(programs: readonly Program[], database: string, collation: strin
   const strayed = (group: readonly Program[]) => group.some(program => program.collation !== collation)
   // Nobody but the tool knows a MySQL library, and it comes with the routines or not at all.
   const routines = strayed(groups.routines) && !libraries
+  const warnings =
+    strayed(groups.routines) && libraries
+      ? ['routines are of another collation than the database: a copy under another name alters the original']
+      : []
   const triggers = strayed(groups.triggers)
   const events =
     strayed(groups.events) || groups.events.some(event => event.endless === 1) || breaksDumpTool(database)
   return {
+    warnings,
     toolArgs: [
       routines ? '--skip-routines' : '--routines',
       triggers ? '--skip-triggers' : '--triggers',
