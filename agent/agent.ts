@@ -144,6 +144,7 @@ export async function startAgent(
       clock,
       log: agentLog,
       random,
+      longestWait: config.coordinator.longest_wait,
       hello,
       heartbeat: () => ({
         running: [...attempts.running()],

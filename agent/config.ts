@@ -57,6 +57,8 @@ export const agentConfigSchema = z.strictObject({
       address: hostPort().prefault(defaultCoordinator),
       /** Plaintext, to loopback only; until mTLS is built there is nothing else. */
       insecure_loopback: z.boolean().prefault(false),
+      /** Longest wait before dialling a coordinator again that was out of reach. */
+      longest_wait: duration({ min: 100 }).prefault('30s'),
     })
     .prefault({}),
   state_dir: z.string().min(1).prefault('/var/lib/holdfast/agent'),

@@ -38,6 +38,8 @@ export interface LinkOptions {
   readonly log: Log
   /** In [0, 1). */
   readonly random: () => number
+  /** Longest wait between two dials, ms; default 30,000. */
+  readonly longestWait?: Duration
   /** Hello as things are now. */
   readonly hello: () => Promise<Hello>
   readonly heartbeat: () => Extract<FrameOut, { $case: 'heartbeat' }>['value']
@@ -65,7 +67,8 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options
-    this.#backoff = new Backoff({ first: 500, longest: 30_000, random: options.random })
+    const { random, longestWait: longest = 30_000 } = options
+    this.#backoff = new Backoff({ first: Math.min(500, longest), longest, random })
     this.#contactAt = options.clock.now().mono
   }
 

@@ -59,7 +59,8 @@ function changed(row: AttemptRecord, change: Exclude<AttemptChange, { kind: 'mad
  * the agent is gone for good; a later result of it settles the matter.
  */
 export async function suspectDebris(tx: WriteTx, row: AttemptRecord, at: number): Promise<void> {
-  if (row.attemptPrefix === undefined || row.destination === undefined) return
+  // before Start nothing was begun (J10)
+  if (row.startedAt === undefined || row.attemptPrefix === undefined || row.destination === undefined) return
   if ((await tx.backups.byAttempt(row.id)) !== undefined) return
   if ((await tx.debris.get(row.id)) !== undefined) return
   await tx.debris.put({

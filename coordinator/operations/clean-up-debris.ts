@@ -10,8 +10,8 @@ const retry: RetryRule = { maxAttempts: 5, baseDelay: 5_000, maxDelay: 60_000 }
 
 /**
  * Hands what failed attempts left in buckets to a keeper (P4): one delete job a destination at a time, only for
- * attempts that are certainly over. A lost agent's attempt is over when its agent is gone for good; until then
- * it may still come back and finish.
+ * attempts that are certainly over. A lost agent's attempt is over when its agent is gone for good, or is back
+ * and has let go of it; until then it may still come back and finish.
  */
 export async function cleanUpDebris(term: Term): Promise<number> {
   const keeper = term.live.records().some(each => each.keeper && term.live.isConnected(each.id))
@@ -34,7 +34,8 @@ async function isOver(debris: DebrisRecord, term: Term): Promise<boolean> {
   if (row?.endedAt === undefined) return false
   if (row.outcome !== 'lost') return true
   const { agentGone } = term.settings.times
-  return term.live.silentFor(row.agentId, term.clock.now()) > agentGone
+  const now = term.clock.now()
+  return term.live.silentFor(row.agentId, now) > agentGone || term.live.hasLetGo(row.agentId, row.id, now)
 }
 
 async function isFree(debris: DebrisRecord, term: Term): Promise<boolean> {

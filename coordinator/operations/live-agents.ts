@@ -30,6 +30,8 @@ interface Entry {
   heardWall: Millis
   heardMono: Millis
   running: readonly RunningRef[]
+  /** Whether a heartbeat came on this stream: only it tells what is in hand now. */
+  beaten: boolean
   spooledResults: number
   load1: number
   memoryAvailableBytes: number
@@ -116,7 +118,19 @@ export class LiveAgents {
     },
   ): void {
     const entry = this.#entries.get(id)
-    if (entry !== undefined) Object.assign(entry, beat)
+    if (entry !== undefined) Object.assign(entry, beat, { beaten: true })
+  }
+
+  /**
+   * Whether a living agent has nothing to do with an attempt any more: it neither works on it nor has a result
+   * that waits. What it journals it names, so that a lost attempt it does not name never comes to an end.
+   */
+  hasLetGo(id: AgentId, attemptId: AttemptId, now: Now): boolean {
+    const entry = this.#entries.get(id)
+    if (entry === undefined || !entry.connected || !entry.beaten || this.isSilent(id, now)) return false
+    const announced = this.#announced.get(attemptId)
+    if (entry.spooledResults > 0 || (announced !== undefined && now.mono < announced.until)) return false
+    return entry.running.every(each => each.attemptId !== attemptId)
   }
 
   setDraining(id: AgentId, draining: boolean): void {
@@ -204,6 +218,7 @@ function fresh(record: AgentRecord, now: Now): Entry {
     heardWall: now.wall,
     heardMono: now.mono,
     running: [],
+    beaten: false,
     spooledResults: 0,
     load1: 0,
     memoryAvailableBytes: 0,

@@ -247,7 +247,8 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
       launcher: 'holdfast-agent',
       args: ['run', '--config', file],
       logFile: join(home, 'log'),
-      env: {},
+      // agents that are back soon: a lease is not to run out for want of a dial
+      env: { HOLDFAST_COORDINATOR_LONGEST_WAIT: '1s' },
     })
     agents.set(
       each.name,

@@ -167,6 +167,30 @@ describe('clean-up (P4)', () => {
     expect(assign.spec).toMatchObject({ $case: 'delete', value: { attemptPrefixes: [prefixOf(lost)] } })
   })
 
+  test('a lost agent that is back and names the attempt no more has let go of it: cleaned up without waiting', async () => {
+    await using world = await withDatabase(
+      { ...patient, times: { lease_ttl: '300ms' } },
+      { heartbeats: false },
+    )
+    const { agent, fleet } = world
+    const lost = await agent.next('assign')
+    const ref = await agent.accept(lost)
+    agent.send({
+      $case: 'uploadOpened',
+      value: { attempt: ref, key: '', uploadId: '', attemptPrefix: prefixOf(lost), destination: 'main' },
+    })
+    await waitUntil(async () => (await fleet.store.read.debris()).length === 1, { what: 'the debris' })
+    const keeper = await fleet.agent({ keeper: true, hostname: 'keeper' })
+    // it lives and works on it still, as far as it ever said
+    agent.heartbeat([ref])
+    await agent.next('start', each => each.attempt?.attemptId === ref.attemptId)
+    await waitUntil(async () => (await fleet.store.read.debris()).length === 1, { what: 'the debris, again' })
+    expect(keeper.count('assign')).toBe(0)
+    agent.heartbeat([])
+    const assign = await keeper.next('assign')
+    expect(assign.spec).toMatchObject({ $case: 'delete', value: { attemptPrefixes: [prefixOf(lost)] } })
+  })
+
   test('a lost attempt that succeeded after all owns its objects again: nothing is deleted', async () => {
     await using world = await withDatabase({ ...patient, times: { lease_ttl: '300ms' } })
     const { agent, fleet } = world
