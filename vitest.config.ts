@@ -5,8 +5,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Time for a busy machine; nothing asserts on it
     testTimeout: 60_000,
-    // On a shared machine a server may die of somebody else's load: CI tries once more, and says so
-    retry: process.env['CI'] === undefined ? 0 : 1,
+    // On a shared machine a server may die of somebody else's load: CI tries again, and says so
+    retry: process.env['CI'] === undefined ? 0 : 2,
     hookTimeout: 120_000,
     // A second, the default, is too short for a process to die on a busy machine
     expect: { poll: { timeout: 15_000, interval: 25 } },
