@@ -248,7 +248,7 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
       args: ['run', '--config', file],
       logFile: join(home, 'log'),
       // agents that are back soon: a lease is not to run out for want of a dial
-      env: { HOLDFAST_COORDINATOR_LONGEST_WAIT: '1s' },
+      env: { HOLDFAST_COORDINATOR__LONGEST_WAIT: '1s' },
     })
     agents.set(
       each.name,
@@ -266,6 +266,29 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
   const catalog = shared === undefined ? sqliteCatalog(sqlite) : postgresCatalog(shared, storeDatabase)
   let requests = 0
 
+  const started = async (databases: readonly string[] | undefined): Promise<void> => {
+    // one after the other, so that the first leads
+    for (const each of coordinators) {
+      await each.start()
+      await ready(first)
+    }
+    for (const each of agents.values()) await each.start(options.agentEnv)
+    for (const each of agents.values()) await ready(each)
+    for (const name of databases ?? [])
+      await waitUntil(
+        async () => (await catalog.backups()).some(each => each.subjectName.endsWith(`/${name}`)),
+        {
+          what: `the first backup of ${name}`,
+          timeout: 60_000,
+        },
+      )
+    if (databases !== undefined)
+      await waitUntil(async () => (await catalog.jobs()).every(each => isEnd(each.state.kind)), {
+        what: 'the first jobs to end',
+        timeout: 60_000,
+      })
+  }
+
   const fleet: Fleet = {
     folder,
     tools,
@@ -281,26 +304,12 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
     operator,
     noted,
     start: async databases => {
-      // one after the other, so that the first leads
-      for (const each of coordinators) {
-        await each.start()
-        await ready(first)
+      try {
+        await started(databases)
+      } catch (error) {
+        await fleet[Symbol.asyncDispose]()
+        throw error
       }
-      for (const each of agents.values()) await each.start(options.agentEnv)
-      for (const each of agents.values()) await ready(each)
-      for (const name of databases ?? [])
-        await waitUntil(
-          async () => (await catalog.backups()).some(each => each.subjectName.endsWith(`/${name}`)),
-          {
-            what: `the first backup of ${name}`,
-            timeout: 60_000,
-          },
-        )
-      if (databases !== undefined)
-        await waitUntil(async () => (await catalog.jobs()).every(each => isEnd(each.state.kind)), {
-          what: 'the first jobs to end',
-          timeout: 60_000,
-        })
     },
     backUp: async database => {
       const requestId = `${folder}/${++requests}`
@@ -367,13 +376,14 @@ export function isEnd(state: string): boolean {
 
 /** Waits until `/readyz` says so; a process that ended first is told with the end of its log. */
 export async function ready(process: FleetProcess): Promise<void> {
-  await waitUntil(
+  const answer = await waitUntil(
     async () => {
-      if (!process.running) throw new Error(`${process.name} ended: ${process.log().slice(-2000)}`)
-      return (await fetch(`${process.statusUrl}/readyz`).catch(() => undefined))?.ok === true
+      if (!process.running) return 'ended'
+      return (await fetch(`${process.statusUrl}/readyz`)).ok ? 'ready' : undefined
     },
-    { what: `${process.name} to be ready`, timeout: 30_000 },
+    { what: `${process.name} to be ready`, timeout: 60_000 },
   )
+  if (answer === 'ended') throw new Error(`${process.name} ended: ${process.log().slice(-2000)}`)
 }
 
 /** The process with more beside it; getters stay getters. */
