@@ -51,6 +51,8 @@ const crimes: Readonly<Record<string, { readonly file: string; readonly text: st
   'one-room-yaml': { file: 'agent/jobs/q.ts', text: "import 'yaml'" },
   'one-room-uuid': { file: 'agent/jobs/r.ts', text: "import 'uuid'" },
   'one-room-string-width': { file: 'agent/jobs/s.ts', text: "import 'string-width'" },
+  'one-room-croner': { file: 'coordinator/fleet/n.ts', text: "import 'croner'" },
+  'one-room-nodemailer': { file: 'coordinator/fleet/o.ts', text: "import 'nodemailer'" },
   'one-room-node-child_process': { file: 'agent/jobs/t.ts', text: "import 'node:child_process'" },
   'one-room-node-sqlite': { file: 'agent/jobs/u.ts', text: "import 'node:sqlite'" },
 }
