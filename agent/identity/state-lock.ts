@@ -7,6 +7,9 @@ export interface StateLock {
   close(): void
 }
 
+/** The locks of this process: one that only its caller knew would end when the garbage collector came by. */
+const held = new Set<DatabaseSync>()
+
 /**
  * Takes the state folder for this process. The lock is an exclusive transaction on a small SQLite file, held
  * for life: the kernel frees it when the process dies in any way, and a stopped process still holds it
@@ -29,13 +32,11 @@ export function lockStateFolder(folder: string): StateLock {
       cause: thrown,
     })
   }
-  const held = database
-  let open = true
+  const lock = database
+  held.add(lock)
   return {
     close: () => {
-      if (!open) return
-      open = false
-      held.close()
+      if (held.delete(lock)) lock.close()
     },
   }
 }

@@ -38,12 +38,13 @@ describe('the lock of the state folder', () => {
   const holder = `
     import { lockStateFolder } from ${JSON.stringify(join(import.meta.dirname, '../../../agent/identity/index.ts'))}
     lockStateFolder(process.argv[1])
+    gc() // a lock that nobody keeps a reference to is held all the same
     console.log('held')
     setInterval(() => {}, 1000)`
 
   it('is refused to a second agent, also while the first is stopped, and free after a kill -9', async () => {
     await using folder = await temporaryFolder('lock')
-    const child = spawn(process.execPath, ['--input-type=module', '-e', holder, folder.path], {
+    const child = spawn(process.execPath, ['--expose-gc', '--input-type=module', '-e', holder, folder.path], {
       stdio: ['ignore', 'pipe', 'ignore'],
     })
     await once(child.stdout, 'data')
