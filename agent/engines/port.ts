@@ -92,6 +92,8 @@ export interface DumpStream {
   readonly footer?: RegExp
   /** Expected raw bytes, for part size and progress; 0 when unknown. */
   readonly predictedBytes: number
+  /** Nothing of this dump runs beside it: streams before it have ended, streams after it wait. */
+  readonly alone?: boolean
 }
 
 /** An opened dump: everything known before the first byte. Close ends its sessions and removes its files. */
@@ -105,12 +107,21 @@ export interface DumpSession {
   readonly settings?: DatabaseSettings
   readonly requirements: Requirements
   readonly streams: readonly DumpStream[]
+  /** How many streams may run at the same time; default 1. */
+  readonly concurrency?: number
+  /**
+   * Aborted, with an AppError that can be retried, when what holds the streams together is lost (snapshot,
+   * locks) or when the dump does harm (P6): the attempt ends with that.
+   */
+  readonly broken?: AbortSignal
   /** For the manifest: what a person should know although the backup is good. */
   readonly warnings: readonly string[]
   /** What a failed producer's stderr means, as an error of the registry; undefined when it is nothing known. */
   diagnose(stream: DumpStream, stderrTail: string): AppError | undefined
   /** Called after a stream's stages closed well; throws when stderr or the server says it is not whole. */
   verify(stream: DumpStream, stderrTail: string): Promise<void>
+  /** Called after every stream was verified, before anything is completed; throws when they are not the whole. */
+  account?(): Promise<void>
   close(): Promise<void>
 }
 

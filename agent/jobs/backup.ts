@@ -2,20 +2,14 @@ import { newId } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import { type Codec, codecs, isEngineKind } from '../../shared/model/engine.ts'
 import type { Manifest } from '../../shared/model/manifest.ts'
-import {
-  type AttemptPlace,
-  attemptPrefix,
-  dataKey,
-  manifestKey,
-  objectName,
-} from '../../shared/object-store/keys.ts'
+import { type AttemptPlace, attemptPrefix, manifestKey } from '../../shared/object-store/keys.ts'
 import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { AttemptRef, BackupSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
-import type { DumpSession, DumpStream, DumpSubject, EngineContext } from '../engines/port.ts'
-import { backupStream, type StreamOutcome } from '../pipeline/index.ts'
-import { crashPoint } from './crash-point.ts'
+import type { DumpSession, DumpSubject, EngineContext } from '../engines/port.ts'
+import type { StreamOutcome } from '../pipeline/index.ts'
 import { destinationFrom } from './destination.ts'
+import { dumpStreams } from './dump-streams.ts'
 import { sessionOf, streamOf, total } from './manifest-draft.ts'
 import type { Recipe, RecipeOutcome, UploadedObject } from './recipe.ts'
 import { makeScratch } from './scratch.ts'
@@ -25,7 +19,7 @@ import type { AttemptVoice, Surroundings } from './surroundings.ts'
 const pipelineTools = ['setpriv', 'pv'] as const
 
 /**
- * The recipe of a backup: open the dump, run its streams one after the other, verify each, hand everything to
+ * The recipe of a backup: open the dump, run its streams (dump-streams.ts), hand everything to
  * the commit protocol. Nothing is completed before every stage of every stream closed with 0 (P2).
  *
  * @param at when the attempt was assigned; names its keys
@@ -79,68 +73,20 @@ async function run(job: Run): Promise<RecipeOutcome> {
   voice.progress({ stage: 'opening', rawBytes: 0, storedBytes: 0, predictedRawBytes: request.predicted })
   const dump = await world.engineFor(request.engine).openDump(target, request.subject, context)
   try {
-    const outcomes = await dumpStreams(dump, opened.store, job)
+    const { codec, predicted } = request
+    const outcomes = await dumpStreams({
+      dump,
+      store: opened.store,
+      codec,
+      predicted,
+      place: job.place,
+      world,
+      voice,
+    })
     return { kind: 'uploaded', ...committable(dump, outcomes, job) }
   } finally {
     // the bytes are safe by now, or the attempt has failed for a better reason
     await dump.close().catch((error: unknown) => world.log.warn('closing the dump session failed', { error }))
-  }
-}
-
-async function dumpStreams(
-  dump: DumpSession,
-  store: ObjectStore,
-  { request, place, world, voice }: Run,
-): Promise<readonly StreamOutcome[]> {
-  const outcomes: StreamOutcome[] = []
-  const done = { rawBytes: 0, storedBytes: 0 }
-  const predicted = Math.max(
-    request.predicted,
-    dump.streams.reduce((sum, stream) => sum + stream.predictedBytes, 0),
-  )
-  voice.touching()
-  for (const stream of dump.streams) {
-    const outcome = await backupStream({
-      name: stream.name,
-      producer: stream.command,
-      ...(stream.footer === undefined ? {} : { footer: stream.footer }),
-      codec: request.codec,
-      predictedBytes: stream.predictedBytes > 0 ? stream.predictedBytes : predicted,
-      keyOf: index => dataKey({ ...place, objectName: objectName(stream, [request.codec], index) }),
-      store,
-      tools: world.tools,
-      budget: world.budget,
-      signal: voice.signal,
-      onUploadOpened: async upload => {
-        crashPoint('after-upload-opened')
-        voice.uploadOpened(upload.key, upload.uploadId)
-      },
-      onUploadClosed: async (upload, how) => voice.uploadClosed(upload.key, upload.uploadId, how),
-      onProgress: now =>
-        voice.progress({
-          stage: stream.name,
-          rawBytes: done.rawBytes + now.rawBytes,
-          storedBytes: done.storedBytes + now.storedBytes,
-          predictedRawBytes: predicted,
-        }),
-      onChildren: records => voice.children(records),
-    }).catch((thrown: unknown) => {
-      throw explained(thrown, tail => dump.diagnose(stream, tail))
-    })
-    voice.children([])
-    await verified(dump, stream, outcome)
-    done.rawBytes += outcome.rawBytes
-    done.storedBytes += outcome.storedBytes
-    outcomes.push(outcome)
-  }
-  return outcomes
-}
-
-async function verified(dump: DumpSession, stream: DumpStream, outcome: StreamOutcome): Promise<void> {
-  try {
-    await dump.verify(stream, outcome.stderrTail)
-  } catch (thrown) {
-    throw AppError.from(thrown, 'stage.failed', { stage: stream.name })
   }
 }
 
@@ -200,24 +146,6 @@ function committable(
       signatures: [],
     },
   }
-}
-
-/**
- * What a failed stage's last words mean, when the engine knows. Then the words themselves go no further, neither
- * in the failure nor in the cause that is logged: a MySQL client repeats the statement that failed, somebody's rows.
- */
-export function explained(thrown: unknown, diagnose: (tail: string) => AppError | undefined): AppError {
-  const error = AppError.from(thrown)
-  const { stderr, ...context } = error.context
-  if (error.code !== 'stage.failed' || typeof stderr !== 'string') return error
-  const meaning = diagnose(stderr)
-  if (meaning === undefined) return error
-  return new AppError(meaning.code, {
-    message: meaning.message,
-    hint: meaning.traits.hint,
-    context: { ...context, ...meaning.context },
-    cause: new AppError(error.code, { message: error.message, context }),
-  })
 }
 
 /** A store that closes itself. */

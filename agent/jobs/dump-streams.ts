@@ -1,0 +1,171 @@
+import { AppError } from '../../shared/errors/index.ts'
+import type { Codec } from '../../shared/model/engine.ts'
+import { type AttemptPlace, dataKey, objectName } from '../../shared/object-store/keys.ts'
+import type { ObjectStore } from '../../shared/object-store/port.ts'
+import type { DumpSession, DumpStream } from '../engines/port.ts'
+import { type BackupStreamRequest, backupStream, type StreamOutcome } from '../pipeline/index.ts'
+import type { ChildRecord } from '../process/index.ts'
+import { crashPoint } from './crash-point.ts'
+import { explained } from './explained.ts'
+import type { AttemptVoice, Surroundings } from './surroundings.ts'
+import { together } from './together.ts'
+
+/** What the streams of a dump are run with. */
+export interface DumpStreamsJob {
+  readonly dump: DumpSession
+  readonly store: ObjectStore
+  readonly codec: Codec
+  /** Raw bytes of the whole dump as the coordinator predicts them, 0 when unknown. */
+  readonly predicted: number
+  readonly place: AttemptPlace
+  readonly world: Surroundings
+  readonly voice: AttemptVoice
+}
+
+/**
+ * Runs every stream of an opened dump, in the phases the engine asks for: a stream that is `alone` has the dump
+ * to itself, others run beside each other as far as the session allows. Each is verified, then the session gives
+ * its account of all. The first failure, or the session's `broken`, ends all others: what is thrown comes after
+ * everything was closed and every upload of an unfinished stream aborted (those of finished streams go with the
+ * attempt's prefix, finish.ts).
+ *
+ * @returns outcomes in the order of `dump.streams`
+ */
+export async function dumpStreams(job: DumpStreamsJob): Promise<readonly StreamOutcome[]> {
+  const { dump, voice } = job
+  const tally = new Tally(job)
+  const signal = dump.broken === undefined ? voice.signal : AbortSignal.any([voice.signal, dump.broken])
+  const outcomes: StreamOutcome[] = []
+  voice.touching()
+  try {
+    for (const phase of phasesOf(dump.streams)) {
+      const tasks = phase.map(
+        stream => (signal: AbortSignal) => runStream(stream, { ...job, signal }, tally.of(stream)),
+      )
+      outcomes.push(...(await together(tasks, dump.concurrency ?? 1, signal)))
+    }
+    signal.throwIfAborted()
+    await dump.account?.()
+  } catch (thrown) {
+    // a stream that ended because the session broke complains of the consequence
+    throw dump.broken?.aborted === true && !voice.signal.aborted ? AppError.from(dump.broken.reason) : thrown
+  }
+  return outcomes
+}
+
+/** Streams in runs of what may go on at the same time; one that is `alone` is a run of itself. */
+function phasesOf(streams: readonly DumpStream[]): readonly (readonly DumpStream[])[] {
+  const phases: DumpStream[][] = []
+  let open: DumpStream[] | undefined
+  for (const stream of streams) {
+    if (stream.alone === true) {
+      phases.push([stream])
+      open = undefined
+    } else if (open === undefined) {
+      open = [stream]
+      phases.push(open)
+    } else open.push(stream)
+  }
+  return phases
+}
+
+async function runStream(
+  stream: DumpStream,
+  job: DumpStreamsJob & { readonly signal: AbortSignal },
+  tally: StreamTally,
+): Promise<StreamOutcome> {
+  const { dump } = job
+  try {
+    const outcome = await backupStream(requestOf(stream, job, tally)).catch((thrown: unknown) => {
+      throw explained(thrown, tail => dump.diagnose(stream, tail))
+    })
+    await verified(dump, stream, outcome)
+    tally.progress({ rawBytes: outcome.rawBytes, storedBytes: outcome.storedBytes })
+    return outcome
+  } finally {
+    tally.children([])
+  }
+}
+
+/** One stream as the pipeline is asked for it. */
+function requestOf(
+  stream: DumpStream,
+  { store, codec, place, world, voice, signal }: DumpStreamsJob & { readonly signal: AbortSignal },
+  tally: StreamTally,
+): BackupStreamRequest {
+  return {
+    name: stream.name,
+    producer: stream.command,
+    ...(stream.footer === undefined ? {} : { footer: stream.footer }),
+    codec,
+    predictedBytes: stream.predictedBytes > 0 ? stream.predictedBytes : tally.predicted,
+    keyOf: index => dataKey({ ...place, objectName: objectName(stream, [codec], index) }),
+    store,
+    tools: world.tools,
+    budget: world.budget,
+    signal,
+    onUploadOpened: async upload => {
+      crashPoint('after-upload-opened')
+      voice.uploadOpened(upload.key, upload.uploadId)
+    },
+    onUploadClosed: async (upload, how) => voice.uploadClosed(upload.key, upload.uploadId, how),
+    onProgress: now => tally.progress(now),
+    onChildren: records => tally.children(records),
+  }
+}
+
+async function verified(dump: DumpSession, stream: DumpStream, outcome: StreamOutcome): Promise<void> {
+  try {
+    await dump.verify(stream, outcome.stderrTail)
+  } catch (thrown) {
+    throw AppError.from(thrown, 'stage.failed', { stage: stream.name })
+  }
+}
+
+interface Bytes {
+  readonly rawBytes: number
+  readonly storedBytes: number
+}
+
+/** Where one stream tells how far it is. */
+interface StreamTally {
+  readonly predicted: number
+  progress(now: Bytes): void
+  children(records: readonly ChildRecord[]): void
+}
+
+/** Sums what streams tell into one progress, and their children into one list. */
+class Tally {
+  readonly #voice: AttemptVoice
+  readonly #predicted: number
+  readonly #bytes = new Map<string, Bytes>()
+  readonly #children = new Map<string, readonly ChildRecord[]>()
+
+  constructor({ dump, predicted, voice }: DumpStreamsJob) {
+    this.#voice = voice
+    this.#predicted = Math.max(
+      predicted,
+      dump.streams.reduce((sum, stream) => sum + stream.predictedBytes, 0),
+    )
+  }
+
+  of(stream: DumpStream): StreamTally {
+    return {
+      predicted: this.#predicted,
+      progress: now => {
+        this.#bytes.set(stream.name, now)
+        const all = [...this.#bytes.values()]
+        this.#voice.progress({
+          stage: stream.name,
+          rawBytes: all.reduce((sum, each) => sum + each.rawBytes, 0),
+          storedBytes: all.reduce((sum, each) => sum + each.storedBytes, 0),
+          predictedRawBytes: this.#predicted,
+        })
+      },
+      children: records => {
+        this.#children.set(stream.name, records)
+        this.#voice.children([...this.#children.values()].flat())
+      },
+    }
+  }
+}
