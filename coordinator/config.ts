@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import {
+  byteSize,
   duration,
   type Environment,
   hostPort,
@@ -11,7 +12,7 @@ import {
 } from '../shared/config/index.ts'
 import { logLevels } from '../shared/log/index.ts'
 import { type Destination, destinationProfiles } from '../shared/model/destination.ts'
-import { codecs, engineKinds } from '../shared/model/engine.ts'
+import { codecs, engineKinds, strategies } from '../shared/model/engine.ts'
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { version } from '../shared/model/version.ts'
 import type { Settings } from './operations/index.ts'
@@ -48,6 +49,12 @@ const policy = z.strictObject({
   destination: z.string().min(1),
   codec: z.enum(codecs).prefault('zstd'),
   codec_level: z.int().min(1).max(19).prefault(3),
+  /** `streaming`; `staged` over a private folder of the host, refused without room; `auto`: staged where there is room. */
+  strategy: z.enum(strategies).optional(),
+  /** Most bytes a second each job stores, such as `50MB`. */
+  max_rate: byteSize().optional(),
+  /** A stream without a byte for so long is ended and retried; default the agent's. */
+  idle_timeout: duration({ min: 1_000 }).optional(),
   retry: z
     .strictObject({
       attempts: z.int().min(1).max(100).prefault(4),
@@ -279,6 +286,10 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
       baseDelay: each.retry.base_delay,
       maxDelay: each.retry.max_delay,
     },
+    // absent where nothing is asked, so that no version changes for it
+    ...(each.strategy === undefined ? {} : { strategy: each.strategy }),
+    ...(each.max_rate === undefined ? {} : { maxRate: each.max_rate }),
+    ...(each.idle_timeout === undefined ? {} : { idleTimeout: each.idle_timeout }),
   }
   return { ...content, version: policyVersion(content) }
 }

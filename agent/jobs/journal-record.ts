@@ -1,5 +1,10 @@
 import { z } from 'zod'
-import { destinationProfiles } from '../../shared/model/destination.ts'
+import {
+  checksumModes,
+  destinationProfiles,
+  lockModes,
+  storeEncryptions,
+} from '../../shared/model/destination.ts'
 import { manifestSchema } from '../../shared/model/manifest.ts'
 
 /**
@@ -28,6 +33,18 @@ const destination = z.strictObject({
   endpoint: z.string().exactOptional(),
   region: z.string().exactOptional(),
   profile: z.enum(destinationProfiles),
+  /** How objects are kept there, so that a restart keeps them the same way. */
+  settings: z
+    .strictObject({
+      checksum: z.enum(checksumModes).exactOptional(),
+      storageClass: z.string().exactOptional(),
+      encryption: z.enum(storeEncryptions).exactOptional(),
+      kmsKeyId: z.string().exactOptional(),
+      bucketOwner: z.string().exactOptional(),
+      tags: z.array(z.strictObject({ name: z.string(), value: z.string() })).exactOptional(),
+      objectLock: z.strictObject({ mode: z.enum(lockModes), days: z.int().positive() }).exactOptional(),
+    })
+    .exactOptional(),
 })
 
 const child = z.strictObject({
@@ -59,6 +76,8 @@ const upload = z.strictObject({
       size: z.int().nonnegative(),
       sha256: z.string(),
       etag: z.string(),
+      /** `crc32c:…`, base64, where another checksum than SHA-256 went with it. */
+      checksum: z.string().exactOptional(),
     }),
   ),
 })

@@ -77,5 +77,6 @@ export function resultToWire(result: AttemptResult): Result {
     debris: result.debris,
     attemptPrefix: result.attempt_prefix,
     peakRssBytes: result.peak_rss_bytes,
+    observed: undefined,
   }
 }

@@ -42,6 +42,8 @@ export interface AttemptProgress {
   readonly storedBytes: number
   /** 0 when unknown. */
   readonly predictedRawBytes: number
+  /** Requests to stores that were tried again so far. */
+  readonly retries?: number
 }
 
 /** What a running recipe tells and asks. */

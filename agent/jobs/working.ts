@@ -118,7 +118,13 @@ export class Working {
     this.#memory.sample()
     this.#sentAt = this.#world.clock.now().mono
     this.#unsent = false
-    this.#send({ $case: 'progress', value: { attempt: this.#ref, report: { ...this.#latest } } })
+    this.#send({
+      $case: 'progress',
+      value: {
+        attempt: this.#ref,
+        report: { ...this.#latest, bytesPerSecond: 0, remainingMs: 0, retries: this.#latest.retries ?? 0 },
+      },
+    })
   }
 
   #tellOpened(key: string, uploadId: string): void {

@@ -3,6 +3,7 @@ import { newId, systemClock } from '../../shared/clock/index.ts'
 import { AppError, type Failure } from '../../shared/errors/index.ts'
 import { codecs, engineKinds } from '../../shared/model/engine.ts'
 import { formatDuration } from '../../shared/time/index.ts'
+import { destinationToWire } from '../../shared/wire/destination.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { standaloneStateFolder } from '../config.ts'
 import { backupRecipe } from '../jobs/backup.ts'
@@ -94,13 +95,7 @@ async function backup(options: BackupOptions, terminal: Terminal): Promise<void>
           clusterName: options.clusterName ?? `${target.engine}-${target.host}-${target.port}`,
           ...subject,
           databaseId: '',
-          destination: {
-            name: destination.name,
-            url: destination.url,
-            endpoint: destination.endpoint ?? '',
-            region: destination.region ?? '',
-            profile: destination.profile,
-          },
+          destination: destinationToWire(destination),
           codec: options.codec,
           codecLevel: 0,
           policyName: '',
@@ -108,6 +103,10 @@ async function backup(options: BackupOptions, terminal: Terminal): Promise<void>
           backupClass: 'manual',
           backupId: '',
           predictedRawBytes: 0,
+          strategy: '',
+          maxRate: 0,
+          idleTimeoutMs: 0,
+          predictedStoredBytes: 0,
         },
         attempt,
         startedAt,

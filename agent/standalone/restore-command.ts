@@ -6,6 +6,7 @@ import type { Destination } from '../../shared/model/destination.ts'
 import { engineKinds } from '../../shared/model/engine.ts'
 import { openObjectStore } from '../../shared/object-store/index.ts'
 import { formatDuration } from '../../shared/time/index.ts'
+import { destinationToWire } from '../../shared/wire/destination.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { standaloneStateFolder } from '../config.ts'
 import { fetchManifest, restoreRecipe } from '../jobs/restore.ts'
@@ -87,13 +88,7 @@ async function restore(options: RestoreOptions, terminal: Terminal): Promise<voi
           port: target.port,
           meta: [],
         },
-        source: {
-          name: destination.name,
-          url: destination.url,
-          endpoint: destination.endpoint ?? '',
-          region: destination.region ?? '',
-          profile: destination.profile,
-        },
+        source: destinationToWire(destination),
         manifestKey: place.key,
         manifestSha256: options.sha256 ?? '',
         into: options.into,

@@ -9,6 +9,10 @@ export interface Progress {
   readonly storedBytes: number
   /** 0 when unknown. */
   readonly predictedRawBytes: number
+  /** Raw bytes per second of late, time to the predicted end, requests to stores tried again; 0 unknown. */
+  readonly bytesPerSecond: number
+  readonly remainingMs: number
+  readonly retries: number
   readonly at: Millis
 }
 

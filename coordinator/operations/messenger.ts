@@ -20,6 +20,7 @@ export type Assignment =
       readonly backupId: BackupId
       /** 0 when unknown. */
       readonly predictedRawBytes: number
+      readonly predictedStoredBytes?: number
     }
   | {
       readonly kind: 'restore'

@@ -49,6 +49,7 @@ export function resolveAssignment(job: Job, agentId: AgentId, term: Term): Resol
       backupClass: job.origin === 'operator' ? 'manual' : 'daily',
       backupId: term.newId('backup'),
       predictedRawBytes: state?.lastRawBytes ?? database.sizeBytes,
+      ...(state?.lastStoredBytes === undefined ? {} : { predictedStoredBytes: state.lastStoredBytes }),
     },
   }
 }

@@ -1,4 +1,4 @@
-import type { Codec } from '../../shared/model/engine.ts'
+import type { Codec, Strategy } from '../../shared/model/engine.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import type { RetryRule } from '../jobs/job.ts'
 
@@ -29,6 +29,12 @@ export interface Policy {
   readonly codec: Codec
   readonly codecLevel: number
   readonly retry: RetryRule
+  /** How bytes reach the store; absent: streaming. */
+  readonly strategy?: Strategy
+  /** Stored bytes per second, for each job. */
+  readonly maxRate?: number
+  /** A stream without a byte for so long is ended; absent: the agent's own. */
+  readonly idleTimeout?: Duration
 }
 
 /** The facts a policy is chosen by. */

@@ -7,6 +7,10 @@ export function isEngineKind(text: string): text is EngineKind {
   return (engineKinds as readonly string[]).includes(text)
 }
 
+/** How bytes reach the store: straight through, over a private folder of the host, or over it where there is room. */
+export const strategies = ['streaming', 'staged', 'auto'] as const
+export type Strategy = (typeof strategies)[number]
+
 /** Compression of stored objects; each by its standard tool, named in manifest and suffix. */
 export const codecs = ['zstd', 'none'] as const
 export type Codec = (typeof codecs)[number]

@@ -60,6 +60,8 @@ export const stageSchema = z.object({
   bytes_in: count.optional(),
   bytes_out: count.optional(),
   duration_ms: millis,
+  /** Peak resident set, bytes, as sampled: a lower bound. */
+  peak_rss_bytes: count.optional(),
 })
 
 export const partSchema = z.object({ size: z.int().nonnegative(), sha256 })
@@ -71,6 +73,18 @@ export const objectSchema = z.object({
   parts: z.array(partSchema).min(1),
 })
 
+/** What making the backup took besides time and bytes; `duration_ms` from the first stream's start to the last byte stored. */
+export const observedSchema = z.object({
+  strategy: z.enum(['streaming', 'staged']),
+  /** Why, one code. */
+  strategy_reason: z.string(),
+  duration_ms: millis,
+  /** Requests to stores that were tried again. */
+  retries: z.int().nonnegative(),
+  /** Peak resident sets, bytes: of the agent, and of its children taken together at one moment. */
+  peak_rss_bytes: z.object({ agent: count, children: count }),
+})
+
 export const streamSchema = z.object({
   name: z.string(),
   format: z.enum(['pgdump', 'sql']),
@@ -80,6 +94,8 @@ export const streamSchema = z.object({
   stored_bytes: count,
   objects: z.array(objectSchema).min(1),
   stages: z.array(stageSchema),
+  /** From its start to its last byte stored. */
+  duration_ms: millis.optional(),
 })
 
 export const manifestSchema = z.object({
@@ -117,6 +133,7 @@ export const manifestSchema = z.object({
   /** An object of its own with row counts from the snapshot. */
   census: z.object({ key: z.string(), size: count, sha256 }).optional(),
   policy: z.object({ name: z.string(), version: z.string() }).optional(),
+  observed: observedSchema.optional(),
   /** Class at birth, never read back. */
   class: z.enum(['daily', 'weekly', 'monthly', 'yearly', 'manual']),
   /** By the agent's key over RFC 8785 JSON without this field; arrives with enrolment. */
@@ -124,6 +141,7 @@ export const manifestSchema = z.object({
 })
 
 export type Manifest = z.infer<typeof manifestSchema>
+export type ManifestObserved = z.infer<typeof observedSchema>
 export type ManifestStream = z.infer<typeof streamSchema>
 export type ManifestObject = z.infer<typeof objectSchema>
 export type EngineInfo = z.infer<typeof engineInfoSchema>

@@ -74,6 +74,7 @@ describe.skipIf(servers.missing)('on the link of a coordinator at work', () => {
       debris: ['v1/data/everything'],
       attemptPrefix: '',
       peakRssBytes: 0,
+      observed: undefined,
     }
   }
 

@@ -403,5 +403,6 @@ export function emptyResult(ref: AttemptRef): Result {
     debris: [],
     attemptPrefix: '',
     peakRssBytes: 0,
+    observed: undefined,
   }
 }

@@ -173,6 +173,9 @@ function takeProgress({ attempt, report }: Progress, context: FrameContext): voi
     rawBytes: report.rawBytes,
     storedBytes: report.storedBytes,
     predictedRawBytes: report.predictedRawBytes,
+    bytesPerSecond: report.bytesPerSecond,
+    remainingMs: report.remainingMs,
+    retries: report.retries,
     at: term.clock.now().wall,
   })
 }

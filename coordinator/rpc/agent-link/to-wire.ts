@@ -1,6 +1,6 @@
-import type { Destination } from '../../../shared/model/destination.ts'
+import { destinationToWire } from '../../../shared/wire/destination.ts'
 import type { Assign, AttemptRef, WatchedInstance } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
-import { JobKind, type Destination as WireDestination } from '../../../shared/wire/gen/holdfast/v1/common.ts'
+import { JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type { Addressee, Assignment } from '../../operations/messenger.ts'
 import type { InstanceRecord } from '../../store/records.ts'
 
@@ -29,7 +29,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             scope: assignment.scope,
             databaseId: assignment.databaseId,
             databaseName: assignment.databaseName,
-            destination: destination(assignment.destination),
+            destination: destinationToWire(assignment.destination),
             codec: policy.codec,
             codecLevel: policy.codecLevel,
             policyName: policy.name,
@@ -37,6 +37,10 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             backupClass: assignment.backupClass,
             backupId: assignment.backupId,
             predictedRawBytes: assignment.predictedRawBytes,
+            strategy: policy.strategy ?? '',
+            maxRate: policy.maxRate ?? 0,
+            idleTimeoutMs: policy.idleTimeout ?? 0,
+            predictedStoredBytes: assignment.predictedStoredBytes ?? 0,
           },
         },
       }
@@ -48,7 +52,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
           $case: 'restore',
           value: {
             instance: watchedInstance(assignment.instance),
-            source: destination(assignment.source),
+            source: destinationToWire(assignment.source),
             manifestKey: assignment.manifestKey,
             manifestSha256: assignment.manifestSha256,
             into: assignment.into,
@@ -62,7 +66,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
         spec: {
           $case: 'delete',
           value: {
-            destination: destination(assignment.to),
+            destination: destinationToWire(assignment.to),
             keys: [...assignment.keys],
             attemptPrefixes: [...assignment.attemptPrefixes],
           },
@@ -80,15 +84,5 @@ export function watchedInstance(instance: InstanceRecord): WatchedInstance {
     address: instance.address,
     port: instance.port,
     meta: Object.entries(instance.meta).map(([name, value]) => ({ name, value })),
-  }
-}
-
-function destination(from: Destination): WireDestination {
-  return {
-    name: from.name,
-    url: from.url,
-    endpoint: from.endpoint ?? '',
-    region: from.region ?? '',
-    profile: from.profile,
   }
 }

@@ -43,6 +43,9 @@ export async function jobToWire({ job, progress }: JobView, names: Names, read: 
       rawBytes: progress.rawBytes,
       storedBytes: progress.storedBytes,
       predictedRawBytes: progress.predictedRawBytes,
+      bytesPerSecond: progress.bytesPerSecond,
+      remainingMs: progress.remainingMs,
+      retries: progress.retries,
     },
     backupId: backupId ?? '',
     origin: job.origin,
@@ -52,6 +55,7 @@ export async function jobToWire({ job, progress }: JobView, names: Names, read: 
     rawBytes: made?.rawBytes ?? 0,
     storedBytes: made?.storedBytes ?? 0,
     into: job.order.kind === 'restore' ? job.order.into : '',
+    observed: undefined,
   }
 }
 

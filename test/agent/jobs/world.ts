@@ -83,6 +83,10 @@ export function backupSpec(bucket: string, changes: Partial<BackupSpec> = {}): B
     backupClass: 'daily',
     backupId: newId('backup'),
     predictedRawBytes: 0,
+    strategy: '',
+    maxRate: 0,
+    idleTimeoutMs: 0,
+    predictedStoredBytes: 0,
     ...changes,
   }
 }

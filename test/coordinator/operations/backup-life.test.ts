@@ -298,7 +298,15 @@ describe('the life of a backup', () => {
       $case: 'progress',
       value: {
         attempt: ref,
-        report: { stage: 'dump', rawBytes: 1, storedBytes: 1, predictedRawBytes: 0 },
+        report: {
+          stage: 'dump',
+          rawBytes: 1,
+          storedBytes: 1,
+          predictedRawBytes: 0,
+          bytesPerSecond: 0,
+          remainingMs: 0,
+          retries: 0,
+        },
       },
     })
     await waitUntil(() => seen.includes('at dump'), { what: 'progress to be seen' })

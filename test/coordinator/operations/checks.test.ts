@@ -79,6 +79,10 @@ describe('a manifest is read and checked (J5)', () => {
         backupClass: 'daily',
         backupId: newId('backup'),
         predictedRawBytes: 0,
+        strategy: '',
+        maxRate: 0,
+        idleTimeoutMs: 0,
+        predictedStoredBytes: 0,
       },
     },
   }

@@ -89,7 +89,18 @@ describe('the doors of the agent link', () => {
     thief.heartbeat([ref])
     thief.send({
       $case: 'progress',
-      value: { attempt: ref, report: { stage: 'lies', rawBytes: 1, storedBytes: 1, predictedRawBytes: 1 } },
+      value: {
+        attempt: ref,
+        report: {
+          stage: 'lies',
+          rawBytes: 1,
+          storedBytes: 1,
+          predictedRawBytes: 1,
+          bytesPerSecond: 0,
+          remainingMs: 0,
+          retries: 0,
+        },
+      },
     })
     const result = thief.result(successOf(assign, thief))
     const ack = await thief.next('ack', each => each.resultId === result.resultId)

@@ -26,6 +26,7 @@ import {
   jobKindFromJSON,
   jobKindToJSON,
   jobKindToNumber,
+  Observed,
   ProgressReport,
 } from "./common.ts";
 
@@ -354,10 +355,12 @@ export interface DatabaseFacts {
 export interface Assign {
   attempt: AttemptRef | undefined;
   kind: JobKind;
-  spec: { $case: "backup"; value: BackupSpec } | { $case: "restore"; value: RestoreSpec } | {
-    $case: "delete";
-    value: DeleteSpec;
-  } | undefined;
+  spec:
+    | { $case: "backup"; value: BackupSpec }
+    | { $case: "restore"; value: RestoreSpec }
+    | { $case: "delete"; value: DeleteSpec }
+    | { $case: "copy"; value: CopySpec }
+    | undefined;
 }
 
 export interface BackupSpec {
@@ -381,6 +384,20 @@ export interface BackupSpec {
   backupId: string;
   /** 0 when unknown. */
   predictedRawBytes: number;
+  /** streaming, staged, auto; empty: streaming. */
+  strategy: string;
+  /** Stored bytes per second to the stores; 0: only the agent's own limit. */
+  maxRate: number;
+  /** A stream without a byte for so long is ended; 0: the agent's own. */
+  idleTimeoutMs: number;
+  /** Of the last backup; 0 when unknown. */
+  predictedStoredBytes: number;
+  /** Further destinations, written at the same time as `destination`. Names and URLs differ. */
+  destinations: Destination[];
+  /** How many copies must be committed for success; 0: one. */
+  minCopies: number;
+  /** How long destinations beyond `min_copies` may hold the dump up in all; 0: the agent's own. */
+  copyPatienceMs: number;
 }
 
 export interface RestoreSpec {
@@ -394,6 +411,8 @@ export interface RestoreSpec {
   manifestSha256: string;
   into: string;
   backupId: string;
+  /** Other destinations that hold the same backup under the same keys, in the order they are to be tried. */
+  fallbacks: Destination[];
 }
 
 /** Debris of failed attempts: objects to delete and upload prefixes to abort, under one destination. */
@@ -402,6 +421,17 @@ export interface DeleteSpec {
   keys: string[];
   /** Every object and open multipart below these prefixes is removed; each ends in an attempt id. */
   attemptPrefixes: string[];
+}
+
+/** A copy of a backup that is missing in one destination: data objects first, the manifest last, same keys. */
+export interface CopySpec {
+  /** Where it lies, in the order they are to be tried. */
+  sources: Destination[];
+  target: Destination | undefined;
+  manifestKey: string;
+  /** Hex SHA-256 of the manifest's bytes as recorded. */
+  manifestSha256: string;
+  backupId: string;
 }
 
 export interface Accepted {
@@ -490,6 +520,32 @@ export interface Result {
   attemptPrefix: string;
   /** Peak resident set of agent and children in bytes; 0 when unknown. */
   peakRssBytes: number;
+  /** Absent from an agent that does not measure it. */
+  observed:
+    | Observed
+    | undefined;
+  /**
+   * What each destination got, when there was more than one, and of a copy job. `destination` and `debris`
+   * speak of one of them.
+   */
+  copies: CopyResult[];
+  /** What went well and should be looked at all the same, e.g. a restore that had to use another copy. */
+  warnings: string[];
+}
+
+/** What became of a backup in one destination. */
+export interface CopyResult {
+  destination: string;
+  /** present: its manifest was read back; missing: to be copied, or nothing at all after a failure. */
+  state: string;
+  /** Why it is missing. */
+  failure:
+    | Failure
+    | undefined;
+  /** When the manifest was read back. */
+  verifiedAt: number;
+  /** Finished objects of a failed attempt there. */
+  debris: string[];
 }
 
 /** Every result is answered (J12), after the commit. */
@@ -3060,6 +3116,9 @@ export const Assign: MessageFns<Assign> = {
       case "delete":
         DeleteSpec.encode(message.spec.value, writer.uint32(42).fork()).join();
         break;
+      case "copy":
+        CopySpec.encode(message.spec.value, writer.uint32(402).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3117,6 +3176,14 @@ export const Assign: MessageFns<Assign> = {
             message.spec = { $case: "delete", value: DeleteSpec.decode(reader, reader.uint32()) };
             continue;
           }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.spec = { $case: "copy", value: CopySpec.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3139,6 +3206,8 @@ export const Assign: MessageFns<Assign> = {
         ? { $case: "restore", value: RestoreSpec.fromJSON(object.restore) }
         : isSet(object.delete)
         ? { $case: "delete", value: DeleteSpec.fromJSON(object.delete) }
+        : isSet(object.copy)
+        ? { $case: "copy", value: CopySpec.fromJSON(object.copy) }
         : undefined,
     };
   },
@@ -3157,6 +3226,8 @@ export const Assign: MessageFns<Assign> = {
       obj.restore = RestoreSpec.toJSON(message.spec.value);
     } else if (message.spec?.$case === "delete") {
       obj.delete = DeleteSpec.toJSON(message.spec.value);
+    } else if (message.spec?.$case === "copy") {
+      obj.copy = CopySpec.toJSON(message.spec.value);
     }
     return obj;
   },
@@ -3189,6 +3260,12 @@ export const Assign: MessageFns<Assign> = {
         }
         break;
       }
+      case "copy": {
+        if (object.spec?.value !== undefined && object.spec?.value !== null) {
+          message.spec = { $case: "copy", value: CopySpec.fromPartial(object.spec.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -3210,6 +3287,13 @@ function createBaseBackupSpec(): BackupSpec {
     backupClass: "",
     backupId: "",
     predictedRawBytes: 0,
+    strategy: "",
+    maxRate: 0,
+    idleTimeoutMs: 0,
+    predictedStoredBytes: 0,
+    destinations: [],
+    minCopies: 0,
+    copyPatienceMs: 0,
   };
 }
 
@@ -3256,6 +3340,27 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     }
     if (message.predictedRawBytes !== 0) {
       writer.uint32(112).int64(message.predictedRawBytes);
+    }
+    if (message.strategy !== "") {
+      writer.uint32(482).string(message.strategy);
+    }
+    if (message.maxRate !== 0) {
+      writer.uint32(488).int64(message.maxRate);
+    }
+    if (message.idleTimeoutMs !== 0) {
+      writer.uint32(496).int64(message.idleTimeoutMs);
+    }
+    if (message.predictedStoredBytes !== 0) {
+      writer.uint32(504).int64(message.predictedStoredBytes);
+    }
+    for (const v of message.destinations) {
+      Destination.encode(v!, writer.uint32(402).fork()).join();
+    }
+    if (message.minCopies !== 0) {
+      writer.uint32(408).int32(message.minCopies);
+    }
+    if (message.copyPatienceMs !== 0) {
+      writer.uint32(416).int64(message.copyPatienceMs);
     }
     return writer;
   },
@@ -3385,6 +3490,62 @@ export const BackupSpec: MessageFns<BackupSpec> = {
             message.predictedRawBytes = longToNumber(reader.int64());
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.strategy = reader.string();
+            continue;
+          }
+          case 61: {
+            if (tag !== 488) {
+              break;
+            }
+
+            message.maxRate = longToNumber(reader.int64());
+            continue;
+          }
+          case 62: {
+            if (tag !== 496) {
+              break;
+            }
+
+            message.idleTimeoutMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 63: {
+            if (tag !== 504) {
+              break;
+            }
+
+            message.predictedStoredBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.destinations.push(Destination.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 51: {
+            if (tag !== 408) {
+              break;
+            }
+
+            message.minCopies = reader.int32();
+            continue;
+          }
+          case 52: {
+            if (tag !== 416) {
+              break;
+            }
+
+            message.copyPatienceMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3453,6 +3614,35 @@ export const BackupSpec: MessageFns<BackupSpec> = {
         : isSet(object.predicted_raw_bytes)
         ? globalThis.Number(object.predicted_raw_bytes)
         : 0,
+      strategy: isSet(object.strategy) ? globalThis.String(object.strategy) : "",
+      maxRate: isSet(object.maxRate)
+        ? globalThis.Number(object.maxRate)
+        : isSet(object.max_rate)
+        ? globalThis.Number(object.max_rate)
+        : 0,
+      idleTimeoutMs: isSet(object.idleTimeoutMs)
+        ? globalThis.Number(object.idleTimeoutMs)
+        : isSet(object.idle_timeout_ms)
+        ? globalThis.Number(object.idle_timeout_ms)
+        : 0,
+      predictedStoredBytes: isSet(object.predictedStoredBytes)
+        ? globalThis.Number(object.predictedStoredBytes)
+        : isSet(object.predicted_stored_bytes)
+        ? globalThis.Number(object.predicted_stored_bytes)
+        : 0,
+      destinations: globalThis.Array.isArray(object?.destinations)
+        ? object.destinations.map((e: any) => Destination.fromJSON(e))
+        : [],
+      minCopies: isSet(object.minCopies)
+        ? globalThis.Number(object.minCopies)
+        : isSet(object.min_copies)
+        ? globalThis.Number(object.min_copies)
+        : 0,
+      copyPatienceMs: isSet(object.copyPatienceMs)
+        ? globalThis.Number(object.copyPatienceMs)
+        : isSet(object.copy_patience_ms)
+        ? globalThis.Number(object.copy_patience_ms)
+        : 0,
     };
   },
 
@@ -3500,6 +3690,27 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     if (message.predictedRawBytes !== 0) {
       obj.predictedRawBytes = Math.round(message.predictedRawBytes);
     }
+    if (message.strategy !== "") {
+      obj.strategy = message.strategy;
+    }
+    if (message.maxRate !== 0) {
+      obj.maxRate = Math.round(message.maxRate);
+    }
+    if (message.idleTimeoutMs !== 0) {
+      obj.idleTimeoutMs = Math.round(message.idleTimeoutMs);
+    }
+    if (message.predictedStoredBytes !== 0) {
+      obj.predictedStoredBytes = Math.round(message.predictedStoredBytes);
+    }
+    if (message.destinations?.length) {
+      obj.destinations = message.destinations.map((e) => Destination.toJSON(e));
+    }
+    if (message.minCopies !== 0) {
+      obj.minCopies = Math.round(message.minCopies);
+    }
+    if (message.copyPatienceMs !== 0) {
+      obj.copyPatienceMs = Math.round(message.copyPatienceMs);
+    }
     return obj;
   },
 
@@ -3526,12 +3737,27 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     message.backupClass = object.backupClass ?? "";
     message.backupId = object.backupId ?? "";
     message.predictedRawBytes = object.predictedRawBytes ?? 0;
+    message.strategy = object.strategy ?? "";
+    message.maxRate = object.maxRate ?? 0;
+    message.idleTimeoutMs = object.idleTimeoutMs ?? 0;
+    message.predictedStoredBytes = object.predictedStoredBytes ?? 0;
+    message.destinations = object.destinations?.map((e) => Destination.fromPartial(e)) || [];
+    message.minCopies = object.minCopies ?? 0;
+    message.copyPatienceMs = object.copyPatienceMs ?? 0;
     return message;
   },
 };
 
 function createBaseRestoreSpec(): RestoreSpec {
-  return { instance: undefined, source: undefined, manifestKey: "", manifestSha256: "", into: "", backupId: "" };
+  return {
+    instance: undefined,
+    source: undefined,
+    manifestKey: "",
+    manifestSha256: "",
+    into: "",
+    backupId: "",
+    fallbacks: [],
+  };
 }
 
 export const RestoreSpec: MessageFns<RestoreSpec> = {
@@ -3553,6 +3779,9 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
     }
     if (message.backupId !== "") {
       writer.uint32(50).string(message.backupId);
+    }
+    for (const v of message.fallbacks) {
+      Destination.encode(v!, writer.uint32(402).fork()).join();
     }
     return writer;
   },
@@ -3618,6 +3847,14 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
             message.backupId = reader.string();
             continue;
           }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.fallbacks.push(Destination.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3650,6 +3887,9 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
         : isSet(object.backup_id)
         ? globalThis.String(object.backup_id)
         : "",
+      fallbacks: globalThis.Array.isArray(object?.fallbacks)
+        ? object.fallbacks.map((e: any) => Destination.fromJSON(e))
+        : [],
     };
   },
 
@@ -3673,6 +3913,9 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
     if (message.backupId !== "") {
       obj.backupId = message.backupId;
     }
+    if (message.fallbacks?.length) {
+      obj.fallbacks = message.fallbacks.map((e) => Destination.toJSON(e));
+    }
     return obj;
   },
 
@@ -3691,6 +3934,7 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
     message.manifestSha256 = object.manifestSha256 ?? "";
     message.into = object.into ?? "";
     message.backupId = object.backupId ?? "";
+    message.fallbacks = object.fallbacks?.map((e) => Destination.fromPartial(e)) || [];
     return message;
   },
 };
@@ -3798,6 +4042,153 @@ export const DeleteSpec: MessageFns<DeleteSpec> = {
       : undefined;
     message.keys = object.keys?.map((e) => e) || [];
     message.attemptPrefixes = object.attemptPrefixes?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCopySpec(): CopySpec {
+  return { sources: [], target: undefined, manifestKey: "", manifestSha256: "", backupId: "" };
+}
+
+export const CopySpec: MessageFns<CopySpec> = {
+  encode(message: CopySpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.sources) {
+      Destination.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.target !== undefined) {
+      Destination.encode(message.target, writer.uint32(18).fork()).join();
+    }
+    if (message.manifestKey !== "") {
+      writer.uint32(26).string(message.manifestKey);
+    }
+    if (message.manifestSha256 !== "") {
+      writer.uint32(34).string(message.manifestSha256);
+    }
+    if (message.backupId !== "") {
+      writer.uint32(42).string(message.backupId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopySpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopySpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sources.push(Destination.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.target = Destination.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.manifestKey = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.manifestSha256 = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CopySpec {
+    return {
+      sources: globalThis.Array.isArray(object?.sources) ? object.sources.map((e: any) => Destination.fromJSON(e)) : [],
+      target: isSet(object.target) ? Destination.fromJSON(object.target) : undefined,
+      manifestKey: isSet(object.manifestKey)
+        ? globalThis.String(object.manifestKey)
+        : isSet(object.manifest_key)
+        ? globalThis.String(object.manifest_key)
+        : "",
+      manifestSha256: isSet(object.manifestSha256)
+        ? globalThis.String(object.manifestSha256)
+        : isSet(object.manifest_sha256)
+        ? globalThis.String(object.manifest_sha256)
+        : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+    };
+  },
+
+  toJSON(message: CopySpec): unknown {
+    const obj: any = {};
+    if (message.sources?.length) {
+      obj.sources = message.sources.map((e) => Destination.toJSON(e));
+    }
+    if (message.target !== undefined) {
+      obj.target = Destination.toJSON(message.target);
+    }
+    if (message.manifestKey !== "") {
+      obj.manifestKey = message.manifestKey;
+    }
+    if (message.manifestSha256 !== "") {
+      obj.manifestSha256 = message.manifestSha256;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CopySpec>): CopySpec {
+    return CopySpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopySpec>): CopySpec {
+    const message = createBaseCopySpec();
+    message.sources = object.sources?.map((e) => Destination.fromPartial(e)) || [];
+    message.target = (object.target !== undefined && object.target !== null)
+      ? Destination.fromPartial(object.target)
+      : undefined;
+    message.manifestKey = object.manifestKey ?? "";
+    message.manifestSha256 = object.manifestSha256 ?? "";
+    message.backupId = object.backupId ?? "";
     return message;
   },
 };
@@ -4734,6 +5125,9 @@ function createBaseResult(): Result {
     debris: [],
     attemptPrefix: "",
     peakRssBytes: 0,
+    observed: undefined,
+    copies: [],
+    warnings: [],
   };
 }
 
@@ -4783,6 +5177,15 @@ export const Result: MessageFns<Result> = {
     }
     if (message.peakRssBytes !== 0) {
       writer.uint32(120).int64(message.peakRssBytes);
+    }
+    if (message.observed !== undefined) {
+      Observed.encode(message.observed, writer.uint32(482).fork()).join();
+    }
+    for (const v of message.copies) {
+      CopyResult.encode(v!, writer.uint32(402).fork()).join();
+    }
+    for (const v of message.warnings) {
+      writer.uint32(410).string(v!);
     }
     return writer;
   },
@@ -4920,6 +5323,30 @@ export const Result: MessageFns<Result> = {
             message.peakRssBytes = longToNumber(reader.int64());
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.observed = Observed.decode(reader, reader.uint32());
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.copies.push(CopyResult.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 51: {
+            if (tag !== 410) {
+              break;
+            }
+
+            message.warnings.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4983,6 +5410,13 @@ export const Result: MessageFns<Result> = {
         : isSet(object.peak_rss_bytes)
         ? globalThis.Number(object.peak_rss_bytes)
         : 0,
+      observed: isSet(object.observed) ? Observed.fromJSON(object.observed) : undefined,
+      copies: globalThis.Array.isArray(object?.copies)
+        ? object.copies.map((e: any) => CopyResult.fromJSON(e))
+        : [],
+      warnings: globalThis.Array.isArray(object?.warnings)
+        ? object.warnings.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -5033,6 +5467,15 @@ export const Result: MessageFns<Result> = {
     if (message.peakRssBytes !== 0) {
       obj.peakRssBytes = Math.round(message.peakRssBytes);
     }
+    if (message.observed !== undefined) {
+      obj.observed = Observed.toJSON(message.observed);
+    }
+    if (message.copies?.length) {
+      obj.copies = message.copies.map((e) => CopyResult.toJSON(e));
+    }
+    if (message.warnings?.length) {
+      obj.warnings = message.warnings;
+    }
     return obj;
   },
 
@@ -5060,6 +5503,150 @@ export const Result: MessageFns<Result> = {
     message.debris = object.debris?.map((e) => e) || [];
     message.attemptPrefix = object.attemptPrefix ?? "";
     message.peakRssBytes = object.peakRssBytes ?? 0;
+    message.observed = (object.observed !== undefined && object.observed !== null)
+      ? Observed.fromPartial(object.observed)
+      : undefined;
+    message.copies = object.copies?.map((e) => CopyResult.fromPartial(e)) || [];
+    message.warnings = object.warnings?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseCopyResult(): CopyResult {
+  return { destination: "", state: "", failure: undefined, verifiedAt: 0, debris: [] };
+}
+
+export const CopyResult: MessageFns<CopyResult> = {
+  encode(message: CopyResult, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.destination !== "") {
+      writer.uint32(10).string(message.destination);
+    }
+    if (message.state !== "") {
+      writer.uint32(18).string(message.state);
+    }
+    if (message.failure !== undefined) {
+      Failure.encode(message.failure, writer.uint32(26).fork()).join();
+    }
+    if (message.verifiedAt !== 0) {
+      writer.uint32(32).int64(message.verifiedAt);
+    }
+    for (const v of message.debris) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyResult {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyResult();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.failure = Failure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.verifiedAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.debris.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CopyResult {
+    return {
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
+      verifiedAt: isSet(object.verifiedAt)
+        ? globalThis.Number(object.verifiedAt)
+        : isSet(object.verified_at)
+        ? globalThis.Number(object.verified_at)
+        : 0,
+      debris: globalThis.Array.isArray(object?.debris) ? object.debris.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: CopyResult): unknown {
+    const obj: any = {};
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.failure !== undefined) {
+      obj.failure = Failure.toJSON(message.failure);
+    }
+    if (message.verifiedAt !== 0) {
+      obj.verifiedAt = Math.round(message.verifiedAt);
+    }
+    if (message.debris?.length) {
+      obj.debris = message.debris;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CopyResult>): CopyResult {
+    return CopyResult.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyResult>): CopyResult {
+    const message = createBaseCopyResult();
+    message.destination = object.destination ?? "";
+    message.state = object.state ?? "";
+    message.failure = (object.failure !== undefined && object.failure !== null)
+      ? Failure.fromPartial(object.failure)
+      : undefined;
+    message.verifiedAt = object.verifiedAt ?? 0;
+    message.debris = object.debris?.map((e) => e) || [];
     return message;
   },
 };

@@ -13,6 +13,8 @@ export const JobKind = {
   RESTORE: "JOB_KIND_RESTORE",
   /** DELETE - Removes debris and aborts multiparts; done by keepers. */
   DELETE: "JOB_KIND_DELETE",
+  /** COPY - Makes a missing copy of a backup. */
+  COPY: "JOB_KIND_COPY",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -23,6 +25,7 @@ export namespace JobKind {
   export type BACKUP = typeof JobKind.BACKUP;
   export type RESTORE = typeof JobKind.RESTORE;
   export type DELETE = typeof JobKind.DELETE;
+  export type COPY = typeof JobKind.COPY;
   export type UNRECOGNIZED = typeof JobKind.UNRECOGNIZED;
 }
 
@@ -40,6 +43,9 @@ export function jobKindFromJSON(object: any): JobKind {
     case 3:
     case "JOB_KIND_DELETE":
       return JobKind.DELETE;
+    case 50:
+    case "JOB_KIND_COPY":
+      return JobKind.COPY;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -57,6 +63,8 @@ export function jobKindToJSON(object: JobKind): string {
       return "JOB_KIND_RESTORE";
     case JobKind.DELETE:
       return "JOB_KIND_DELETE";
+    case JobKind.COPY:
+      return "JOB_KIND_COPY";
     case JobKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -73,6 +81,8 @@ export function jobKindToNumber(object: JobKind): number {
       return 2;
     case JobKind.DELETE:
       return 3;
+    case JobKind.COPY:
+      return 50;
     case JobKind.UNRECOGNIZED:
     default:
       return -1;
@@ -121,8 +131,22 @@ export interface Destination {
   url: string;
   endpoint: string;
   region: string;
-  /** aws, ceph, generic, directory. */
+  /** aws, minio, ceph, r2, b2, scaleway, generic, directory. */
   profile: string;
+  /**
+   * How objects are kept there; empty is the default of profile or store.
+   * sha256, crc32c, crc64nvme, none.
+   */
+  checksum: string;
+  storageClass: string;
+  /** sse-s3, sse-kms. */
+  encryption: string;
+  kmsKeyId: string;
+  bucketOwner: string;
+  tags: Field[];
+  /** governance, compliance; set after the commit. */
+  objectLockMode: string;
+  objectLockDays: number;
 }
 
 /** How far an attempt is; latest wins, never acknowledged. */
@@ -132,6 +156,27 @@ export interface ProgressReport {
   storedBytes: number;
   /** 0 when unknown. */
   predictedRawBytes: number;
+  /** Raw bytes per second of late; 0 when unknown. */
+  bytesPerSecond: number;
+  /** Until the predicted end, from now; 0 when unknown. */
+  remainingMs: number;
+  /** Requests to stores that were tried again so far. */
+  retries: number;
+}
+
+/** What an attempt took besides time and bytes. */
+export interface Observed {
+  /** streaming, staged. */
+  strategy: string;
+  /** Why, one code. */
+  strategyReason: string;
+  /** Requests to stores that were tried again. */
+  retries: number;
+  /** Peak resident sets in bytes: of the agent, and of its children taken together at one moment. */
+  agentPeakRssBytes: number;
+  childrenPeakRssBytes: number;
+  /** From the first stream's start to the last byte stored. */
+  durationMs: number;
 }
 
 function createBaseFailure(): Failure {
@@ -541,7 +586,21 @@ export const Evidence: MessageFns<Evidence> = {
 };
 
 function createBaseDestination(): Destination {
-  return { name: "", url: "", endpoint: "", region: "", profile: "" };
+  return {
+    name: "",
+    url: "",
+    endpoint: "",
+    region: "",
+    profile: "",
+    checksum: "",
+    storageClass: "",
+    encryption: "",
+    kmsKeyId: "",
+    bucketOwner: "",
+    tags: [],
+    objectLockMode: "",
+    objectLockDays: 0,
+  };
 }
 
 export const Destination: MessageFns<Destination> = {
@@ -560,6 +619,30 @@ export const Destination: MessageFns<Destination> = {
     }
     if (message.profile !== "") {
       writer.uint32(42).string(message.profile);
+    }
+    if (message.checksum !== "") {
+      writer.uint32(162).string(message.checksum);
+    }
+    if (message.storageClass !== "") {
+      writer.uint32(170).string(message.storageClass);
+    }
+    if (message.encryption !== "") {
+      writer.uint32(178).string(message.encryption);
+    }
+    if (message.kmsKeyId !== "") {
+      writer.uint32(186).string(message.kmsKeyId);
+    }
+    if (message.bucketOwner !== "") {
+      writer.uint32(194).string(message.bucketOwner);
+    }
+    for (const v of message.tags) {
+      Field.encode(v!, writer.uint32(202).fork()).join();
+    }
+    if (message.objectLockMode !== "") {
+      writer.uint32(210).string(message.objectLockMode);
+    }
+    if (message.objectLockDays !== 0) {
+      writer.uint32(216).int32(message.objectLockDays);
     }
     return writer;
   },
@@ -617,6 +700,70 @@ export const Destination: MessageFns<Destination> = {
             message.profile = reader.string();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.checksum = reader.string();
+            continue;
+          }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.storageClass = reader.string();
+            continue;
+          }
+          case 22: {
+            if (tag !== 178) {
+              break;
+            }
+
+            message.encryption = reader.string();
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.kmsKeyId = reader.string();
+            continue;
+          }
+          case 24: {
+            if (tag !== 194) {
+              break;
+            }
+
+            message.bucketOwner = reader.string();
+            continue;
+          }
+          case 25: {
+            if (tag !== 202) {
+              break;
+            }
+
+            message.tags.push(Field.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.objectLockMode = reader.string();
+            continue;
+          }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.objectLockDays = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -636,6 +783,34 @@ export const Destination: MessageFns<Destination> = {
       endpoint: isSet(object.endpoint) ? globalThis.String(object.endpoint) : "",
       region: isSet(object.region) ? globalThis.String(object.region) : "",
       profile: isSet(object.profile) ? globalThis.String(object.profile) : "",
+      checksum: isSet(object.checksum) ? globalThis.String(object.checksum) : "",
+      storageClass: isSet(object.storageClass)
+        ? globalThis.String(object.storageClass)
+        : isSet(object.storage_class)
+        ? globalThis.String(object.storage_class)
+        : "",
+      encryption: isSet(object.encryption) ? globalThis.String(object.encryption) : "",
+      kmsKeyId: isSet(object.kmsKeyId)
+        ? globalThis.String(object.kmsKeyId)
+        : isSet(object.kms_key_id)
+        ? globalThis.String(object.kms_key_id)
+        : "",
+      bucketOwner: isSet(object.bucketOwner)
+        ? globalThis.String(object.bucketOwner)
+        : isSet(object.bucket_owner)
+        ? globalThis.String(object.bucket_owner)
+        : "",
+      tags: globalThis.Array.isArray(object?.tags) ? object.tags.map((e: any) => Field.fromJSON(e)) : [],
+      objectLockMode: isSet(object.objectLockMode)
+        ? globalThis.String(object.objectLockMode)
+        : isSet(object.object_lock_mode)
+        ? globalThis.String(object.object_lock_mode)
+        : "",
+      objectLockDays: isSet(object.objectLockDays)
+        ? globalThis.Number(object.objectLockDays)
+        : isSet(object.object_lock_days)
+        ? globalThis.Number(object.object_lock_days)
+        : 0,
     };
   },
 
@@ -656,6 +831,30 @@ export const Destination: MessageFns<Destination> = {
     if (message.profile !== "") {
       obj.profile = message.profile;
     }
+    if (message.checksum !== "") {
+      obj.checksum = message.checksum;
+    }
+    if (message.storageClass !== "") {
+      obj.storageClass = message.storageClass;
+    }
+    if (message.encryption !== "") {
+      obj.encryption = message.encryption;
+    }
+    if (message.kmsKeyId !== "") {
+      obj.kmsKeyId = message.kmsKeyId;
+    }
+    if (message.bucketOwner !== "") {
+      obj.bucketOwner = message.bucketOwner;
+    }
+    if (message.tags?.length) {
+      obj.tags = message.tags.map((e) => Field.toJSON(e));
+    }
+    if (message.objectLockMode !== "") {
+      obj.objectLockMode = message.objectLockMode;
+    }
+    if (message.objectLockDays !== 0) {
+      obj.objectLockDays = Math.round(message.objectLockDays);
+    }
     return obj;
   },
 
@@ -669,12 +868,28 @@ export const Destination: MessageFns<Destination> = {
     message.endpoint = object.endpoint ?? "";
     message.region = object.region ?? "";
     message.profile = object.profile ?? "";
+    message.checksum = object.checksum ?? "";
+    message.storageClass = object.storageClass ?? "";
+    message.encryption = object.encryption ?? "";
+    message.kmsKeyId = object.kmsKeyId ?? "";
+    message.bucketOwner = object.bucketOwner ?? "";
+    message.tags = object.tags?.map((e) => Field.fromPartial(e)) || [];
+    message.objectLockMode = object.objectLockMode ?? "";
+    message.objectLockDays = object.objectLockDays ?? 0;
     return message;
   },
 };
 
 function createBaseProgressReport(): ProgressReport {
-  return { stage: "", rawBytes: 0, storedBytes: 0, predictedRawBytes: 0 };
+  return {
+    stage: "",
+    rawBytes: 0,
+    storedBytes: 0,
+    predictedRawBytes: 0,
+    bytesPerSecond: 0,
+    remainingMs: 0,
+    retries: 0,
+  };
 }
 
 export const ProgressReport: MessageFns<ProgressReport> = {
@@ -690,6 +905,15 @@ export const ProgressReport: MessageFns<ProgressReport> = {
     }
     if (message.predictedRawBytes !== 0) {
       writer.uint32(32).int64(message.predictedRawBytes);
+    }
+    if (message.bytesPerSecond !== 0) {
+      writer.uint32(480).int64(message.bytesPerSecond);
+    }
+    if (message.remainingMs !== 0) {
+      writer.uint32(488).int64(message.remainingMs);
+    }
+    if (message.retries !== 0) {
+      writer.uint32(496).int64(message.retries);
     }
     return writer;
   },
@@ -739,6 +963,30 @@ export const ProgressReport: MessageFns<ProgressReport> = {
             message.predictedRawBytes = longToNumber(reader.int64());
             continue;
           }
+          case 60: {
+            if (tag !== 480) {
+              break;
+            }
+
+            message.bytesPerSecond = longToNumber(reader.int64());
+            continue;
+          }
+          case 61: {
+            if (tag !== 488) {
+              break;
+            }
+
+            message.remainingMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 62: {
+            if (tag !== 496) {
+              break;
+            }
+
+            message.retries = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -769,6 +1017,17 @@ export const ProgressReport: MessageFns<ProgressReport> = {
         : isSet(object.predicted_raw_bytes)
         ? globalThis.Number(object.predicted_raw_bytes)
         : 0,
+      bytesPerSecond: isSet(object.bytesPerSecond)
+        ? globalThis.Number(object.bytesPerSecond)
+        : isSet(object.bytes_per_second)
+        ? globalThis.Number(object.bytes_per_second)
+        : 0,
+      remainingMs: isSet(object.remainingMs)
+        ? globalThis.Number(object.remainingMs)
+        : isSet(object.remaining_ms)
+        ? globalThis.Number(object.remaining_ms)
+        : 0,
+      retries: isSet(object.retries) ? globalThis.Number(object.retries) : 0,
     };
   },
 
@@ -786,6 +1045,15 @@ export const ProgressReport: MessageFns<ProgressReport> = {
     if (message.predictedRawBytes !== 0) {
       obj.predictedRawBytes = Math.round(message.predictedRawBytes);
     }
+    if (message.bytesPerSecond !== 0) {
+      obj.bytesPerSecond = Math.round(message.bytesPerSecond);
+    }
+    if (message.remainingMs !== 0) {
+      obj.remainingMs = Math.round(message.remainingMs);
+    }
+    if (message.retries !== 0) {
+      obj.retries = Math.round(message.retries);
+    }
     return obj;
   },
 
@@ -798,6 +1066,174 @@ export const ProgressReport: MessageFns<ProgressReport> = {
     message.rawBytes = object.rawBytes ?? 0;
     message.storedBytes = object.storedBytes ?? 0;
     message.predictedRawBytes = object.predictedRawBytes ?? 0;
+    message.bytesPerSecond = object.bytesPerSecond ?? 0;
+    message.remainingMs = object.remainingMs ?? 0;
+    message.retries = object.retries ?? 0;
+    return message;
+  },
+};
+
+function createBaseObserved(): Observed {
+  return { strategy: "", strategyReason: "", retries: 0, agentPeakRssBytes: 0, childrenPeakRssBytes: 0, durationMs: 0 };
+}
+
+export const Observed: MessageFns<Observed> = {
+  encode(message: Observed, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.strategy !== "") {
+      writer.uint32(482).string(message.strategy);
+    }
+    if (message.strategyReason !== "") {
+      writer.uint32(490).string(message.strategyReason);
+    }
+    if (message.retries !== 0) {
+      writer.uint32(496).int64(message.retries);
+    }
+    if (message.agentPeakRssBytes !== 0) {
+      writer.uint32(504).int64(message.agentPeakRssBytes);
+    }
+    if (message.childrenPeakRssBytes !== 0) {
+      writer.uint32(512).int64(message.childrenPeakRssBytes);
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(520).int64(message.durationMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Observed {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseObserved();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.strategy = reader.string();
+            continue;
+          }
+          case 61: {
+            if (tag !== 490) {
+              break;
+            }
+
+            message.strategyReason = reader.string();
+            continue;
+          }
+          case 62: {
+            if (tag !== 496) {
+              break;
+            }
+
+            message.retries = longToNumber(reader.int64());
+            continue;
+          }
+          case 63: {
+            if (tag !== 504) {
+              break;
+            }
+
+            message.agentPeakRssBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 64: {
+            if (tag !== 512) {
+              break;
+            }
+
+            message.childrenPeakRssBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 65: {
+            if (tag !== 520) {
+              break;
+            }
+
+            message.durationMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Observed {
+    return {
+      strategy: isSet(object.strategy) ? globalThis.String(object.strategy) : "",
+      strategyReason: isSet(object.strategyReason)
+        ? globalThis.String(object.strategyReason)
+        : isSet(object.strategy_reason)
+        ? globalThis.String(object.strategy_reason)
+        : "",
+      retries: isSet(object.retries) ? globalThis.Number(object.retries) : 0,
+      agentPeakRssBytes: isSet(object.agentPeakRssBytes)
+        ? globalThis.Number(object.agentPeakRssBytes)
+        : isSet(object.agent_peak_rss_bytes)
+        ? globalThis.Number(object.agent_peak_rss_bytes)
+        : 0,
+      childrenPeakRssBytes: isSet(object.childrenPeakRssBytes)
+        ? globalThis.Number(object.childrenPeakRssBytes)
+        : isSet(object.children_peak_rss_bytes)
+        ? globalThis.Number(object.children_peak_rss_bytes)
+        : 0,
+      durationMs: isSet(object.durationMs)
+        ? globalThis.Number(object.durationMs)
+        : isSet(object.duration_ms)
+        ? globalThis.Number(object.duration_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: Observed): unknown {
+    const obj: any = {};
+    if (message.strategy !== "") {
+      obj.strategy = message.strategy;
+    }
+    if (message.strategyReason !== "") {
+      obj.strategyReason = message.strategyReason;
+    }
+    if (message.retries !== 0) {
+      obj.retries = Math.round(message.retries);
+    }
+    if (message.agentPeakRssBytes !== 0) {
+      obj.agentPeakRssBytes = Math.round(message.agentPeakRssBytes);
+    }
+    if (message.childrenPeakRssBytes !== 0) {
+      obj.childrenPeakRssBytes = Math.round(message.childrenPeakRssBytes);
+    }
+    if (message.durationMs !== 0) {
+      obj.durationMs = Math.round(message.durationMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Observed>): Observed {
+    return Observed.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Observed>): Observed {
+    const message = createBaseObserved();
+    message.strategy = object.strategy ?? "";
+    message.strategyReason = object.strategyReason ?? "";
+    message.retries = object.retries ?? 0;
+    message.agentPeakRssBytes = object.agentPeakRssBytes ?? 0;
+    message.childrenPeakRssBytes = object.childrenPeakRssBytes ?? 0;
+    message.durationMs = object.durationMs ?? 0;
     return message;
   },
 };

@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Evidence, Failure, Field, ProgressReport } from "./common.ts";
+import { Evidence, Failure, Field, Observed, ProgressReport } from "./common.ts";
 
 export interface GetStatusRequest {
 }
@@ -246,6 +246,12 @@ export interface Job {
   rawBytes: number;
   storedBytes: number;
   into: string;
+  /** Of the backup it made. */
+  observed:
+    | Observed
+    | undefined;
+  /** The destination a copy job makes its copy in. */
+  destination: string;
 }
 
 export interface ListJobsRequest {
@@ -348,7 +354,18 @@ export interface Copy {
   destination: string;
   url: string;
   manifestKey: string;
+  /** present, missing, copying, failed. */
   state: string;
+  /** When the manifest was last read back there; 0 when unknown. */
+  verifiedAt: number;
+  /** Since when it has been missing; 0 for one that is present. */
+  missingSince: number;
+  /** Why it is missing. */
+  failure:
+    | Failure
+    | undefined;
+  /** The copy job at work on it. */
+  jobId: string;
 }
 
 export interface ListBackupsRequest {
@@ -400,6 +417,22 @@ export interface StartRestoreRequest {
 
 export interface StartRestoreResponse {
   job: Job | undefined;
+}
+
+export interface CopyBackupRequest {
+  backupId: string;
+  /** Name of the destination that is to get it. */
+  destination: string;
+  requestId: string;
+  reason: string;
+}
+
+export interface CopyBackupResponse {
+  job:
+    | Job
+    | undefined;
+  /** An open job for the same copy was there already and is returned instead (J9). */
+  existing: boolean;
 }
 
 export interface Alert {
@@ -3833,6 +3866,8 @@ function createBaseJob(): Job {
     rawBytes: 0,
     storedBytes: 0,
     into: "",
+    observed: undefined,
+    destination: "",
   };
 }
 
@@ -3915,6 +3950,12 @@ export const Job: MessageFns<Job> = {
     }
     if (message.into !== "") {
       writer.uint32(210).string(message.into);
+    }
+    if (message.observed !== undefined) {
+      Observed.encode(message.observed, writer.uint32(482).fork()).join();
+    }
+    if (message.destination !== "") {
+      writer.uint32(402).string(message.destination);
     }
     return writer;
   },
@@ -4140,6 +4181,22 @@ export const Job: MessageFns<Job> = {
             message.into = reader.string();
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.observed = Observed.decode(reader, reader.uint32());
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4244,6 +4301,8 @@ export const Job: MessageFns<Job> = {
         ? globalThis.Number(object.stored_bytes)
         : 0,
       into: isSet(object.into) ? globalThis.String(object.into) : "",
+      observed: isSet(object.observed) ? Observed.fromJSON(object.observed) : undefined,
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
     };
   },
 
@@ -4327,6 +4386,12 @@ export const Job: MessageFns<Job> = {
     if (message.into !== "") {
       obj.into = message.into;
     }
+    if (message.observed !== undefined) {
+      obj.observed = Observed.toJSON(message.observed);
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
     return obj;
   },
 
@@ -4365,6 +4430,10 @@ export const Job: MessageFns<Job> = {
     message.rawBytes = object.rawBytes ?? 0;
     message.storedBytes = object.storedBytes ?? 0;
     message.into = object.into ?? "";
+    message.observed = (object.observed !== undefined && object.observed !== null)
+      ? Observed.fromPartial(object.observed)
+      : undefined;
+    message.destination = object.destination ?? "";
     return message;
   },
 };
@@ -6044,7 +6113,16 @@ export const Backup: MessageFns<Backup> = {
 };
 
 function createBaseCopy(): Copy {
-  return { destination: "", url: "", manifestKey: "", state: "" };
+  return {
+    destination: "",
+    url: "",
+    manifestKey: "",
+    state: "",
+    verifiedAt: 0,
+    missingSince: 0,
+    failure: undefined,
+    jobId: "",
+  };
 }
 
 export const Copy: MessageFns<Copy> = {
@@ -6060,6 +6138,18 @@ export const Copy: MessageFns<Copy> = {
     }
     if (message.state !== "") {
       writer.uint32(34).string(message.state);
+    }
+    if (message.verifiedAt !== 0) {
+      writer.uint32(400).int64(message.verifiedAt);
+    }
+    if (message.missingSince !== 0) {
+      writer.uint32(408).int64(message.missingSince);
+    }
+    if (message.failure !== undefined) {
+      Failure.encode(message.failure, writer.uint32(418).fork()).join();
+    }
+    if (message.jobId !== "") {
+      writer.uint32(426).string(message.jobId);
     }
     return writer;
   },
@@ -6109,6 +6199,38 @@ export const Copy: MessageFns<Copy> = {
             message.state = reader.string();
             continue;
           }
+          case 50: {
+            if (tag !== 400) {
+              break;
+            }
+
+            message.verifiedAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 51: {
+            if (tag !== 408) {
+              break;
+            }
+
+            message.missingSince = longToNumber(reader.int64());
+            continue;
+          }
+          case 52: {
+            if (tag !== 418) {
+              break;
+            }
+
+            message.failure = Failure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 53: {
+            if (tag !== 426) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6131,6 +6253,22 @@ export const Copy: MessageFns<Copy> = {
         ? globalThis.String(object.manifest_key)
         : "",
       state: isSet(object.state) ? globalThis.String(object.state) : "",
+      verifiedAt: isSet(object.verifiedAt)
+        ? globalThis.Number(object.verifiedAt)
+        : isSet(object.verified_at)
+        ? globalThis.Number(object.verified_at)
+        : 0,
+      missingSince: isSet(object.missingSince)
+        ? globalThis.Number(object.missingSince)
+        : isSet(object.missing_since)
+        ? globalThis.Number(object.missing_since)
+        : 0,
+      failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
+      jobId: isSet(object.jobId)
+        ? globalThis.String(object.jobId)
+        : isSet(object.job_id)
+        ? globalThis.String(object.job_id)
+        : "",
     };
   },
 
@@ -6148,6 +6286,18 @@ export const Copy: MessageFns<Copy> = {
     if (message.state !== "") {
       obj.state = message.state;
     }
+    if (message.verifiedAt !== 0) {
+      obj.verifiedAt = Math.round(message.verifiedAt);
+    }
+    if (message.missingSince !== 0) {
+      obj.missingSince = Math.round(message.missingSince);
+    }
+    if (message.failure !== undefined) {
+      obj.failure = Failure.toJSON(message.failure);
+    }
+    if (message.jobId !== "") {
+      obj.jobId = message.jobId;
+    }
     return obj;
   },
 
@@ -6160,6 +6310,12 @@ export const Copy: MessageFns<Copy> = {
     message.url = object.url ?? "";
     message.manifestKey = object.manifestKey ?? "";
     message.state = object.state ?? "";
+    message.verifiedAt = object.verifiedAt ?? 0;
+    message.missingSince = object.missingSince ?? 0;
+    message.failure = (object.failure !== undefined && object.failure !== null)
+      ? Failure.fromPartial(object.failure)
+      : undefined;
+    message.jobId = object.jobId ?? "";
     return message;
   },
 };
@@ -6916,6 +7072,216 @@ export const StartRestoreResponse: MessageFns<StartRestoreResponse> = {
   fromPartial(object: DeepPartial<StartRestoreResponse>): StartRestoreResponse {
     const message = createBaseStartRestoreResponse();
     message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    return message;
+  },
+};
+
+function createBaseCopyBackupRequest(): CopyBackupRequest {
+  return { backupId: "", destination: "", requestId: "", reason: "" };
+}
+
+export const CopyBackupRequest: MessageFns<CopyBackupRequest> = {
+  encode(message: CopyBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.destination !== "") {
+      writer.uint32(18).string(message.destination);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CopyBackupRequest {
+    return {
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: CopyBackupRequest): unknown {
+    const obj: any = {};
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CopyBackupRequest>): CopyBackupRequest {
+    return CopyBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyBackupRequest>): CopyBackupRequest {
+    const message = createBaseCopyBackupRequest();
+    message.backupId = object.backupId ?? "";
+    message.destination = object.destination ?? "";
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseCopyBackupResponse(): CopyBackupResponse {
+  return { job: undefined, existing: false };
+}
+
+export const CopyBackupResponse: MessageFns<CopyBackupResponse> = {
+  encode(message: CopyBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== undefined) {
+      Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.existing !== false) {
+      writer.uint32(16).bool(message.existing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CopyBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCopyBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = Job.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.existing = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CopyBackupResponse {
+    return {
+      job: isSet(object.job) ? Job.fromJSON(object.job) : undefined,
+      existing: isSet(object.existing) ? globalThis.Boolean(object.existing) : false,
+    };
+  },
+
+  toJSON(message: CopyBackupResponse): unknown {
+    const obj: any = {};
+    if (message.job !== undefined) {
+      obj.job = Job.toJSON(message.job);
+    }
+    if (message.existing !== false) {
+      obj.existing = message.existing;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CopyBackupResponse>): CopyBackupResponse {
+    return CopyBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CopyBackupResponse>): CopyBackupResponse {
+    const message = createBaseCopyBackupResponse();
+    message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.existing = object.existing ?? false;
     return message;
   },
 };
@@ -8153,6 +8519,16 @@ export const OperatorServiceService = {
       Buffer.from(StartRestoreResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): StartRestoreResponse => StartRestoreResponse.decode(value),
   },
+  /** Makes a missing copy of a backup, or makes one anew, now. */
+  copyBackup: {
+    path: "/holdfast.v1.OperatorService/CopyBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CopyBackupRequest): Buffer => Buffer.from(CopyBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CopyBackupRequest => CopyBackupRequest.decode(value),
+    responseSerialize: (value: CopyBackupResponse): Buffer => Buffer.from(CopyBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CopyBackupResponse => CopyBackupResponse.decode(value),
+  },
   listAlerts: {
     path: "/holdfast.v1.OperatorService/ListAlerts" as const,
     requestStream: false as const,
@@ -8200,6 +8576,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   getBackup: handleUnaryCall<GetBackupRequest, GetBackupResponse>;
   startBackup: handleUnaryCall<StartBackupRequest, StartBackupResponse>;
   startRestore: handleUnaryCall<StartRestoreRequest, StartRestoreResponse>;
+  /** Makes a missing copy of a backup, or makes one anew, now. */
+  copyBackup: handleUnaryCall<CopyBackupRequest, CopyBackupResponse>;
   listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
   listAudit: handleUnaryCall<ListAuditRequest, ListAuditResponse>;
   verifyAudit: handleUnaryCall<VerifyAuditRequest, VerifyAuditResponse>;
@@ -8437,6 +8815,22 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: StartRestoreResponse) => void,
+  ): ClientUnaryCall;
+  /** Makes a missing copy of a backup, or makes one anew, now. */
+  copyBackup(
+    request: CopyBackupRequest,
+    callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
+  ): ClientUnaryCall;
+  copyBackup(
+    request: CopyBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
+  ): ClientUnaryCall;
+  copyBackup(
+    request: CopyBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
   ): ClientUnaryCall;
   listAlerts(
     request: ListAlertsRequest,
