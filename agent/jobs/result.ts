@@ -77,6 +77,8 @@ export function resultToWire(result: AttemptResult): Result {
     debris: result.debris,
     attemptPrefix: result.attempt_prefix,
     peakRssBytes: result.peak_rss_bytes,
+    copies: [],
+    warnings: [],
     observed: undefined,
   }
 }

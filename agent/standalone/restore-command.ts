@@ -93,6 +93,7 @@ async function restore(options: RestoreOptions, terminal: Terminal): Promise<voi
         manifestSha256: options.sha256 ?? '',
         into: options.into,
         backupId: '',
+        fallbacks: [],
       },
       attempt,
       workplace.world,

@@ -28,6 +28,7 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
     'ListAlerts',
   ].map(method => [operatorPath(method), operators] as const),
   [operatorPath('StartBackup'), ['operator', 'admin']],
+  [operatorPath('CopyBackup'), ['operator', 'admin']],
   [operatorPath('CancelJob'), ['operator', 'restorer', 'admin']],
   [operatorPath('StartRestore'), ['restorer', 'admin']],
   [operatorPath('ListAudit'), ['admin']],

@@ -74,6 +74,8 @@ describe.skipIf(servers.missing)('on the link of a coordinator at work', () => {
       debris: ['v1/data/everything'],
       attemptPrefix: '',
       peakRssBytes: 0,
+      copies: [],
+      warnings: [],
       observed: undefined,
     }
   }

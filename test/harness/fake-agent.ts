@@ -403,6 +403,8 @@ export function emptyResult(ref: AttemptRef): Result {
     debris: [],
     attemptPrefix: '',
     peakRssBytes: 0,
+    copies: [],
+    warnings: [],
     observed: undefined,
   }
 }

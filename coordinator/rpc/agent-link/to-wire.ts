@@ -37,6 +37,9 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             backupClass: assignment.backupClass,
             backupId: assignment.backupId,
             predictedRawBytes: assignment.predictedRawBytes,
+            destinations: [],
+            minCopies: 0,
+            copyPatienceMs: 0,
             strategy: policy.strategy ?? '',
             maxRate: policy.maxRate ?? 0,
             idleTimeoutMs: policy.idleTimeout ?? 0,
@@ -57,6 +60,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             manifestSha256: assignment.manifestSha256,
             into: assignment.into,
             backupId: assignment.backupId,
+            fallbacks: [],
           },
         },
       }

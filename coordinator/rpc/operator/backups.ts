@@ -1,5 +1,7 @@
 import { AppError } from '../../../shared/errors/index.ts'
 import type {
+  CopyBackupRequest,
+  CopyBackupResponse,
   GetBackupRequest,
   GetBackupResponse,
   ListBackupsRequest,
@@ -70,6 +72,14 @@ export function startBackup({ store, operations }: OperatorDeps) {
       reason,
     })
     return { job: await jobToWire({ job }, new Names(store.read), store.read), existing }
+  }
+}
+
+/** CopyBackup: makes a copy of a backup in one destination. */
+export function copyBackup({ store }: OperatorDeps) {
+  return async (request: CopyBackupRequest, { scope }: CallContext): Promise<CopyBackupResponse> => {
+    await visibleBackup(store.read, scope, request.backupId)
+    throw new AppError('internal', { message: 'not built yet' })
   }
 }
 

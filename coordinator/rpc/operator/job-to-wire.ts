@@ -55,6 +55,7 @@ export async function jobToWire({ job, progress }: JobView, names: Names, read: 
     rawBytes: made?.rawBytes ?? 0,
     storedBytes: made?.storedBytes ?? 0,
     into: job.order.kind === 'restore' ? job.order.into : '',
+    destination: '',
     observed: undefined,
   }
 }

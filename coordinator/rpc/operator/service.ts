@@ -6,7 +6,7 @@ import { type HandleEnv, serverStream, unary } from '../handle.ts'
 import { getAgent, listAgents } from './agents.ts'
 import { listAlerts } from './alerts.ts'
 import { listAudit, verifyAudit } from './audit.ts'
-import { getBackup, listBackups, startBackup, startRestore } from './backups.ts'
+import { copyBackup, getBackup, listBackups, startBackup, startRestore } from './backups.ts'
 import { getDatabase, listDatabases } from './databases.ts'
 import type { OperatorDeps } from './deps.ts'
 import { listGaps } from './gaps.ts'
@@ -32,6 +32,7 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     listBackups: unary(env, listBackups(deps)),
     getBackup: unary(env, getBackup(deps)),
     startBackup: unary(env, startBackup(deps)),
+    copyBackup: unary(env, copyBackup(deps)),
     startRestore: unary(env, startRestore(deps)),
     listAlerts: unary(env, listAlerts(deps)),
     listAudit: unary(env, listAudit(deps)),

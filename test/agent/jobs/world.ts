@@ -83,6 +83,9 @@ export function backupSpec(bucket: string, changes: Partial<BackupSpec> = {}): B
     backupClass: 'daily',
     backupId: newId('backup'),
     predictedRawBytes: 0,
+    destinations: [],
+    minCopies: 0,
+    copyPatienceMs: 0,
     strategy: '',
     maxRate: 0,
     idleTimeoutMs: 0,
@@ -99,6 +102,7 @@ export function restoreSpec(bucket: string, changes: Partial<RestoreSpec> = {}):
     manifestSha256: '',
     into: 'orders_copy',
     backupId: '',
+    fallbacks: [],
     ...changes,
   }
 }
