@@ -92,6 +92,11 @@ export interface DumpStream {
   readonly footer?: RegExp
   /** Expected raw bytes, for part size and progress; 0 when unknown. */
   readonly predictedBytes: number
+  /**
+   * Gets a copy of the raw stream on stdin, e.g. to read an archive's table of contents, and may end early;
+   * `take` is given what it says, all of it before `verify`.
+   */
+  readonly tap?: { readonly command: Command; readonly take: (chunk: Buffer) => void }
   /** Nothing of this dump runs beside it: streams before it have ended, streams after it wait. */
   readonly alone?: boolean
 }

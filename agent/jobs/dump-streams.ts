@@ -97,6 +97,7 @@ function requestOf(
     name: stream.name,
     producer: stream.command,
     ...(stream.footer === undefined ? {} : { footer: stream.footer }),
+    ...(stream.tap === undefined ? {} : { tap: stream.tap }),
     codec,
     predictedBytes: stream.predictedBytes > 0 ? stream.predictedBytes : tally.predicted,
     keyOf: index => dataKey({ ...place, objectName: objectName(stream, [codec], index) }),

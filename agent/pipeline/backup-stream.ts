@@ -15,7 +15,7 @@ import {
 } from '../process/index.ts'
 import { demandEqual, type Joint } from './accounting.ts'
 import { type CodecDefinition, codecDefinitions } from './codec.ts'
-import { demandFooter, footerStage, teeName } from './footer.ts'
+import { demandFooter, footerStage, tapName, tapStage, teeName } from './footer.ts'
 import { Meter, meterName } from './meter.ts'
 import type { PartBudget } from './part-budget.ts'
 import { partSizeFor } from './part-size.ts'
@@ -41,6 +41,11 @@ export interface BackupStreamRequest {
   readonly producer: Command
   /** The raw stream's last line must match it; for textual dumps. */
   readonly footer?: RegExp
+  /**
+   * Gets a copy of the raw stream on stdin, from its beginning; may end before the stream does, with status 0.
+   * `take` is given what it says, all of it before this stream's outcome.
+   */
+  readonly tap?: { readonly command: Command; readonly take: (chunk: Buffer) => void }
   readonly codec: Codec
   /** Raw bytes expected, 0 for unknown. */
   readonly predictedBytes: number
@@ -134,6 +139,7 @@ async function planStages(request: BackupStreamRequest): Promise<Plan> {
     { command: Meter.command(pv.path), onStderr: chunk => meter.read(chunk) },
   ]
   if (request.footer !== undefined) stages.push(await footerStage(tools))
+  if (request.tap !== undefined) stages.push(await tapStage(tools, request.tap))
   if (definition !== undefined) {
     const tool = await tools.find([definition.tool])
     stages.push({ command: { name: definition.tool, program: tool.path, args: definition.encode } })
@@ -180,7 +186,7 @@ function account(
   const rawBytes = meter.bytes ?? 0
   bytesOf.set(request.producer.name, { bytesOut: rawBytes })
   bytesOf.set(meterName, { bytesIn: rawBytes, bytesOut: rawBytes, said: meter.said })
-  bytesOf.set(teeName, { bytesIn: rawBytes, bytesOut: rawBytes })
+  for (const name of [teeName, tapName]) bytesOf.set(name, { bytesIn: rawBytes, bytesOut: rawBytes })
   return { rawBytes, bytesOf }
 }
 

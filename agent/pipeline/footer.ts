@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors/index.ts'
 import type { ToolFinder } from '../engines/port.ts'
-import type { JoinedStage } from '../process/index.ts'
+import type { Command, JoinedStage } from '../process/index.ts'
 
 /** How much of the raw stream's end is kept to look for a footer, bytes. */
 const tailBytes = 4096
@@ -17,6 +17,25 @@ export async function footerStage(tools: ToolFinder): Promise<JoinedStage> {
   return {
     command: { name: teeName, program: tee.path, args: ['/proc/self/fd/3'] },
     tap: { name: 'tail', program: tail.path, args: ['-c', String(tailBytes)] },
+  }
+}
+
+/** Name of the stage that copies the raw stream to a tap of the engine's. */
+export const tapName = 'tap'
+
+/**
+ * The stage that gives a program a copy of the raw stream from its beginning. The program may end before the
+ * stream does (`tee -p`): what it wants, such as an archive's table of contents, comes first.
+ */
+export async function tapStage(
+  tools: ToolFinder,
+  tap: { readonly command: Command; readonly take: (chunk: Buffer) => void },
+): Promise<JoinedStage> {
+  const tee = await tools.find(['tee'])
+  return {
+    command: { name: tapName, program: tee.path, args: ['-p', '/proc/self/fd/3'] },
+    tap: tap.command,
+    onTap: tap.take,
   }
 }
 

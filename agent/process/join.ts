@@ -18,6 +18,8 @@ export interface JoinedStage {
   readonly onStderr?: (chunk: Buffer) => void
   /** A child that reads what this stage writes to `/proc/self/fd/3`, e.g. `tail`; its stdout is kept (64 KiB at most). */
   readonly tap?: Command
+  /** Takes the tap's stdout as it comes, however long; then nothing of it is kept. */
+  readonly onTap?: (chunk: Buffer) => void
 }
 
 export interface JoinRequest {
@@ -95,7 +97,7 @@ export async function joinProcesses(request: JoinRequest): Promise<JoinedProcess
     // Without these the stage behind never sees the end of its input.
     for (const fd of [into, tapPipe?.writer, from?.reader]) if (fd !== undefined) descriptors.close(fd)
     if (from !== undefined) descriptors.forget(from.witness)
-    pipe.add(process, { witness: from?.witness, tap })
+    pipe.add(process, { witness: from?.witness, tap, onTap: stage.onTap })
     into = from?.writer
     if (index > 0) await request.betweenSpawns?.()
   }

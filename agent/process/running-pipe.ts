@@ -59,12 +59,20 @@ export class RunningPipe {
   /** Takes a started stage, the producer of the one taken before. */
   add(
     process: StageProcess,
-    { witness, tap }: { readonly witness: number | undefined; readonly tap: StageProcess | undefined },
+    {
+      witness,
+      tap,
+      onTap,
+    }: {
+      readonly witness: number | undefined
+      readonly tap: StageProcess | undefined
+      readonly onTap?: ((chunk: Buffer) => void) | undefined
+    },
   ): void {
     const reader = this.first
     this.#members.push({ process, tap })
     void process.exited.then(end => this.#judge(end, reader))
-    if (tap !== undefined) this.#keep(tap, process.command.name)
+    if (tap !== undefined) this.#keep(tap, process.command.name, onTap)
     if (witness !== undefined) this.#witnessed.push(this.#watch(process, witness))
   }
 
@@ -91,14 +99,15 @@ export class RunningPipe {
     return this.#members.flatMap(({ process, tap }) => (tap === undefined ? [process] : [process, tap]))
   }
 
-  #keep(tap: StageProcess, name: string): void {
+  #keep(tap: StageProcess, name: string, onTap: ((chunk: Buffer) => void) | undefined): void {
     const kept: Buffer[] = []
     let size = 0
     tap.stdout?.on('data', (chunk: Buffer) => {
+      if (onTap !== undefined) return onTap(chunk)
       size += chunk.length
       if (size <= largestTap) kept.push(chunk)
     })
-    void tap.exited.then(end => this.#judge(end, undefined))
+    void tap.exited.then(end => this.#judgeTap(end))
     this.#witnessed.push(tap.closed.then(() => void this.#tapped.set(name, Buffer.concat(kept))))
   }
 
@@ -109,6 +118,13 @@ export class RunningPipe {
       this.#fail(killed ? stoppedReading(end, reader) : stageFailed(end), true)
       setTimeout(() => this.#terminate(), settleMs)
     } else this.end(stageFailed(end))
+  }
+
+  /** A tap that cannot read what a failed stage left unfinished is a consequence of it. */
+  #judgeTap(end: StageEnd): void {
+    if (end.ok || this.#terminated) return
+    this.#fail(stageFailed(end), true)
+    setTimeout(() => this.#terminate(), settleMs)
   }
 
   async #watch(process: StageProcess, witness: number): Promise<void> {
