@@ -10,17 +10,19 @@ const parentLives = '[ "$PPID" = "$1" ] || exit 126; shift; exec "$@"'
  * arguments pass through it as they are.
  *
  * @param setpriv absolute path of `setpriv`
+ * @param through programs that start it, each becoming the next: `nice`, `ionice`
  */
 export function boundToUs(
   setpriv: string,
   program: string,
   args: readonly string[],
+  through: readonly string[] = [],
 ): { readonly file: string; readonly args: string[] } {
   const shell = ['/bin/sh', '-c', parentLives, 'sh', String(process.pid)]
-  return { file: setpriv, args: ['--pdeathsig', 'KILL', '--', ...shell, program, ...args] }
+  return { file: setpriv, args: ['--pdeathsig', 'KILL', '--', ...shell, ...through, program, ...args] }
 }
 
 /** Whether stderr says that the program could not be started at all; 126 and 127 alone may be its own. */
 export function saysNotStarted(stderr: string): boolean {
-  return /^(setpriv: |sh: (line )?\d+: exec: )/.test(stderr)
+  return /^((setpriv|nice|ionice): |sh: (line )?\d+: exec: )/.test(stderr)
 }

@@ -10,6 +10,8 @@ export interface Command {
   readonly args: readonly string[]
   /** Added to the minimal environment (PATH, LC_ALL=C.UTF-8, TZ=UTC) that every child gets. No secrets here. */
   readonly env?: Readonly<Record<string, string>>
+  /** Programs it is started through with their arguments, each of which becomes the next: `nice`, `ionice`. */
+  readonly through?: readonly string[]
   /** Exit statuses that count as success; default `[0]`. */
   readonly okStatuses?: readonly number[]
 }
@@ -28,6 +30,8 @@ export interface StageResult {
   readonly bytesIn?: number
   readonly bytesOut?: number
   readonly durationMs: number
+  /** Peak resident set, as sampled: a lower bound. */
+  readonly peakRssBytes?: number
   /** The last 4 KiB of stderr, secrets removed. */
   readonly stderrTail: string
 }

@@ -1,4 +1,5 @@
 export { boundToUs } from './bound.ts'
+export { ChildPeaks, residentSetOf } from './child-memory.ts'
 export type { ChildRecord } from './child-record.ts'
 export type { Command, StageResult, Termination } from './command.ts'
 export { childEnvironment } from './environment.ts'
@@ -10,6 +11,7 @@ export {
   joinProcesses,
 } from './join.ts'
 export { endLeftovers } from './leftovers.ts'
+export { type ChildPriority, startedThrough } from './priority.ts'
 export { redact } from './redact.ts'
 export { type RunResult, runCommand } from './run.ts'
 export type { JoinEnd } from './running-pipe.ts'

@@ -36,7 +36,7 @@ export async function runCommand(
   const { signal } = options
   if (signal?.aborted) throw abortCause(signal)
   const setpriv = (await options.tools.find(['setpriv'])).path
-  const bound = boundToUs(setpriv, command.program, command.args)
+  const bound = boundToUs(setpriv, command.program, command.args, command.through)
   const result = await execa(bound.file, bound.args, {
     reject: false,
     env: childEnvironment(command.env),

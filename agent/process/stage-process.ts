@@ -64,7 +64,7 @@ export class StageProcess {
 
     let child: ChildProcess
     try {
-      const bound = boundToUs(setpriv, command.program, command.args)
+      const bound = boundToUs(setpriv, command.program, command.args, command.through)
       child = spawn(bound.file, bound.args, {
         stdio,
         env: childEnvironment(command.env),

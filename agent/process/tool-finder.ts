@@ -11,6 +11,8 @@ const packages: Readonly<Record<string, string>> = {
   zstd: 'zstd',
   age: 'age',
   setpriv: 'util-linux',
+  ionice: 'util-linux',
+  nice: 'coreutils',
   mkfifo: 'coreutils',
   tee: 'coreutils',
   tail: 'coreutils',

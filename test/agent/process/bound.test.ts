@@ -2,6 +2,8 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { boundToUs, saysNotStarted } from '../../../agent/process/bound.ts'
+import { startedThrough } from '../../../agent/process/priority.ts'
+import { createToolFinder } from '../../../agent/process/tool-finder.ts'
 
 const setpriv = '/usr/bin/setpriv'
 
@@ -27,6 +29,35 @@ describe('a program bound to this process', () => {
     const [status] = await once(between, 'close')
     expect(status).toBe(126)
     expect(said).toBe('')
+  })
+
+  it('started through nice and ionice keeps its arguments, stands back, and still dies with us', async () => {
+    const through = await startedThrough(createToolFinder(), { nice: 7, ioniceClass: 'idle' })
+    const { file, args } = boundToUs(
+      setpriv,
+      '/bin/sh',
+      ['-c', 'nice; ionice; echo "$1"', 'sh', 'a b'],
+      through,
+    )
+    const { stdout, status } = spawnSync(file, args, { encoding: 'utf8' })
+    expect(status).toBe(0)
+    const [nice, io, argument] = stdout.trim().split('\n')
+    expect(Number(nice)).toBeGreaterThanOrEqual(7)
+    expect(io).toBe('idle')
+    expect(argument).toBe('a b')
+    const missing = boundToUs(setpriv, '/nowhere/pg_dump', [], through)
+    const gone = spawnSync(missing.file, missing.args, { encoding: 'utf8' })
+    expect(gone.status).toBe(127)
+    expect(saysNotStarted(gone.stderr)).toBe(true)
+  })
+
+  it('says which tool is missing when it is asked to stand back', async () => {
+    const tools = createToolFinder({ path: '/nowhere' })
+    await expect(startedThrough(tools, {})).resolves.toEqual([])
+    await expect(startedThrough(tools, { ioniceClass: 'idle' })).rejects.toMatchObject({
+      code: 'tool.missing',
+      context: { tool: 'ionice', package: 'util-linux' },
+    })
   })
 
   it('that does not exist is told apart from one that exits 127', () => {
