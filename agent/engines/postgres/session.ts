@@ -16,13 +16,17 @@ export interface PostgresSession {
 
 /** How a session behaves. */
 export interface SessionOptions {
-  /** Goes into `application_name`, so that a DBA sees who it is. */
+  /** Goes into `application_name` after `holdfast`, so that a DBA sees who it is. */
   readonly purpose: string
   readonly signal: AbortSignal
   /** Server-side, milliseconds; default one minute, 0 for none. */
   readonly statementTimeoutMs?: number
   /** The code for a failure that says nothing we know; default `database.conflict`. */
   readonly fallback?: ErrorCode
+  /** Server settings beside or instead of the usual ones; must be known to the server's version. */
+  readonly settings?: Readonly<Record<string, string | number>>
+  /** Told once when the connection ends without our doing, also while it is idle. */
+  readonly onLost?: (error: AppError) => void
 }
 
 const defaultStatementTimeoutMs = 60_000
@@ -86,6 +90,7 @@ async function connect(
     search_path: 'pg_catalog',
     DateStyle: 'ISO',
     TimeZone: 'UTC',
+    ...options.settings,
   }
   // The socket is ours, so that an abort can end it at once whatever the protocol is waiting for.
   const socket = new Socket()
@@ -108,10 +113,17 @@ async function connect(
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
   })
+  const context = { host: target.host, port: target.port, database }
   let lost: unknown
-  client.on('error', thrown => {
-    lost ??= thrown
-  })
+  let quiet = true
+  const onLost = (thrown: unknown) => {
+    if (lost !== undefined) return
+    lost = thrown
+    if (!quiet && !options.signal.aborted)
+      options.onLost?.(postgresFailure(thrown, context, 'database.unreachable'))
+  }
+  client.on('error', onLost)
+  client.on('end', () => onLost(new Error('Connection terminated')))
   const onAbort = () => {
     socket.destroy()
   }
@@ -123,8 +135,8 @@ async function connect(
     socket.destroy()
     throw thrown
   }
+  quiet = false
 
-  const context = { host: target.host, port: target.port, database }
   return {
     async query<Row extends object>(text: string, values: readonly unknown[] = []) {
       try {
@@ -137,6 +149,7 @@ async function connect(
       }
     },
     async close() {
+      quiet = true
       options.signal.removeEventListener('abort', onAbort)
       if (socket.destroyed) return
       // A server that does not take our goodbye must not hold us.

@@ -374,7 +374,7 @@ export interface BackupSpec {
   destination:
     | Destination
     | undefined;
-  /** zstd, none. */
+  /** zstd, gzip, xz, bzip2, none. */
   codec: string;
   codecLevel: number;
   policyName: string;
@@ -398,6 +398,42 @@ export interface BackupSpec {
   minCopies: number;
   /** How long destinations beyond `min_copies` may hold the dump up in all; 0: the agent's own. */
   copyPatienceMs: number;
+  /** Who can read it; absent: as the agent's own configuration says. */
+  encryption?:
+    | EncryptionSpec
+    | undefined;
+  /** zstd's long mode, log2 of the window; absent: off. */
+  codecLong?:
+    | number
+    | undefined;
+  /** Absent: as many as the agent finds right. */
+  codecThreads?:
+    | number
+    | undefined;
+  /** A cluster's globals with the password verifiers of its roles; refused unless encrypted. */
+  globalsPasswords?:
+    | boolean
+    | undefined;
+  /** Streams at the same time inside one database; 1: one archive; absent: as the agent finds right. */
+  streams?:
+    | number
+    | undefined;
+  /** The dump ends itself when it blocks others for so long (P6); 0: never; absent: the agent's own. */
+  blockingLimitMs?: number | undefined;
+}
+
+/** Encryption as the policy asks for it. Recipients are public; no secret passes through the link. */
+export interface EncryptionSpec {
+  /** Nothing may be stored in plaintext: without recipients or key, here or on the host, there is no backup. */
+  required: boolean;
+  /** age recipients: age1…, ssh-ed25519 …, ssh-rsa …. */
+  recipients: string[];
+  /** A file of recipients on the agent's host, one a line. */
+  recipientsFile: string;
+  /** AWS KMS key that wraps an identity made for each backup: ARN, id or alias. */
+  kmsKey: string;
+  /** Further recipients of every encrypted backup, for the day the key or its service is gone. */
+  breakGlass: string[];
 }
 
 export interface RestoreSpec {
@@ -413,6 +449,8 @@ export interface RestoreSpec {
   backupId: string;
   /** Other destinations that hold the same backup under the same keys, in the order they are to be tried. */
   fallbacks: Destination[];
+  /** Streams at the same time; absent: as the agent finds right. */
+  streams?: number | undefined;
 }
 
 /** Debris of failed attempts: objects to delete and upload prefixes to abort, under one destination. */
@@ -3294,6 +3332,12 @@ function createBaseBackupSpec(): BackupSpec {
     destinations: [],
     minCopies: 0,
     copyPatienceMs: 0,
+    encryption: undefined,
+    codecLong: undefined,
+    codecThreads: undefined,
+    globalsPasswords: undefined,
+    streams: undefined,
+    blockingLimitMs: undefined,
   };
 }
 
@@ -3361,6 +3405,24 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     }
     if (message.copyPatienceMs !== 0) {
       writer.uint32(416).int64(message.copyPatienceMs);
+    }
+    if (message.encryption !== undefined) {
+      EncryptionSpec.encode(message.encryption, writer.uint32(242).fork()).join();
+    }
+    if (message.codecLong !== undefined) {
+      writer.uint32(248).int32(message.codecLong);
+    }
+    if (message.codecThreads !== undefined) {
+      writer.uint32(256).int32(message.codecThreads);
+    }
+    if (message.globalsPasswords !== undefined) {
+      writer.uint32(264).bool(message.globalsPasswords);
+    }
+    if (message.streams !== undefined) {
+      writer.uint32(160).int32(message.streams);
+    }
+    if (message.blockingLimitMs !== undefined) {
+      writer.uint32(168).int64(message.blockingLimitMs);
     }
     return writer;
   },
@@ -3546,6 +3608,54 @@ export const BackupSpec: MessageFns<BackupSpec> = {
             message.copyPatienceMs = longToNumber(reader.int64());
             continue;
           }
+          case 30: {
+            if (tag !== 242) {
+              break;
+            }
+
+            message.encryption = EncryptionSpec.decode(reader, reader.uint32());
+            continue;
+          }
+          case 31: {
+            if (tag !== 248) {
+              break;
+            }
+
+            message.codecLong = reader.int32();
+            continue;
+          }
+          case 32: {
+            if (tag !== 256) {
+              break;
+            }
+
+            message.codecThreads = reader.int32();
+            continue;
+          }
+          case 33: {
+            if (tag !== 264) {
+              break;
+            }
+
+            message.globalsPasswords = reader.bool();
+            continue;
+          }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.streams = reader.int32();
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.blockingLimitMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3643,6 +3753,28 @@ export const BackupSpec: MessageFns<BackupSpec> = {
         : isSet(object.copy_patience_ms)
         ? globalThis.Number(object.copy_patience_ms)
         : 0,
+      encryption: isSet(object.encryption) ? EncryptionSpec.fromJSON(object.encryption) : undefined,
+      codecLong: isSet(object.codecLong)
+        ? globalThis.Number(object.codecLong)
+        : isSet(object.codec_long)
+        ? globalThis.Number(object.codec_long)
+        : undefined,
+      codecThreads: isSet(object.codecThreads)
+        ? globalThis.Number(object.codecThreads)
+        : isSet(object.codec_threads)
+        ? globalThis.Number(object.codec_threads)
+        : undefined,
+      globalsPasswords: isSet(object.globalsPasswords)
+        ? globalThis.Boolean(object.globalsPasswords)
+        : isSet(object.globals_passwords)
+        ? globalThis.Boolean(object.globals_passwords)
+        : undefined,
+      streams: isSet(object.streams) ? globalThis.Number(object.streams) : undefined,
+      blockingLimitMs: isSet(object.blockingLimitMs)
+        ? globalThis.Number(object.blockingLimitMs)
+        : isSet(object.blocking_limit_ms)
+        ? globalThis.Number(object.blocking_limit_ms)
+        : undefined,
     };
   },
 
@@ -3711,6 +3843,24 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     if (message.copyPatienceMs !== 0) {
       obj.copyPatienceMs = Math.round(message.copyPatienceMs);
     }
+    if (message.encryption !== undefined) {
+      obj.encryption = EncryptionSpec.toJSON(message.encryption);
+    }
+    if (message.codecLong !== undefined) {
+      obj.codecLong = Math.round(message.codecLong);
+    }
+    if (message.codecThreads !== undefined) {
+      obj.codecThreads = Math.round(message.codecThreads);
+    }
+    if (message.globalsPasswords !== undefined) {
+      obj.globalsPasswords = message.globalsPasswords;
+    }
+    if (message.streams !== undefined) {
+      obj.streams = Math.round(message.streams);
+    }
+    if (message.blockingLimitMs !== undefined) {
+      obj.blockingLimitMs = Math.round(message.blockingLimitMs);
+    }
     return obj;
   },
 
@@ -3744,6 +3894,161 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     message.destinations = object.destinations?.map((e) => Destination.fromPartial(e)) || [];
     message.minCopies = object.minCopies ?? 0;
     message.copyPatienceMs = object.copyPatienceMs ?? 0;
+    message.encryption = (object.encryption !== undefined && object.encryption !== null)
+      ? EncryptionSpec.fromPartial(object.encryption)
+      : undefined;
+    message.codecLong = object.codecLong ?? undefined;
+    message.codecThreads = object.codecThreads ?? undefined;
+    message.globalsPasswords = object.globalsPasswords ?? undefined;
+    message.streams = object.streams ?? undefined;
+    message.blockingLimitMs = object.blockingLimitMs ?? undefined;
+    return message;
+  },
+};
+
+function createBaseEncryptionSpec(): EncryptionSpec {
+  return { required: false, recipients: [], recipientsFile: "", kmsKey: "", breakGlass: [] };
+}
+
+export const EncryptionSpec: MessageFns<EncryptionSpec> = {
+  encode(message: EncryptionSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.required !== false) {
+      writer.uint32(8).bool(message.required);
+    }
+    for (const v of message.recipients) {
+      writer.uint32(18).string(v!);
+    }
+    if (message.recipientsFile !== "") {
+      writer.uint32(26).string(message.recipientsFile);
+    }
+    if (message.kmsKey !== "") {
+      writer.uint32(34).string(message.kmsKey);
+    }
+    for (const v of message.breakGlass) {
+      writer.uint32(42).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EncryptionSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEncryptionSpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.required = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.recipients.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.recipientsFile = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kmsKey = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.breakGlass.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EncryptionSpec {
+    return {
+      required: isSet(object.required) ? globalThis.Boolean(object.required) : false,
+      recipients: globalThis.Array.isArray(object?.recipients)
+        ? object.recipients.map((e: any) => globalThis.String(e))
+        : [],
+      recipientsFile: isSet(object.recipientsFile)
+        ? globalThis.String(object.recipientsFile)
+        : isSet(object.recipients_file)
+        ? globalThis.String(object.recipients_file)
+        : "",
+      kmsKey: isSet(object.kmsKey)
+        ? globalThis.String(object.kmsKey)
+        : isSet(object.kms_key)
+        ? globalThis.String(object.kms_key)
+        : "",
+      breakGlass: globalThis.Array.isArray(object?.breakGlass)
+        ? object.breakGlass.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.break_glass)
+        ? object.break_glass.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: EncryptionSpec): unknown {
+    const obj: any = {};
+    if (message.required !== false) {
+      obj.required = message.required;
+    }
+    if (message.recipients?.length) {
+      obj.recipients = message.recipients;
+    }
+    if (message.recipientsFile !== "") {
+      obj.recipientsFile = message.recipientsFile;
+    }
+    if (message.kmsKey !== "") {
+      obj.kmsKey = message.kmsKey;
+    }
+    if (message.breakGlass?.length) {
+      obj.breakGlass = message.breakGlass;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EncryptionSpec>): EncryptionSpec {
+    return EncryptionSpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EncryptionSpec>): EncryptionSpec {
+    const message = createBaseEncryptionSpec();
+    message.required = object.required ?? false;
+    message.recipients = object.recipients?.map((e) => e) || [];
+    message.recipientsFile = object.recipientsFile ?? "";
+    message.kmsKey = object.kmsKey ?? "";
+    message.breakGlass = object.breakGlass?.map((e) => e) || [];
     return message;
   },
 };
@@ -3757,6 +4062,7 @@ function createBaseRestoreSpec(): RestoreSpec {
     into: "",
     backupId: "",
     fallbacks: [],
+    streams: undefined,
   };
 }
 
@@ -3782,6 +4088,9 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
     }
     for (const v of message.fallbacks) {
       Destination.encode(v!, writer.uint32(402).fork()).join();
+    }
+    if (message.streams !== undefined) {
+      writer.uint32(160).int32(message.streams);
     }
     return writer;
   },
@@ -3855,6 +4164,14 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
             message.fallbacks.push(Destination.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.streams = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3890,6 +4207,7 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
       fallbacks: globalThis.Array.isArray(object?.fallbacks)
         ? object.fallbacks.map((e: any) => Destination.fromJSON(e))
         : [],
+      streams: isSet(object.streams) ? globalThis.Number(object.streams) : undefined,
     };
   },
 
@@ -3916,6 +4234,9 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
     if (message.fallbacks?.length) {
       obj.fallbacks = message.fallbacks.map((e) => Destination.toJSON(e));
     }
+    if (message.streams !== undefined) {
+      obj.streams = Math.round(message.streams);
+    }
     return obj;
   },
 
@@ -3935,6 +4256,7 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
     message.into = object.into ?? "";
     message.backupId = object.backupId ?? "";
     message.fallbacks = object.fallbacks?.map((e) => Destination.fromPartial(e)) || [];
+    message.streams = object.streams ?? undefined;
     return message;
   },
 };
