@@ -11,10 +11,18 @@ import {
   url,
 } from '../shared/config/index.ts'
 import { logLevels } from '../shared/log/index.ts'
-import { type Destination, destinationProfiles } from '../shared/model/destination.ts'
+import {
+  checksumModes,
+  type Destination,
+  type DestinationSettings,
+  destinationProfiles,
+  lockModes,
+  storeEncryptions,
+} from '../shared/model/destination.ts'
 import { codecs, engineKinds, strategies } from '../shared/model/engine.ts'
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { version } from '../shared/model/version.ts'
+import { destinationProblems } from '../shared/object-store/destination-rules.ts'
 import type { Settings } from './operations/index.ts'
 import { type Policy, policyVersion } from './policy/index.ts'
 
@@ -28,6 +36,18 @@ const destination = z.strictObject({
   endpoint: url().optional(),
   region: z.string().min(1).optional(),
   profile: z.enum(destinationProfiles).optional(),
+  /** Sent with every body, for the store to verify; default the profile's. */
+  checksum: z.enum(checksumModes).optional(),
+  /** Of data; manifests stay in the default class. */
+  storage_class: z.string().min(1).optional(),
+  encryption: z.enum(storeEncryptions).optional(),
+  /** With `encryption: sse-kms`; default the store's own key. */
+  kms_key_id: z.string().min(1).optional(),
+  /** The account the bucket must belong to. */
+  bucket_owner: z.string().min(1).optional(),
+  tags: z.record(z.string(), z.string()).optional(),
+  /** Put on every object of a backup after its commit. */
+  object_lock: z.strictObject({ mode: z.enum(lockModes), days: z.int().min(1) }).optional(),
 })
 
 const policy = z.strictObject({
@@ -88,6 +108,12 @@ function crossCheck(
     context.addIssue({ code: 'custom', path, message })
   const less = (a: unknown, b: unknown) => typeof a === 'number' && typeof b === 'number' && a < b
   const destinations = Object.keys(section(config.destinations))
+  for (const [name, each] of Object.entries(section(config.destinations))) {
+    const checked = destination.safeParse(each)
+    if (!checked.success) continue
+    for (const { key, text } of destinationProblems(destinationOf(name, checked.data)))
+      problem(['destinations', name, key], `must ${text}`)
+  }
   const seen = new Set<unknown>()
   for (const [i, each] of (Array.isArray(config.policies) ? config.policies : []).map(section).entries()) {
     if (typeof each['destination'] === 'string' && !destinations.includes(each['destination']))
@@ -302,5 +328,21 @@ function destinationOf(name: string, each: CoordinatorConfig['destinations'][str
     ...(each.endpoint === undefined ? {} : { endpoint: each.endpoint }),
     ...(each.region === undefined ? {} : { region: each.region }),
     profile: each.profile ?? (local ? 'directory' : each.endpoint === undefined ? 'aws' : 'generic'),
+    ...settingsFor(each),
   }
+}
+
+function settingsFor(each: CoordinatorConfig['destinations'][string]): Pick<Destination, 'settings'> {
+  const settings: DestinationSettings = {
+    ...(each.checksum === undefined ? {} : { checksum: each.checksum }),
+    ...(each.storage_class === undefined ? {} : { storageClass: each.storage_class }),
+    ...(each.encryption === undefined ? {} : { encryption: each.encryption }),
+    ...(each.kms_key_id === undefined ? {} : { kmsKeyId: each.kms_key_id }),
+    ...(each.bucket_owner === undefined ? {} : { bucketOwner: each.bucket_owner }),
+    ...(each.tags === undefined
+      ? {}
+      : { tags: Object.entries(each.tags).map(([tag, value]) => ({ name: tag, value })) }),
+    ...(each.object_lock === undefined ? {} : { objectLock: each.object_lock }),
+  }
+  return Object.keys(settings).length === 0 ? {} : { settings }
 }

@@ -6,6 +6,7 @@ import {
   storeEncryptions,
 } from '../../shared/model/destination.ts'
 import { manifestSchema } from '../../shared/model/manifest.ts'
+import { failureSchema } from './result.ts'
 
 /**
  * What the journal keeps of an attempt (architecture §4 step 5). Each phase holds all that a restarted agent
@@ -17,6 +18,10 @@ import { manifestSchema } from '../../shared/model/manifest.ts'
  * | `completing` | the first CompleteMultipartUpload | completes again, goes on; or failed with debris |
  * | `committing` | the manifest's PUT | puts the same bytes again, goes on |
  * | result | – | it is in the spool; sent until acknowledged |
+ *
+ * Version 2 has more than one destination: `further` beside `destination`. Each upload says where it is, a phase
+ * is gone through in every destination that was not given up, and `copies` says how many it takes for success.
+ * Version 1 is one destination and is still written for it.
  *
  * 64-bit numbers stay far below 2^53 here (sizes of one upload), so they are numbers.
  */
@@ -41,7 +46,10 @@ const destination = z.strictObject({
       encryption: z.enum(storeEncryptions).exactOptional(),
       kmsKeyId: z.string().exactOptional(),
       bucketOwner: z.string().exactOptional(),
-      tags: z.array(z.strictObject({ name: z.string(), value: z.string() })).exactOptional(),
+      tags: z
+        .array(z.strictObject({ name: z.string(), value: z.string() }))
+        .readonly()
+        .exactOptional(),
       objectLock: z.strictObject({ mode: z.enum(lockModes), days: z.int().positive() }).exactOptional(),
     })
     .exactOptional(),
@@ -55,18 +63,31 @@ const child = z.strictObject({
 })
 
 const common = {
-  version: z.literal(1),
+  version: z.union([z.literal(1), z.literal(2)]),
   attempt,
-  kind: z.enum(['backup', 'restore', 'delete']),
+  kind: z.enum(['backup', 'restore', 'delete', 'copy']),
   destination,
-  /** All keys of the attempt begin with it; empty for a restore. */
+  /** Destinations beside it that get the same objects. */
+  further: z.array(destination).exactOptional(),
+  /** All keys of the attempt begin with it; empty for what stores nothing of its own: restore, delete, copy. */
   prefix: z.string(),
   started_at: z.int(),
   /** Boot of the agent that wrote this. */
   agent_boot_id: z.string(),
 }
 
+/** What is asked of several destinations, and which take no part any more. */
+const copies = z.strictObject({
+  /** As many must be committed for success. */
+  min: z.int().positive(),
+  /** How long the others are waited for once there are as many, ms. */
+  patience_ms: z.int().nonnegative(),
+  given_up: z.array(z.strictObject({ destination: z.string(), failure: failureSchema })),
+})
+
 const upload = z.strictObject({
+  /** Name of the destination it is in; absent: `destination`. */
+  destination: z.string().exactOptional(),
   key: z.string(),
   upload_id: z.string(),
   size: z.int().nonnegative(),
@@ -95,6 +116,7 @@ const completingRecord = z.strictObject({
   ...common,
   phase: z.literal('completing'),
   uploads: z.array(upload).min(1),
+  copies: copies.exactOptional(),
   manifest_key: z.string(),
   /** The manifest but for its commit time; its streams hold the stages, all closed 0, bytes accounted. */
   draft: manifestSchema.omit({ committed_at: true }),
@@ -107,6 +129,7 @@ const committingRecord = z.strictObject({
   /** The manifest's very bytes, base64. */
   manifest: z.base64(),
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  copies: copies.exactOptional(),
   /** Finished objects: debris, should the manifest turn out to be impossible to store. */
   objects: z.array(z.string()),
   raw_bytes: z.int().nonnegative(),

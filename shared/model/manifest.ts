@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { codecs, engineKinds } from './engine.ts'
+import { engineKinds, streamCodecs } from './engine.ts'
 
 /**
  * The manifest, format v1 (architecture §6): a backup exists only through it (P2). Location-free, so that it
@@ -89,7 +89,7 @@ export const streamSchema = z.object({
   name: z.string(),
   format: z.enum(['pgdump', 'sql']),
   /** Applied in this order at backup; restore reverses it. */
-  codecs: z.array(z.enum(codecs)),
+  codecs: z.array(z.enum(streamCodecs)),
   raw_bytes: count,
   stored_bytes: count,
   objects: z.array(objectSchema).min(1),
@@ -97,6 +97,28 @@ export const streamSchema = z.object({
   /** From its start to its last byte stored. */
   duration_ms: millis.optional(),
 })
+
+/**
+ * How the streams are encrypted and who can read them; never a key in the clear. Recipients are age recipients
+ * (`age1…`, `ssh-ed25519 …`), which are public and name the key by themselves.
+ */
+export const encryptionSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('none') }),
+  z.object({ kind: z.literal('age'), recipients: z.array(z.string()).min(1) }),
+  z.object({
+    kind: z.literal('aws-kms'),
+    /** Of the identity made for this backup alone. */
+    recipient: z.string(),
+    /** Those who can read it without KMS (break-glass). */
+    recipients: z.array(z.string()),
+    /** Of the key that wrapped the identity, as KMS answered. */
+    key_arn: z.string(),
+    /** The identity (`AGE-SECRET-KEY-1…`) as KMS Encrypt returned it, base64. */
+    wrapped_key: z.base64().min(1),
+    /** Encryption context it is bound to: cluster, database, attempt. */
+    context: z.record(z.string(), z.string()),
+  }),
+])
 
 export const manifestSchema = z.object({
   format: z.literal('holdfast.backup'),
@@ -128,8 +150,7 @@ export const manifestSchema = z.object({
   requirements: requirementsSchema,
   /** What a person should know of this backup although it is good, e.g. tables without transactions. */
   warnings: z.array(z.string()).optional(),
-  /** Key ids; empty while backups are stored unencrypted. */
-  encryption: z.object({ kind: z.literal('none') }),
+  encryption: encryptionSchema,
   /** An object of its own with row counts from the snapshot. */
   census: z.object({ key: z.string(), size: count, sha256 }).optional(),
   policy: z.object({ name: z.string(), version: z.string() }).optional(),
@@ -143,6 +164,7 @@ export const manifestSchema = z.object({
 export type Manifest = z.infer<typeof manifestSchema>
 export type ManifestObserved = z.infer<typeof observedSchema>
 export type ManifestStream = z.infer<typeof streamSchema>
+export type ManifestEncryption = z.infer<typeof encryptionSchema>
 export type ManifestObject = z.infer<typeof objectSchema>
 export type EngineInfo = z.infer<typeof engineInfoSchema>
 export type SnapshotPosition = z.infer<typeof positionSchema>

@@ -12,6 +12,7 @@ import {
   type OpenUpload,
   objectKey,
   type PartReceipt,
+  type Verified,
 } from './port.ts'
 
 /** Holds uploads and temporary files; no key begins with it, and no listing shows it. */
@@ -39,7 +40,10 @@ class DirectoryStore implements ObjectStore {
   constructor(root: string, maxParts: number) {
     this.#root = root
     this.url = pathToFileURL(root).href
-    this.capabilities = { maxParts, minPartSize: 1, maxPartSize: 1024 ** 3, conditionalPut: true }
+    this.capabilities = {
+      ...{ maxParts, minPartSize: 1, maxPartSize: 1024 ** 3, equalParts: true },
+      ...{ conditionalPut: true, checksum: 'sha256', objectLock: false },
+    }
     this.#temporary = join(root, hidden, 'temporary')
     this.#uploads = new DirectoryUploads(root, join(root, hidden, 'uploads'))
   }
@@ -151,7 +155,7 @@ class DirectoryStore implements ObjectStore {
     upload: OpenUpload,
     parts: readonly PartReceipt[],
     signal?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Verified> {
     await this.#guard('complete-upload', upload.key, signal, async () => {
       const path = this.#path(upload.key)
       await makeFolder(dirname(path), this.#root)
@@ -160,6 +164,15 @@ class DirectoryStore implements ObjectStore {
       const stored = await this.head(upload.key)
       if (stored?.size !== parts.reduce((sum, part) => sum + part.size, 0)) throw uploadGone(upload)
       await this.#uploads.abort(upload)
+    })
+    // each part was when it came; the object itself is not read again
+    return 'size'
+  }
+
+  async retain(): Promise<void> {
+    throw new AppError('object-store.unsupported', {
+      message: 'a directory has no Object Lock',
+      context: { folder: this.#root },
     })
   }
 

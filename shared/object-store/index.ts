@@ -1,3 +1,4 @@
+export { type DestinationProblem, destinationProblems } from './destination-rules.ts'
 export { type Location, parseDestination } from './destination-url.ts'
 export {
   type AttemptPlace,
@@ -19,6 +20,8 @@ export {
   type OpenUpload,
   objectKey,
   type PartReceipt,
+  type Retention,
+  type Verified,
 } from './port.ts'
 export type { RetryPolicy } from './retry.ts'
 export type { CredentialsSource, StoreCredentials } from './s3/client.ts'

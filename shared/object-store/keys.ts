@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { Codec } from '../model/engine.ts'
+import type { StreamCodec } from '../model/engine.ts'
 import type { Millis } from '../time/index.ts'
 import { type ObjectKey, objectKey } from './port.ts'
 
@@ -66,17 +66,24 @@ export function manifestKey(at: Millis, attemptId: string): ObjectKey {
 }
 
 /** Suffix of each codec, as its standard tool has it. */
-const codecSuffix: Readonly<Record<Codec, string>> = { zstd: '.zst', none: '' }
+const codecSuffix: Readonly<Record<StreamCodec, string>> = {
+  zstd: '.zst',
+  gzip: '.gz',
+  xz: '.xz',
+  bzip2: '.bz2',
+  none: '',
+  age: '.age',
+}
 
 /**
  * Name of a stream's object: `000-full.pgdump.zst`, and when it rolled `000-full.pgdump.zst.0001` and so
- * on. Name order is byte order, so by hand `cat 000-full.pgdump.zst*` joins them before `zstd -d`.
+ * on. Name order is byte order, so by hand `cat 000-full.pgdump.zst*` joins them before `zstd -d`; encrypted ones end in `.zst.age`.
  *
  * @param index 0 for the first object of the stream
  */
 export function objectName(
   stream: { readonly name: string; readonly format: 'pgdump' | 'sql' },
-  codecs: readonly Codec[],
+  codecs: readonly StreamCodec[],
   index: number,
 ): string {
   if (index > 9999) throw new RangeError('a stream of more than 10,000 objects')

@@ -1,6 +1,7 @@
 import { AppError } from '../errors/index.ts'
 import { type Log, silentLog } from '../log/index.ts'
 import type { Destination } from '../model/destination.ts'
+import { destinationProblems } from './destination-rules.ts'
 import { parseDestination } from './destination-url.ts'
 import { openDirectoryStore } from './directory.ts'
 import type { ObjectStore } from './port.ts'
@@ -27,17 +28,14 @@ export interface OpenStoreOptions {
  * @throws AppError `destination.invalid`
  */
 export function openObjectStore(
-  destination: Pick<Destination, 'url' | 'endpoint' | 'region' | 'profile'>,
+  destination: Pick<Destination, 'url' | 'endpoint' | 'region' | 'profile' | 'settings'>,
   options: OpenStoreOptions = {},
 ): ObjectStore {
   const location = parseDestination(destination.url)
-  if (location.kind === 'directory') return openDirectoryStore(location.path)
+  demandSound(destination)
   const { profile } = destination
-  if (profile === 'directory')
-    throw new AppError('destination.invalid', {
-      message: 'the destination is not valid: profile directory needs a file:/// URL',
-      context: { url: destination.url },
-    })
+  if (location.kind === 'directory' || profile === 'directory')
+    return openDirectoryStore(location.kind === 'directory' ? location.path : '')
   const environment = options.environment ?? process.env
   const endpoint = endpointOf(destination, environment)
   if (endpoint !== undefined && !/^https?:\/\/[^/\s@]+\/?$/.test(endpoint))
@@ -54,9 +52,23 @@ export function openObjectStore(
     bucket: location.bucket,
     prefix: location.prefix,
     profile: s3Profiles[profile],
+    settings: destination.settings,
+    fixedCredentials: typeof options.credentials === 'object',
     endpoint,
     log: options.log ?? silentLog,
     retry: options.retry,
     idleMs: options.idleMs,
+  })
+}
+
+/** An agent of another version than its coordinator may know better; and standalone commands have no configuration. */
+function demandSound(destination: Pick<Destination, 'url' | 'profile' | 'settings'>): void {
+  const problems = destinationProblems(destination)
+  const [first] = problems
+  if (first === undefined) return
+  throw new AppError('destination.invalid', {
+    message: `the destination is not valid: ${first.key} must ${first.text}`,
+    hint: 'Correct the settings of the destination; docs/reference/destinations.md has what each profile takes.',
+    context: { url: destination.url, problems: problems.map(({ key, text }) => `${key} must ${text}`) },
   })
 }

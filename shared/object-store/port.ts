@@ -4,6 +4,9 @@
  * adapter knows bucket, prefix and region, so a key can never get its prefix twice or not at all.
  */
 
+import type { ChecksumMode, LockMode } from '../model/destination.ts'
+import type { Millis } from '../time/index.ts'
+
 declare const relativeKey: unique symbol
 
 /** A key below the destination's prefix: `[a-z0-9._~/-]`, no leading slash, no `..`, at most 700 bytes. */
@@ -22,8 +25,14 @@ export interface ObjectStoreCapabilities {
   readonly maxParts: number
   readonly minPartSize: number
   readonly maxPartSize: number
+  /** All parts of an upload but the last must be of equal size. */
+  readonly equalParts: boolean
+  /** What goes with every body; whether the store verifies it, `doctor` tells. */
+  readonly checksum: ChecksumMode
   /** `If-None-Match: *` on PUT is honoured; a belt, read-back is the braces. */
   readonly conditionalPut: boolean
+  /** `retain` can work, given a bucket that was made for it. */
+  readonly objectLock: boolean
 }
 
 /** What is known of a stored object. */
@@ -40,6 +49,20 @@ export interface PartReceipt {
   readonly size: number
   readonly sha256: string
   readonly etag: string
+  /** `crc32c:…` or `crc64nvme:…`, base64, when that went with it instead of the SHA-256. */
+  readonly checksum?: string
+}
+
+/**
+ * What was compared with the store after an upload was completed: `checksum` when it told one over the
+ * object and that was ours, else `size`. Never more than was looked at.
+ */
+export type Verified = 'size' | 'checksum'
+
+/** Until when objects cannot be deleted, by whom. */
+export interface Retention {
+  readonly mode: LockMode
+  readonly until: Millis
 }
 
 /** An open multipart upload. */
@@ -99,12 +122,21 @@ export interface ObjectStore {
 
   /**
    * Makes the object out of its parts, all of them, in order. When the upload is gone (a reply was lost and
-   * this is the second time), the stored object's size decides: equal is success, else `object-store.upload-gone`.
+   * this is the second time), the stored object decides, by its size and, where the store tells one, its checksum:
+   * equal is success, else `object-store.upload-gone`.
    */
-  completeUpload(upload: OpenUpload, parts: readonly PartReceipt[], signal?: AbortSignal): Promise<void>
+  completeUpload(upload: OpenUpload, parts: readonly PartReceipt[], signal?: AbortSignal): Promise<Verified>
 
   /** Ends an upload and frees its parts; one that is gone is no error. */
   abortUpload(upload: OpenUpload, signal?: AbortSignal): Promise<void>
+
+  /**
+   * Locks objects, all that are named, also when they are locked already (then for the longer time). Only
+   * after a commit: what a failed attempt left must stay deletable (architecture §4).
+   *
+   * @throws AppError `object-store.unsupported` when store or bucket have no Object Lock
+   */
+  retain(keys: readonly ObjectKey[], retention: Retention, signal?: AbortSignal): Promise<void>
 
   /** Lists open multipart uploads under a prefix. */
   listUploads(prefix: string, signal?: AbortSignal): AsyncIterable<OpenUpload>

@@ -20,6 +20,8 @@ export interface Judged {
   readonly retryable: boolean
   /** What the store itself asked for, ms. */
   readonly retryAfterMs?: number
+  /** The credentials have expired: they are asked for again before the next try. */
+  readonly expired?: true
 }
 
 /**

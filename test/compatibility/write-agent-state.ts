@@ -9,6 +9,7 @@ import type { OpenRecord } from '../../agent/jobs/journal-record.ts'
 import type { AttemptResult } from '../../agent/jobs/result.ts'
 import { Spool } from '../../agent/jobs/spool.ts'
 import { silentLog } from '../../shared/log/index.ts'
+import { destinationToWire } from '../../shared/wire/destination.ts'
 import { JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
 import { fakeEngine } from '../agent/jobs/fake-engine.ts'
 import { backupSpec, folders, makeWorld } from '../agent/jobs/world.ts'
@@ -47,13 +48,13 @@ async function backup(root: string): Promise<void> {
 }
 
 /** Recovery is handed the folder, so that the fixture need not know where it lies. */
-const s3 = {
+const s3 = destinationToWire({
   name: 'main',
   url: 's3://backups/prod',
   endpoint: 'http://127.0.0.1:9',
   region: 'eu-central-1',
   profile: 'ceph',
-}
+})
 
 const phases = {
   open: 'after-upload-opened:2',

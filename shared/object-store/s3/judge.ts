@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode, type ErrorContext } from '../../errors/index.ts'
+import { formatDuration } from '../../time/index.ts'
 import type { Judged } from '../retry.ts'
 
 /** What is known of a failed operation: never a secret. */
@@ -17,6 +18,7 @@ interface SdkError {
   readonly Code?: string
   readonly Region?: string
   readonly Endpoint?: string
+  readonly ServerTime?: string
   readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string }
   readonly $response?: {
     readonly statusCode?: number
@@ -30,6 +32,8 @@ interface Rule {
   readonly retryable: boolean
   readonly message?: string
   readonly hint?: string
+  /** The credentials have had their time: others may work. */
+  readonly expired?: true
 }
 
 const throttled: Rule = { code: 'object-store.throttled', retryable: true }
@@ -42,6 +46,19 @@ const changedOnTheWay: Rule = {
   message: 'the object store received other bytes than were sent',
 }
 
+const expired: Rule = {
+  ...denied,
+  retryable: true,
+  expired: true,
+  message: 'the session token has expired',
+  hint: 'Give a role, a profile or key files that are renewed; an upload outlives one token by asking for the next.',
+}
+const skewed: Rule = {
+  ...denied,
+  message: 'the clock of this host differs too much from the object store’s',
+  hint: 'Set the clock (NTP); requests are signed with the time.',
+}
+const unsupported: Rule = { code: 'object-store.unsupported', retryable: false }
 /** S3 error codes → our errors. */
 const byName: Readonly<Record<string, Rule>> = {
   NoSuchBucket: { code: 'object-store.bucket-missing', retryable: false },
@@ -61,13 +78,11 @@ const byName: Readonly<Record<string, Rule>> = {
     hint: 'Check the secret access key, and that no proxy changes the request.',
   },
   InvalidToken: { ...denied, message: 'the session token is not valid' },
-  ExpiredToken: { ...denied, message: 'the session token has expired' },
-  TokenRefreshRequired: { ...denied, message: 'the session token has expired' },
-  RequestTimeTooSkewed: {
-    ...denied,
-    message: 'the clock of this host differs too much from the object store’s',
-    hint: 'Set the clock (NTP); requests are signed with the time.',
-  },
+  ExpiredToken: expired,
+  ExpiredTokenException: expired,
+  TokenRefreshRequired: expired,
+  RequestTimeTooSkewed: skewed,
+  RequestExpired: skewed,
   CredentialsProviderError: {
     ...denied,
     message: 'no credentials for the object store were found',
@@ -86,6 +101,13 @@ const byName: Readonly<Record<string, Rule>> = {
   InternalError: faulty,
   RequestTimeout: faulty,
   RequestTimeoutException: faulty,
+  NotImplemented: unsupported,
+  MethodNotAllowed: unsupported,
+  InvalidPart: {
+    code: 'object-store.corrupt',
+    retryable: false,
+    message: 'the object store does not know a part by the receipt it gave for it',
+  },
   BadDigest: changedOnTheWay,
   InvalidDigest: changedOnTheWay,
   XAmzContentSHA256Mismatch: changedOnTheWay,
@@ -117,7 +139,13 @@ export function judge(thrown: unknown, about: OperationContext): Judged {
   )
   const rule = byName[name] ?? ruleOf(status, name, networkCode, sdk)
   const region = rule === wrongRegion ? rightRegion(sdk) : undefined
-  const message = region !== undefined ? `the bucket is in region ${region}` : (rule.message ?? undefined)
+  const offset = rule === skewed ? clockOffset(sdk) : undefined
+  const message =
+    region !== undefined
+      ? `the bucket is in region ${region}`
+      : offset !== undefined
+        ? `the clock of this host is ${formatDuration(Math.abs(offset))} ${offset > 0 ? 'behind' : 'ahead of'} the object store’s`
+        : rule.message
   const context: ErrorContext = {
     operation: about.operation,
     bucket: about.bucket,
@@ -127,6 +155,7 @@ export function judge(thrown: unknown, about: OperationContext): Judged {
     ...(name === '' || name === 'Error' ? {} : { s3_code: name }),
     ...(networkCode === undefined ? {} : { network: networkCode }),
     ...(region === undefined ? {} : { region }),
+    ...(offset === undefined ? {} : { clock_offset_ms: offset }),
     ...(sdk.$metadata?.requestId === undefined ? {} : { request_id: sdk.$metadata.requestId }),
     ...(sdk.message === undefined || sdk.message === '' ? {} : { detail: sdk.message.slice(0, 300) }),
   }
@@ -139,6 +168,7 @@ export function judge(thrown: unknown, about: OperationContext): Judged {
       ...(rule.hint === undefined ? {} : { hint: rule.hint }),
     }),
     retryable: rule.retryable,
+    ...(rule.expired === true ? { expired: true as const } : {}),
     ...(Number.isFinite(retryAfter) && retryAfter > 0 ? { retryAfterMs: retryAfter * 1_000 } : {}),
   }
 }
@@ -166,6 +196,9 @@ function ruleOf(
   if (status === 301 || status === 307) return wrongRegion
   if (status === 400 && sdk.$response?.headers?.['x-amz-bucket-region'] !== undefined) return wrongRegion
   if (status === 401 || status === 403) return denied
+  // A conditional PUT that found an object, as MinIO answered it (minio/minio #19442).
+  if (status === 304) return { code: 'object-store.exists', retryable: false }
+  if (status === 405 || status === 501) return unsupported
   if (status === 404) return { code: 'object-store.not-found', retryable: false }
   if (status === 409) return faulty
   if (status === 412) return { code: 'object-store.exists', retryable: false }
@@ -173,6 +206,12 @@ function ruleOf(
   // A 200 whose body is an error or no XML at all comes without a rule of its own: try again, then look.
   if (status >= 500 || status < 300) return faulty
   return { code: 'object-store.failed', retryable: false }
+}
+
+/** Clock of the store minus ours, ms, from the reply’s Date or the error’s ServerTime. */
+function clockOffset(sdk: SdkError): number | undefined {
+  const told = Date.parse(sdk.ServerTime ?? sdk.$response?.headers?.['date'] ?? '')
+  return Number.isFinite(told) ? Math.round(told - Date.now()) : undefined
 }
 
 function rightRegion(sdk: SdkError): string | undefined {

@@ -1,9 +1,11 @@
+import { createHash } from 'node:crypto'
 import type { PutObjectCommand, S3Client, UploadPartCommand } from '@aws-sdk/client-s3'
 import { AppError } from '../../errors/index.ts'
 import type { Log } from '../../log/index.ts'
+import type { ChecksumMode, DestinationSettings } from '../../model/destination.ts'
 import { type ObjectKey, objectKey } from '../port.ts'
 import type { S3Profile } from '../profile.ts'
-import { patient, type RetryPolicy, withRetries } from '../retry.ts'
+import { type Judged, patient, type RetryPolicy, withRetries } from '../retry.ts'
 import { idleTimeoutMs } from './client.ts'
 import { judge, type OperationContext } from './judge.ts'
 
@@ -13,6 +15,9 @@ export interface S3StoreOptions {
   /** Without slashes at either end; may be empty. */
   readonly prefix: string
   readonly profile: S3Profile
+  readonly settings?: DestinationSettings | undefined
+  /** Asking for credentials again gives the same ones. */
+  readonly fixedCredentials?: boolean | undefined
   readonly endpoint?: string | undefined
   readonly log: Log
   readonly retry?: RetryPolicy | undefined
@@ -26,16 +31,28 @@ export class S3Requests {
   /** The prefix with its slash, or nothing. */
   readonly base: string
   readonly profile: S3Profile
+  readonly settings: DestinationSettings
+  /** What goes with every body. */
+  readonly checksum: ChecksumMode
+  /** Locked buckets take no body without a checksum; for stores that refuse the newer headers it is this one. */
+  readonly md5: boolean
   readonly endpoint: string | undefined
   readonly log: Log
   readonly retry: RetryPolicy
   readonly idleMs: number
+  readonly #fixedCredentials: boolean
+  /** A request came back well: from then on missing credentials are a passing trouble of their source. */
+  #answered = false
 
   constructor(options: S3StoreOptions) {
     this.client = options.client
     this.bucket = options.bucket
     this.base = options.prefix === '' ? '' : `${options.prefix}/`
     this.profile = options.profile
+    this.settings = options.settings ?? {}
+    this.checksum = this.settings.checksum ?? options.profile.checksum
+    this.md5 = this.checksum === 'none' && this.settings.objectLock !== undefined
+    this.#fixedCredentials = options.fixedCredentials === true
     this.endpoint = options.endpoint
     this.log = options.log
     this.retry = options.retry ?? patient
@@ -51,11 +68,19 @@ export class S3Requests {
     work: (abort: { readonly abortSignal: AbortSignal } | undefined) => Promise<T>,
   ): Promise<T> {
     const about = this.about(operation, key)
+    let expired = false
     try {
       return await withRetries(
-        () => work(signal === undefined ? undefined : { abortSignal: signal }),
+        async () => {
+          if (expired) await this.#renewCredentials()
+          expired = false
+          const done = await work(signal === undefined ? undefined : { abortSignal: signal })
+          this.#answered = true
+          return done
+        },
         thrown => {
-          const judged = judge(thrown, about)
+          const judged = this.#judged(judge(thrown, about))
+          expired = judged.expired === true
           if (judged.retryable)
             this.log.debug('an object store operation failed and may be tried again', {
               ...about,
@@ -77,6 +102,18 @@ export class S3Requests {
     }
   }
 
+  #judged(judged: Judged): Judged {
+    if (judged.expired === true && this.#fixedCredentials) return { ...judged, retryable: false }
+    const lost = judged.error.context['s3_code'] === 'CredentialsProviderError'
+    return lost && this.#answered ? { ...judged, retryable: true } : judged
+  }
+
+  /** An upload may outlive many tokens: what the source holds by now is asked for, however long the old one said it lasts. */
+  async #renewCredentials(): Promise<void> {
+    this.log.debug('the session token has expired, asking for another', { bucket: this.bucket })
+    await this.client.config.credentials({ forceRefresh: true })
+  }
+
   /** Sends a body whose hash is known: it signs with that hash, so that the store checks it and nobody hashes twice. */
   hashed(
     command: PutObjectCommand | UploadPartCommand,
@@ -88,7 +125,11 @@ export class S3Requests {
     sent.middlewareStack.add(
       next => args => {
         const { request } = args as { request?: { headers?: Record<string, string> } }
-        if (request?.headers !== undefined) request.headers['x-amz-content-sha256'] = sha256
+        if (request?.headers !== undefined) {
+          request.headers['x-amz-content-sha256'] = sha256
+          if (this.md5 && sent.input.Body instanceof Uint8Array)
+            request.headers['content-md5'] = createHash('md5').update(sent.input.Body).digest('base64')
+        }
         return next(args)
       },
       { step: 'build', name: 'holdfastPayloadHash', override: true },
@@ -96,14 +137,16 @@ export class S3Requests {
     return this.client.send(sent, abort)
   }
 
-  checksum(sha256: string) {
-    return this.profile.checksums
-      ? { ChecksumAlgorithm: 'SHA256' as const, ChecksumSHA256: base64(sha256) }
-      : {}
+  place(key: ObjectKey): { Bucket: string; Key: string; ExpectedBucketOwner?: string } {
+    return { ...this.bucketPlace(), Key: this.base + key }
   }
 
-  place(key: ObjectKey): { Bucket: string; Key: string } {
-    return { Bucket: this.bucket, Key: this.base + key }
+  bucketPlace(): { Bucket: string; ExpectedBucketOwner?: string } {
+    const { bucketOwner } = this.settings
+    return {
+      Bucket: this.bucket,
+      ...(bucketOwner === undefined ? {} : { ExpectedBucketOwner: bucketOwner }),
+    }
   }
 
   /** The key below our prefix; what is no key of ours is not shown. */
@@ -120,9 +163,4 @@ export class S3Requests {
     const { bucket, endpoint } = this
     return { operation, bucket, endpoint, key: key === undefined ? undefined : this.base + key }
   }
-}
-
-/** A hash as S3's headers have it. */
-export function base64(hex: string): string {
-  return Buffer.from(hex, 'hex').toString('base64')
 }

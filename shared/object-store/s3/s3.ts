@@ -1,38 +1,51 @@
 import { createHash } from 'node:crypto'
 import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   HeadObjectCommand,
-  ListMultipartUploadsCommand,
   ListObjectsV2Command,
-  ListPartsCommand,
   PutObjectCommand,
-  UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { AppError } from '../../errors/index.ts'
-import type { ObjectInfo, ObjectKey, ObjectStore, OpenUpload, PartReceipt } from '../port.ts'
-import type { S3Profile } from '../profile.ts'
+import { checksumOf } from '../checksum.ts'
+import type {
+  ObjectInfo,
+  ObjectKey,
+  ObjectStore,
+  ObjectStoreCapabilities,
+  OpenUpload,
+  PartReceipt,
+  Retention,
+  Verified,
+} from '../port.ts'
 import { brief, type RetryPolicy } from '../retry.ts'
 import { readObject } from './read.ts'
-import { base64, S3Requests, type S3StoreOptions } from './requests.ts'
+import { S3Requests, type S3StoreOptions } from './requests.ts'
+import { retainObject } from './retention.ts'
+import { S3Uploads } from './uploads.ts'
+import { checksumInput, keepingInput } from './wording.ts'
 
-/** How many deletes run at once. DeleteObjects would need a body checksum that some stores refuse. */
-const deletesAtOnce = 8
+/** How many objects are deleted or locked at once. DeleteObjects would need a body checksum that some stores refuse. */
+const atOnce = 8
 
 /** The object store port over S3. Every operation is retried here, by its own rules; the SDK tries once. */
 export class S3Store implements ObjectStore {
   readonly url: string
-  readonly capabilities: S3Profile
+  readonly capabilities: ObjectStoreCapabilities
   readonly #requests: S3Requests
+  readonly #uploads: S3Uploads
   /** How patient `check` is: a person waits for it. */
   readonly #checkRetry: RetryPolicy
 
   constructor(options: S3StoreOptions) {
     this.#requests = new S3Requests(options)
+    this.#uploads = new S3Uploads(this.#requests)
     this.#checkRetry = options.retry ?? brief
-    this.capabilities = options.profile
+    const { maxParts, minPartSize, maxPartSize, equalParts, conditionalPut, objectLock } = options.profile
+    const { checksum } = this.#requests
+    this.capabilities = {
+      ...{ maxParts, minPartSize, maxPartSize, equalParts, conditionalPut, objectLock },
+      checksum,
+    }
     this.url = `s3://${options.bucket}${options.prefix === '' ? '' : `/${options.prefix}`}`
   }
 
@@ -41,7 +54,7 @@ export class S3Store implements ObjectStore {
     await this.#requests.send('check', undefined, signal, { policy: this.#checkRetry }, abort =>
       this.#requests.client.send(
         new ListObjectsV2Command({
-          Bucket: this.#requests.bucket,
+          ...this.#requests.bucketPlace(),
           Prefix: `${this.#requests.base}v1/`,
           MaxKeys: 1,
         }),
@@ -60,7 +73,7 @@ export class S3Store implements ObjectStore {
     } = {},
   ): Promise<void> {
     const { signal } = options
-    const { profile } = this.#requests
+    const { profile, checksum: mode, settings } = this.#requests
     const conditional = options.ifAbsent === true && profile.conditionalPut
     if (options.ifAbsent === true && !conditional) {
       const stored = await this.head(key, signal)
@@ -69,7 +82,8 @@ export class S3Store implements ObjectStore {
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     const command = new PutObjectCommand({
       ...this.#requests.place(key),
-      ...this.#requests.checksum(sha256),
+      ...keepingInput(settings, 'other'),
+      ...checksumInput(mode, mode === 'none' ? undefined : checksumOf(mode, bytes, sha256)),
       Body: bytes,
       ContentLength: bytes.length,
       ContentType: options.contentType ?? 'application/octet-stream',
@@ -116,7 +130,7 @@ export class S3Store implements ObjectStore {
       const page = await this.#requests.send('list', undefined, signal, {}, abort =>
         this.#requests.client.send(
           new ListObjectsV2Command({
-            Bucket: this.#requests.bucket,
+            ...this.#requests.bucketPlace(),
             Prefix: this.#requests.base + prefix,
             ...(token === undefined ? {} : { ContinuationToken: token }),
           }),
@@ -138,147 +152,46 @@ export class S3Store implements ObjectStore {
   }
 
   async delete(keys: readonly ObjectKey[], signal?: AbortSignal): Promise<void> {
-    const pending = [...keys]
-    const worker = async () => {
-      for (let key = pending.shift(); key !== undefined; key = pending.shift()) {
-        const place = this.#requests.place(key)
-        await this.#requests.send('delete', key, signal, { missingIsFine: true }, abort =>
-          this.#requests.client.send(new DeleteObjectCommand(place), abort),
-        )
-      }
-    }
-    await Promise.all(Array.from({ length: Math.min(deletesAtOnce, keys.length) }, worker))
+    await each(keys, key =>
+      this.#requests.send('delete', key, signal, { missingIsFine: true }, async abort => {
+        await this.#requests.client.send(new DeleteObjectCommand(this.#requests.place(key)), abort)
+      }),
+    )
   }
 
-  async createUpload(key: ObjectKey, signal?: AbortSignal): Promise<OpenUpload> {
-    let tries = 0
-    const reply = await this.#requests.send('create-upload', key, signal, {}, abort => {
-      tries++
-      return this.#requests.client.send(
-        new CreateMultipartUploadCommand({
-          ...this.#requests.place(key),
-          ContentType: 'application/octet-stream',
-          ...(this.#requests.profile.checksums ? { ChecksumAlgorithm: 'SHA256' as const } : {}),
-        }),
-        abort,
-      )
-    })
-    const upload = { key, uploadId: reply.UploadId ?? '' }
-    // A try whose reply was lost may have opened another one, which nobody would ever own.
-    if (tries > 1) await this.#abortOthers(upload, signal)
-    return upload
+  async retain(keys: readonly ObjectKey[], retention: Retention, signal?: AbortSignal): Promise<void> {
+    if (!this.capabilities.objectLock)
+      throw new AppError('object-store.unsupported', {
+        message: 'this kind of store has no Object Lock',
+        context: { bucket: this.#requests.bucket },
+      })
+    await each(keys, key => retainObject(this.#requests, key, retention, signal))
   }
 
-  async uploadPart(
+  createUpload(key: ObjectKey, signal?: AbortSignal): Promise<OpenUpload> {
+    return this.#uploads.create(key, signal)
+  }
+
+  uploadPart(
     upload: OpenUpload,
     number: number,
     bytes: Uint8Array,
     sha256: string,
     signal?: AbortSignal,
   ): Promise<PartReceipt> {
-    const command = new UploadPartCommand({
-      ...this.#requests.place(upload.key),
-      ...this.#requests.checksum(sha256),
-      UploadId: upload.uploadId,
-      PartNumber: number,
-      Body: bytes,
-      ContentLength: bytes.length,
-    })
-    const reply = await this.#requests.send('upload-part', upload.key, signal, {}, abort =>
-      this.#requests.hashed(command, sha256, abort),
-    )
-    if (reply.ETag === undefined)
-      throw new AppError('object-store.failed', {
-        message: 'the object store took a part and gave no receipt',
-        context: { key: upload.key, part: number },
-      })
-    return { number, size: bytes.length, sha256, etag: reply.ETag }
+    return this.#uploads.putPart(upload, number, bytes, sha256, signal)
   }
 
-  async completeUpload(
-    upload: OpenUpload,
-    parts: readonly PartReceipt[],
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const size = parts.reduce((sum, part) => sum + part.size, 0)
-    const place = { ...this.#requests.place(upload.key), UploadId: upload.uploadId }
-    const command = new CompleteMultipartUploadCommand({
-      ...place,
-      MultipartUpload: {
-        Parts: parts.map(part => ({
-          PartNumber: part.number,
-          ETag: part.etag,
-          ...(this.#requests.profile.checksums ? { ChecksumSHA256: base64(part.sha256) } : {}),
-        })),
-      },
-    })
-    let tries = 0
-    let gone: AppError | undefined
-    try {
-      await this.#requests.send('complete-upload', upload.key, signal, {}, async abort => {
-        // Is it still there to be completed? Ceph answers 500 "already in progress" for one that is gone.
-        if (tries++ > 0)
-          await this.#requests.client.send(new ListPartsCommand({ ...place, MaxParts: 1 }), abort)
-        await this.#requests.client.send(command, abort)
-      })
-    } catch (thrown) {
-      const code = thrown instanceof AppError ? thrown.code : undefined
-      // Ceph calls a missing upload a missing key.
-      if (code !== 'object-store.upload-gone' && code !== 'object-store.not-found') throw thrown
-      gone = new AppError('object-store.upload-gone', {
-        context: { ...AppError.from(thrown).context },
-        cause: thrown,
-      })
-    }
-    const stored = await this.head(upload.key, signal)
-    if (stored?.size === size) return
-    if (gone !== undefined) throw gone
-    throw new AppError('object-store.corrupt', {
-      message: 'the completed object has another size than its parts',
-      context: {
-        operation: 'complete-upload',
-        bucket: this.#requests.bucket,
-        key: upload.key,
-        expected_bytes: size,
-        stored_bytes: stored?.size ?? 'none',
-      },
-    })
+  completeUpload(upload: OpenUpload, parts: readonly PartReceipt[], signal?: AbortSignal): Promise<Verified> {
+    return this.#uploads.complete(upload, parts, signal)
   }
 
-  async abortUpload(upload: OpenUpload, signal?: AbortSignal): Promise<void> {
-    await this.#requests.send('abort-upload', upload.key, signal, { missingIsFine: true }, abort =>
-      this.#requests.client.send(
-        new AbortMultipartUploadCommand({ ...this.#requests.place(upload.key), UploadId: upload.uploadId }),
-        abort,
-      ),
-    )
+  abortUpload(upload: OpenUpload, signal?: AbortSignal): Promise<void> {
+    return this.#uploads.abort(upload, signal)
   }
 
-  async *listUploads(prefix: string, signal?: AbortSignal): AsyncIterable<OpenUpload> {
-    let marker: { KeyMarker: string; UploadIdMarker?: string } | undefined
-    do {
-      const page = await this.#requests.send('list-uploads', undefined, signal, {}, abort =>
-        this.#requests.client.send(
-          new ListMultipartUploadsCommand({
-            Bucket: this.#requests.bucket,
-            Prefix: this.#requests.base + prefix,
-            ...marker,
-          }),
-          abort,
-        ),
-      )
-      for (const { Key, UploadId } of page.Uploads ?? []) {
-        const key = this.#requests.keyOf(Key)
-        if (key !== undefined && UploadId !== undefined) yield { key, uploadId: UploadId }
-      }
-      marker =
-        page.IsTruncated === true && page.NextKeyMarker !== undefined
-          ? {
-              KeyMarker: page.NextKeyMarker,
-              ...(page.NextUploadIdMarker === undefined ? {} : { UploadIdMarker: page.NextUploadIdMarker }),
-            }
-          : undefined
-    } while (marker !== undefined)
+  listUploads(prefix: string, signal?: AbortSignal): AsyncIterable<OpenUpload> {
+    return this.#uploads.list(prefix, signal)
   }
 
   async close(): Promise<void> {
@@ -293,16 +206,13 @@ export class S3Store implements ObjectStore {
     if (stored?.size !== bytes.length || !Buffer.concat(chunks).equals(bytes))
       throw new AppError('object-store.exists', { context: { bucket: this.#requests.bucket, key } })
   }
+}
 
-  async #abortOthers(ours: OpenUpload, signal: AbortSignal | undefined): Promise<void> {
-    try {
-      for await (const other of this.listUploads(ours.key, signal))
-        if (other.key === ours.key && other.uploadId !== ours.uploadId) await this.abortUpload(other, signal)
-    } catch (thrown) {
-      this.#requests.log.warn('an upload opened by a lost request may be left over', {
-        key: ours.key,
-        error: thrown,
-      })
-    }
+/** Does `work` for each, a few at a time; the first failure ends it. */
+async function each(keys: readonly ObjectKey[], work: (key: ObjectKey) => Promise<void>): Promise<void> {
+  const pending = [...keys]
+  const worker = async () => {
+    for (let key = pending.shift(); key !== undefined; key = pending.shift()) await work(key)
   }
+  await Promise.all(Array.from({ length: Math.min(atOnce, keys.length) }, worker))
 }

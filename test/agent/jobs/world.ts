@@ -11,6 +11,7 @@ import { newId, systemClock } from '../../../shared/clock/index.ts'
 import { silentLog } from '../../../shared/log/index.ts'
 import { openDirectoryStore } from '../../../shared/object-store/directory.ts'
 import type { ObjectStore } from '../../../shared/object-store/port.ts'
+import { destinationToWire } from '../../../shared/wire/destination.ts'
 import type {
   AttemptRef,
   BackupSpec,
@@ -64,7 +65,7 @@ export function newAttempt(): AttemptRef {
 }
 
 export function destination(bucket: string) {
-  return { name: 'main', url: pathToFileURL(bucket).href, endpoint: '', region: '', profile: 'directory' }
+  return destinationToWire({ name: 'main', url: pathToFileURL(bucket).href, profile: 'directory' })
 }
 
 export function backupSpec(bucket: string, changes: Partial<BackupSpec> = {}): BackupSpec {

@@ -8,6 +8,9 @@ const mebibyte = 1024 * 1024
 const s3 = {
   maxParts: 10_000,
   minPartSize: 5 * mebibyte,
+  equalParts: false,
+  checksum: 'sha256' as const,
+  objectLock: false,
   maxPartSize: 5 * 1024 * mebibyte,
   conditionalPut: true,
 }
