@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream'
+import { systemClock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Codec } from '../../shared/model/engine.ts'
 import type { ObjectKey, ObjectStore, OpenUpload } from '../../shared/object-store/port.ts'
 import type { ToolFinder } from '../engines/port.ts'
 import {
   abortCause,
+  ChildPeaks,
   type ChildRecord,
   type Command,
   type JoinEnd,
@@ -19,7 +21,10 @@ import { demandFooter, footerStage, tapName, tapStage, teeName } from './footer.
 import { Meter, meterName } from './meter.ts'
 import type { PartBudget } from './part-budget.ts'
 import { partSizeFor } from './part-size.ts'
+import { Silence, silentError, silentStage, watchSilence } from './silence.ts'
 import { type StageBytes, stageResults } from './stage-results.ts'
+import type { Limit } from './throttle.ts'
+import { through } from './through.ts'
 import { ObjectWriter, type PendingObject } from './upload/object-writer.ts'
 
 /** How long the abort of uploads may take on a failure path, ms: a signal of its own, never the one that ended the work. */
@@ -32,6 +37,8 @@ export interface StreamOutcome {
   readonly rawBytes: number
   readonly storedBytes: number
   readonly stages: readonly StageResult[]
+  /** From its start to its last byte stored. */
+  readonly durationMs: number
   /** The producer's last words, secrets removed. */
   readonly stderrTail: string
 }
@@ -64,6 +71,12 @@ export interface BackupStreamRequest {
   readonly onProgress?: (progress: { readonly rawBytes: number; readonly storedBytes: number }) => void
   /** The children just started, for the journal. */
   readonly onChildren?: (records: readonly ChildRecord[]) => void
+  /** Holds bytes back before the uploader takes them, and with it the stages and the database. */
+  readonly limit?: Limit
+  /** A stream without a byte for so long is ended (`stage.silent`), ms. */
+  readonly idleTimeoutMs?: number
+  /** What every stage is started through (`startedThrough`). */
+  readonly through?: readonly string[]
   /** How long children get between SIGTERM and SIGKILL, ms. */
   readonly graceMs?: number
   /** Seam for tests: see `joinProcesses`. */
@@ -82,13 +95,18 @@ export interface BackupStreamRequest {
 export async function backupStream(request: BackupStreamRequest): Promise<StreamOutcome> {
   const { store, signal, budget } = request
   if (signal.aborted) throw abortCause(signal)
+  const startedAt = performance.now()
   const plan = await planStages(request)
   const partSize = request.partSize ?? partSizeFor(request.predictedBytes, store.capabilities, budget.total)
   const reservation = await budget.reserve(2 * partSize, signal)
   let joined: JoinedProcesses | undefined
   let storedBytes = 0
+  const intake = new Intake(request, plan, cause => joined?.end(cause))
   const progress = () => request.onProgress?.({ rawBytes: plan.meter.bytes ?? 0, storedBytes })
-  plan.onCount(progress)
+  plan.onCount(() => {
+    intake.metered()
+    progress()
+  })
   const writer = new ObjectWriter({
     ...request,
     partSize,
@@ -100,8 +118,17 @@ export async function backupStream(request: BackupStreamRequest): Promise<Stream
   })
   try {
     await writer.open()
-    joined = await joinProcesses({ ...request, stages: plan.stages, input: false, output: true })
-    const objects = await drain(joined, writer)
+    joined = await joinProcesses({
+      ...request,
+      stages: plan.stages.map(stage => through(stage, request.through)),
+      input: false,
+      output: true,
+      onChildren: records => {
+        intake.watch(records)
+        request.onChildren?.(records)
+      },
+    })
+    const objects = await intake.drain(joined, writer)
     const end = await joined.ended
     if (end.cause !== undefined) throw end.cause
     const { rawBytes, bytesOf } = account(request, plan, end, writer.bytes)
@@ -111,12 +138,14 @@ export async function backupStream(request: BackupStreamRequest): Promise<Stream
       objects,
       rawBytes,
       storedBytes: writer.bytes,
-      stages: stageResults(end, bytesOf),
+      stages: stageResults(end, bytesOf, intake.peaks),
+      durationMs: Math.round(performance.now() - startedAt),
       stderrTail: end.stages[0]?.stderr.text ?? '',
     }
   } catch (thrown) {
     throw await unwound(thrown, joined, writer, signal)
   } finally {
+    intake.stop()
     reservation.release()
   }
 }
@@ -154,12 +183,79 @@ async function planStages(request: BackupStreamRequest): Promise<Plan> {
   }
 }
 
-/** Reads the last stage into the writer. Premature ends are judged by the caller, by the stages' statuses. */
-async function drain(joined: JoinedProcesses, writer: ObjectWriter): Promise<readonly PendingObject[]> {
-  if (joined.output !== undefined) {
-    for await (const chunk of joined.output as Readable & AsyncIterable<Buffer>) await writer.write(chunk)
+/** Takes the last stage's bytes in: at the rate allowed, and not waiting for ever for a stage that says nothing. */
+class Intake {
+  readonly peaks = new ChildPeaks()
+  readonly #request: BackupStreamRequest
+  readonly #silence = new Silence(now())
+  readonly #plan: Plan
+  readonly #end: (cause: AppError) => void
+  #records: readonly ChildRecord[] = []
+  #watch: { stop(): void } | undefined
+  #metered = 0
+
+  constructor(request: BackupStreamRequest, plan: Plan, end: (cause: AppError) => void) {
+    this.#request = request
+    this.#plan = plan
+    this.#end = end
   }
-  return writer.finish()
+
+  /** The children just started. */
+  watch(records: readonly ChildRecord[]): void {
+    this.#records = records
+    this.peaks.watch(records)
+    const { idleTimeoutMs: limitMs } = this.#request
+    if (limitMs === undefined || limitMs <= 0) return
+    this.#silence.heard(now())
+    this.#watch = watchSilence({
+      silence: this.#silence,
+      limitMs,
+      clock: systemClock,
+      onSilent: () => this.#end(silentError(this.#silent(), limitMs, this.#plan.meter.bytes ?? 0)),
+    })
+  }
+
+  /** The meter counted; every second, also when nothing came. */
+  metered(): void {
+    this.peaks.glance()
+    const bytes = this.#plan.meter.bytes ?? 0
+    if (bytes > this.#metered && this.#silence.listening) this.#silence.heard(now())
+    this.#metered = bytes
+  }
+
+  /** Premature ends are judged by the caller, by the stages' statuses. */
+  async drain(joined: JoinedProcesses, writer: ObjectWriter): Promise<readonly PendingObject[]> {
+    const { limit } = this.#request
+    // a pipe that broke must not be waited for behind a throttle
+    const broken = new AbortController()
+    void joined.ended.then(({ cause }) => broken.abort(cause))
+    const signal = AbortSignal.any([this.#request.signal, broken.signal])
+    if (joined.output !== undefined) {
+      for await (const chunk of joined.output as Readable & AsyncIterable<Buffer>) {
+        this.#silence.busy()
+        this.peaks.glance()
+        await limit?.take(chunk.length, signal)
+        await writer.write(chunk)
+        this.#silence.heard(now())
+      }
+    }
+    this.#silence.busy()
+    this.peaks.sample()
+    return writer.finish()
+  }
+
+  stop(): void {
+    this.#watch?.stop()
+  }
+
+  #silent(): string {
+    const names = this.#plan.stages.map(({ command }) => command.name)
+    return silentStage(names, this.#records, { meter: meterName, metered: this.#metered })
+  }
+}
+
+function now(): number {
+  return systemClock.now().mono
 }
 
 /** Holds every joint to account, and the footer; tells what each stage handled. */

@@ -1,4 +1,4 @@
-import type { JoinEnd, StageResult } from '../process/index.ts'
+import type { ChildPeaks, JoinEnd, StageResult } from '../process/index.ts'
 
 /** Exact bytes of a stage, and its words where its stderr is mostly counts. */
 export interface StageBytes {
@@ -8,8 +8,13 @@ export interface StageBytes {
 }
 
 /** The stages as reports and manifests have them. */
-export function stageResults(end: JoinEnd, bytesOf: ReadonlyMap<string, StageBytes>): readonly StageResult[] {
+export function stageResults(
+  end: JoinEnd,
+  bytesOf: ReadonlyMap<string, StageBytes>,
+  peaks?: ChildPeaks,
+): readonly StageResult[] {
   return end.stages.map(stage => {
+    const peakRssBytes = peaks?.of(stage.name)
     const { bytesIn, bytesOut, said } = bytesOf.get(stage.name) ?? {}
     return {
       name: stage.name,
@@ -18,6 +23,7 @@ export function stageResults(end: JoinEnd, bytesOf: ReadonlyMap<string, StageByt
       ...(bytesIn === undefined ? {} : { bytesIn }),
       ...(bytesOut === undefined ? {} : { bytesOut }),
       durationMs: stage.durationMs,
+      ...(peakRssBytes === undefined ? {} : { peakRssBytes }),
       stderrTail: said ?? stage.stderr.text,
     }
   })
