@@ -226,12 +226,13 @@ export class Attempts {
    * and Start follows both, so that a keeper finds even an upload whose opening nobody heard of (P4).
    */
   #accept(attempt: AttemptRef, { place }: Recipe): void {
-    const { prefix, destination } = place
+    const { prefix } = place
     if (prefix !== '')
-      this.#options.send({
-        $case: 'uploadOpened',
-        value: { attempt, key: '', uploadId: '', attemptPrefix: prefix, destination: destination.name },
-      })
+      for (const { name } of [place.destination, ...(place.further ?? [])])
+        this.#options.send({
+          $case: 'uploadOpened',
+          value: { attempt, key: '', uploadId: '', attemptPrefix: prefix, destination: name },
+        })
     this.#options.send({ $case: 'accepted', value: { attempt } })
   }
 

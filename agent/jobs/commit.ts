@@ -10,7 +10,7 @@ import type { CommittingRecord, CompletingRecord } from './journal-record.ts'
 import { patiently } from './patience.ts'
 
 /**
- * The commit protocol after the dump (architecture §4 step 5): the same two functions serve a running attempt
+ * The commit protocol after the dump (architecture §4 step 5): the same functions serve a running attempt
  * and a restarted agent, so that rolling forward is no second program.
  */
 export interface CommitContext {
@@ -24,19 +24,19 @@ export interface CommitContext {
 const patienceMs = 3_600_000
 
 /**
- * Completes every upload, all of them, together, last; then writes the `committing` record. Completing twice
- * is harmless: when an upload is gone the stored object's size decides (the store's contract).
+ * Completes every upload of one destination, all of them, together, last. Completing twice is harmless: when an
+ * upload is gone the stored object's size decides (the store's contract).
  *
  * @param signal a cancel is obeyed until this returns
  * @throws AppError `object-store.upload-gone` when an object cannot be finished any more
  */
 export async function completeUploads(
-  record: CompletingRecord,
+  uploads: CompletingRecord['uploads'],
   store: ObjectStore,
   context: CommitContext,
   signal: AbortSignal,
-): Promise<CommittingRecord> {
-  for (const upload of record.uploads) {
+): Promise<void> {
+  for (const upload of uploads) {
     signal.throwIfAborted()
     const open = { key: objectKey(upload.key), uploadId: upload.upload_id }
     await patiently(() => store.completeUpload(open, upload.parts, signal), {
@@ -48,15 +48,28 @@ export async function completeUploads(
     crashPoint('after-complete')
     context.onCompleted?.(upload.key, upload.upload_id)
   }
-  signal.throwIfAborted()
+}
+
+/**
+ * Everything is completed wherever it is to be: writes the `committing` record, with the very bytes that every
+ * destination gets as its manifest.
+ *
+ * @param copies with several destinations: those given up meanwhile are in it
+ */
+export async function beginCommitting(
+  record: CompletingRecord,
+  copies: CompletingRecord['copies'],
+  context: CommitContext,
+): Promise<CommittingRecord> {
   const { phase: _, uploads, draft, ...head } = record
   const manifest = manifestBytes({ ...draft, committed_at: context.clock.now().wall })
   const committing: CommittingRecord = {
     ...head,
+    ...(copies === undefined ? {} : { copies }),
     phase: 'committing',
     manifest: manifest.toString('base64'),
     sha256: createHash('sha256').update(manifest).digest('hex'),
-    objects: uploads.map(({ key }) => key),
+    objects: [...new Set(uploads.map(({ key }) => key))],
     raw_bytes: Number(draft.raw_bytes),
     stored_bytes: Number(draft.stored_bytes),
   }
@@ -102,7 +115,11 @@ export async function storeManifest(
 }
 
 /** Reads a small object whole. */
-export async function readWhole(store: ObjectStore, key: string, signal: AbortSignal): Promise<Buffer> {
+export async function readWhole(
+  store: Pick<ObjectStore, 'read'>,
+  key: string,
+  signal: AbortSignal,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   for await (const chunk of store.read(objectKey(key), { signal })) chunks.push(chunk)
   return Buffer.concat(chunks)

@@ -2,6 +2,7 @@ import { AppError } from '../../shared/errors/index.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { crashPoint } from './crash-point.ts'
+import { debrisOf } from './debris.ts'
 import { type FinishContext, finishCompleting, finishFailed, LeftForLater, resultHead } from './finish.ts'
 import type { CompletingRecord, JournalHead, OpenRecord } from './journal-record.ts'
 import { patiently } from './patience.ts'
@@ -92,6 +93,13 @@ async function ended(
         raw_bytes: outcome.rawBytes,
         stored_bytes: outcome.storedBytes,
         debris: [],
+        ...(outcome.manifest === undefined
+          ? {}
+          : { manifest: outcome.manifest.bytes.toString('base64'), manifest_key: outcome.manifest.key }),
+        ...(outcome.copies === undefined ? {} : { copies: [...outcome.copies] }),
+        ...(outcome.warnings === undefined || outcome.warnings.length === 0
+          ? {}
+          : { warnings: [...outcome.warnings] }),
       }
     voice.signal.throwIfAborted()
     completing = completingRecord(head, outcome)
@@ -114,7 +122,7 @@ function brokenResult(head: JournalHead, error: AppError, context: FinishContext
     failure: failureOf(error),
     raw_bytes: context.counted.rawBytes,
     stored_bytes: context.counted.storedBytes,
-    debris: head.prefix !== '' && context.touched() !== undefined ? [head.prefix] : [],
+    ...debrisOf(head, head.prefix !== '' && context.touched() !== undefined ? [head.prefix] : []),
   }
 }
 
@@ -138,12 +146,13 @@ export async function settled(
 }
 
 function headOf({ recipe, attempt, startedAt, world }: Conduct): JournalHead {
-  const { destination, prefix } = recipe.place
+  const { destination, further = [], prefix } = recipe.place
   return {
-    version: 1,
+    version: further.length === 0 ? 1 : 2,
     attempt: { job_id: attempt.jobId, attempt_id: attempt.attemptId, epoch: attempt.epoch },
     kind: recipe.kind,
     destination,
+    ...(further.length === 0 ? {} : { further }),
     prefix,
     started_at: startedAt,
     agent_boot_id: world.bootId,
@@ -157,12 +166,25 @@ function completingRecord(
   return {
     ...head,
     phase: 'completing',
-    uploads: outcome.uploads.map(({ key, uploadId, size, parts }) => ({
+    uploads: outcome.uploads.map(({ destination, key, uploadId, size, parts }) => ({
+      ...(destination === undefined ? {} : { destination }),
       key,
       upload_id: uploadId,
       size,
       parts: parts.map(part => ({ ...part })),
     })),
+    ...(outcome.copies === undefined
+      ? {}
+      : {
+          copies: {
+            min: outcome.copies.min,
+            patience_ms: outcome.copies.patience,
+            given_up: outcome.copies.givenUp.map(({ destination, error }) => ({
+              destination,
+              failure: failureOf(error),
+            })),
+          },
+        }),
     manifest_key: outcome.manifestKey,
     draft: outcome.draft,
   }

@@ -14,6 +14,7 @@ export type CrashPoint =
   | 'before-committing'
   | 'after-committing'
   | 'after-manifest-put'
+  | 'after-manifest-read-back'
   | 'before-result'
   | 'after-result'
 

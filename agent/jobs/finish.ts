@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto'
 import { newId } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
+import type { Destination } from '../../shared/model/destination.ts'
 import { type IdOf, idFrom, isId } from '../../shared/model/identifiers.ts'
 import { type ObjectStore, objectKey } from '../../shared/object-store/port.ts'
-import { completeUploads, readWhole, storeManifest } from './commit.ts'
+import { beginCommitting, completeUploads, readWhole, storeManifest } from './commit.ts'
+import { crashPoint } from './crash-point.ts'
+import { debrisOf } from './debris.ts'
 import type { CommittingRecord, CompletingRecord, JournalHead } from './journal-record.ts'
 import { patiently } from './patience.ts'
+import { type QuorumEnd, quorum } from './quorum.ts'
 import { type AttemptResult, failureOf } from './result.ts'
 import { rollBack } from './roll-back.ts'
+import { destinationsOf, ruleOf, sitesOf, withGivenUp } from './sites.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /** What finishing an attempt uses, running or recovered. */
@@ -42,19 +47,25 @@ export class LeftForLater extends Error {
 /** Cleaning up is tried for so long, ms. */
 const cleanUpFor = 120_000
 
-/** Goes forward from `completing`: to a success, or to a failure that says what is left in the bucket. */
+/**
+ * Goes forward from `completing`: to a success, or to a failure that says what is left. With several destinations
+ * all go through it at once; one that fails, or is not done within the patience after enough others are, is given up.
+ */
 export async function finishCompleting(
   record: CompletingRecord,
   context: FinishContext,
 ): Promise<AttemptResult> {
   let committing: CommittingRecord
   try {
-    const store = await context.world.openStore(record.destination)
-    try {
-      committing = await completeUploads(record, store, commitContext(context), context.signal)
-    } finally {
-      await store.close()
-    }
+    const { min } = ruleOf(record)
+    const end = await quorum(
+      sitesOf(record),
+      (destination, signal) => completedAt(destination, record, context, signal),
+      { ...ruleOf(record), enough: min, atLeast: min, clock: context.world.clock, signal: context.signal },
+    )
+    context.signal.throwIfAborted()
+    for (const { destination, error } of end.givenUp) tellGivenUp(destination, error, context)
+    committing = await beginCommitting(record, withGivenUp(record, end.givenUp), commitContext(context))
   } catch (thrown) {
     if (context.leaving.aborted) throw AppError.from(thrown)
     return finishFailed(record, AppError.from(thrown), context)
@@ -62,30 +73,116 @@ export async function finishCompleting(
   return finishCommitting(committing, context)
 }
 
-/** Goes forward from `committing`: puts the same bytes, reads them back, succeeds. */
+async function completedAt(
+  destination: Destination,
+  record: CompletingRecord,
+  context: FinishContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const store = await context.world.openStore(destination)
+  const uploads = record.uploads.filter(
+    each => (each.destination ?? record.destination.name) === destination.name,
+  )
+  try {
+    await completeUploads(uploads, store, commitContext(context), signal)
+  } finally {
+    await store.close()
+  }
+}
+
+/**
+ * Goes forward from `committing`: puts the same bytes, reads them back, succeeds. With several destinations it is
+ * a success once as many as are asked for have it, and the rest has had its time; when that cannot be had any
+ * more, one is enough: what has a manifest is a backup (J7), and what is missing is copied later.
+ */
 export async function finishCommitting(
   record: CommittingRecord,
   context: FinishContext,
 ): Promise<AttemptResult> {
   context.onCommitting?.()
-  const store = await reopened(record, context)
   try {
-    const manifest = await storedManifest(record, store, context)
+    const sites = sitesOf(record)
+    const verifiedAt = new Map<string, number>()
+    const end = await quorum(
+      sites,
+      async (destination, signal) => {
+        const manifest = await committedAt(destination, record, context, signal)
+        verifiedAt.set(destination.name, context.world.clock.now().wall)
+        crashPoint('after-manifest-read-back')
+        return manifest
+      },
+      {
+        ...ruleOf(record),
+        enough: ruleOf(record).min,
+        atLeast: 1,
+        clock: context.world.clock,
+        signal: context.leaving,
+      },
+    )
+    const [first] = end.done
+    if (first === undefined) throw new AppError('internal', { message: 'no manifest was stored' })
+    const [destination, manifest] = first
+    for (const { destination, error } of end.givenUp) tellGivenUp(destination, error, context)
     return {
       ...resultHead(record, context),
+      destination,
       outcome: 'succeeded',
       manifest: manifest.toString('base64'),
       manifest_key: record.manifest_key,
       raw_bytes: record.raw_bytes,
       stored_bytes: record.stored_bytes,
       debris: [],
+      ...copiesOf(record, verifiedAt, end),
     }
   } catch (thrown) {
     if (context.leaving.aborted) throw AppError.from(thrown)
     return finishFailed(record, AppError.from(thrown), context)
+  }
+}
+
+async function committedAt(
+  destination: Destination,
+  record: CommittingRecord,
+  context: FinishContext,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const store = await reopened(destination, context, signal)
+  try {
+    return await storedManifest(record, store, context, signal)
   } finally {
     await store.close()
   }
+}
+
+/** What each destination got, where there are several. */
+function copiesOf(
+  record: CommittingRecord,
+  verifiedAt: ReadonlyMap<string, number>,
+  end: QuorumEnd<Buffer>,
+): Pick<AttemptResult, 'copies'> {
+  if (record.further === undefined) return {}
+  const failures = new Map([
+    ...(record.copies?.given_up ?? []).map(each => [each.destination, each.failure] as const),
+    ...end.givenUp.map(({ destination, error }) => [destination, failureOf(error)] as const),
+  ])
+  return {
+    copies: destinationsOf(record).map(({ name }) => {
+      const at = verifiedAt.get(name)
+      const failure = failures.get(name)
+      if (end.done.has(name) && at !== undefined)
+        return { destination: name, state: 'present', verified_at: at, debris: [] }
+      return {
+        destination: name,
+        state: 'missing',
+        ...(failure === undefined ? {} : { failure }),
+        debris: [],
+      }
+    }),
+  }
+}
+
+function tellGivenUp(destination: string, error: AppError, { world }: FinishContext): void {
+  world.log.warn('a destination was given up; its copy is to be made later', { destination, error })
 }
 
 /**
@@ -106,16 +203,42 @@ export async function finishFailed(
     failure: failureOf(cause),
     raw_bytes: context.counted.rawBytes,
     stored_bytes: context.counted.storedBytes,
-    debris: await cleanedUp(head, cause, context),
+    ...debrisOf(head, await cleanedUp(head, cause, context)),
   }
 }
 
-async function cleanedUp(head: JournalHead, cause: AppError, context: FinishContext): Promise<string[]> {
-  const { world, leaving } = context
+/** Cleans up in every destination at once; what is left where, by name. */
+async function cleanedUp(
+  head: JournalHead,
+  cause: AppError,
+  context: FinishContext,
+): Promise<ReadonlyMap<string, readonly string[]>> {
   const touched = context.touched()
-  if (head.prefix === '' || touched === undefined) return []
+  if (head.prefix === '' || touched === undefined) return new Map()
+  const ends = await Promise.allSettled(
+    destinationsOf(head).map(
+      async destination =>
+        [destination.name, await cleanedUpAt(destination, head, touched, cause, context)] as const,
+    ),
+  )
+  return new Map(
+    ends.map(end => {
+      if (end.status === 'rejected') throw end.reason
+      return end.value
+    }),
+  )
+}
+
+async function cleanedUpAt(
+  destination: Destination,
+  head: JournalHead,
+  touched: readonly string[],
+  cause: AppError,
+  context: FinishContext,
+): Promise<readonly string[]> {
+  const { world, leaving } = context
   const cleaned = async (): Promise<string[]> => {
-    const store = await world.openStore(head.destination)
+    const store = await world.openStore(destination)
     try {
       return await rollBack(store, head.prefix, {
         log: world.log,
@@ -135,10 +258,14 @@ async function cleanedUp(head: JournalHead, cause: AppError, context: FinishCont
   } catch (thrown) {
     // the journal still says what to do; the next start does it
     if (leaving.aborted) throw AppError.from(thrown)
-    world.log.error('a failed attempt could not be cleaned up', { prefix: head.prefix, error: thrown })
+    world.log.error('a failed attempt could not be cleaned up', {
+      destination: destination.name,
+      prefix: head.prefix,
+      error: thrown,
+    })
     if (context.uncleaned === 'leave') throw new LeftForLater(cause)
     // not empty, so that it has an owner: a keeper looks below the prefix
-    return touched.length > 0 ? [...touched] : [head.prefix]
+    return touched.length > 0 ? touched : [head.prefix]
   }
 }
 
@@ -179,15 +306,20 @@ function resultIdOf(attemptId: string): IdOf<'result'> {
  * The store of an attempt that is committing. Credentials that are gone from the configuration are waited for:
  * whether the manifest lies there cannot be told without them, and neither answer may be guessed.
  */
-async function reopened(record: CommittingRecord, { world, leaving }: FinishContext): Promise<ObjectStore> {
+async function reopened(
+  destination: Destination,
+  { world }: FinishContext,
+  signal: AbortSignal,
+): Promise<ObjectStore> {
   for (;;) {
     try {
-      return await world.openStore(record.destination)
+      return await world.openStore(destination)
     } catch (error) {
       world.log.error('the destination of a backup that is being committed cannot be opened; waiting', {
+        destination: destination.name,
         error,
       })
-      await world.clock.sleep(60_000, leaving)
+      await world.clock.sleep(60_000, signal)
     }
   }
 }
@@ -214,20 +346,21 @@ async function storedManifest(
   record: CommittingRecord,
   store: ObjectStore,
   context: FinishContext,
+  signal: AbortSignal,
 ): Promise<Buffer> {
-  const { world, leaving } = context
+  const { world } = context
   try {
-    return await storeManifest(record, store, commitContext(context), leaving)
+    return await storeManifest(record, store, commitContext(context), signal)
   } catch (thrown) {
     const error = AppError.from(thrown)
-    if (leaving.aborted) throw error
+    if (signal.aborted) throw error
     world.log.error('the manifest could not be stored; looking whether it is there', { error })
     const found = await patiently(
       async () =>
-        (await store.head(objectKey(record.manifest_key), leaving)) === undefined
+        (await store.head(objectKey(record.manifest_key), signal)) === undefined
           ? undefined
-          : readWhole(store, record.manifest_key, leaving),
-      { clock: world.clock, signal: leaving, giveUpAfter: doubtMs },
+          : readWhole(store, record.manifest_key, signal),
+      { clock: world.clock, signal, giveUpAfter: doubtMs },
     ).catch(() => undefined)
     if (found !== undefined && createHash('sha256').update(found).digest('hex') === record.sha256)
       return found

@@ -1,5 +1,6 @@
+import type { AppError } from '../../shared/errors/index.ts'
 import type { ManifestDraft, OpenRecord } from './journal-record.ts'
-import type { AttemptKind } from './result.ts'
+import type { AttemptKind, CopyResult } from './result.ts'
 import type { AttemptVoice } from './surroundings.ts'
 
 /** What a recipe leaves to the commit protocol. */
@@ -8,14 +9,36 @@ export type RecipeOutcome =
   | {
       readonly kind: 'uploaded'
       readonly uploads: readonly UploadedObject[]
+      /** With several destinations. */
+      readonly copies?: CopyRule & {
+        readonly givenUp: readonly { readonly destination: string; readonly error: AppError }[]
+      }
       readonly draft: ManifestDraft
       readonly manifestKey: string
     }
   /** Done, nothing to commit in a bucket. */
-  | { readonly kind: 'done'; readonly rawBytes: number; readonly storedBytes: number }
+  | {
+      readonly kind: 'done'
+      readonly rawBytes: number
+      readonly storedBytes: number
+      /** Of a copy: the manifest as it was read back from its new place. */
+      readonly manifest?: { readonly key: string; readonly bytes: Buffer }
+      readonly copies?: readonly CopyResult[]
+      readonly warnings?: readonly string[]
+    }
+
+/** What is asked of several destinations. */
+export interface CopyRule {
+  /** As many must be committed for success. */
+  readonly min: number
+  /** How long the others may hold the rest up, ms. */
+  readonly patience: number
+}
 
 /** An object whose parts are stored, ready to be completed. */
 export interface UploadedObject {
+  /** Name of the destination it is in, where there are several. */
+  readonly destination?: string
   readonly key: string
   readonly uploadId: string
   readonly size: number
@@ -32,8 +55,8 @@ export interface Recipe {
   readonly kind: AttemptKind
   /** Guarded kinds end by themselves when the coordinator is lost for ⅔ of the lease (J11). */
   readonly guarded: boolean
-  /** Bucket, prefix and target, as the journal keeps them. */
-  readonly place: Pick<OpenRecord, 'destination' | 'prefix' | 'target'>
+  /** Buckets, prefix and target, as the journal keeps them. */
+  readonly place: Pick<OpenRecord, 'destination' | 'further' | 'prefix' | 'target'>
   /** Who is worked on, for the log. */
   readonly subject: string
   /** What can be known cheaply before accepting: credentials, tools, destination. Throws why not. */

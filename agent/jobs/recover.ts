@@ -80,7 +80,7 @@ function keysIn(record: JournalRecord): readonly string[] {
     case 'open':
       return []
     case 'completing':
-      return record.uploads.map(({ key }) => key)
+      return [...new Set(record.uploads.map(({ key }) => key))]
     case 'committing':
       return record.objects
     default:

@@ -4,7 +4,8 @@ import { failureToWire } from '../../shared/wire/failure.ts'
 import type { Result } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
 
-const failure = z.object({
+/** A failure as journal and spool keep it. */
+export const failureSchema = z.object({
   code: z.string().transform(errorCodeFrom),
   message: z.string(),
   hint: z.string(),
@@ -16,9 +17,9 @@ export const attemptResultSchema = z.object({
   version: z.literal(1),
   result_id: z.string().min(1),
   attempt: z.object({ job_id: z.string(), attempt_id: z.string().min(1), epoch: z.int().nonnegative() }),
-  kind: z.enum(['backup', 'restore', 'delete']),
+  kind: z.enum(['backup', 'restore', 'delete', 'copy']),
   outcome: z.enum(['succeeded', 'failed', 'cancelled']),
-  failure: failure.optional(),
+  failure: failureSchema.optional(),
   /** The manifest's bytes as read back from the destination, base64 (J5). */
   manifest: z.base64().optional(),
   manifest_key: z.string().optional(),
@@ -30,6 +31,21 @@ export const attemptResultSchema = z.object({
   stored_bytes: z.int().nonnegative(),
   /** Finished objects nobody needs; the coordinator owns them from now on. */
   debris: z.array(z.string()),
+  /** What each destination got, where there are several. `destination` and `debris` speak of one of them. */
+  copies: z
+    .array(
+      z.object({
+        destination: z.string(),
+        /** `present` once the manifest was read back there. */
+        state: z.enum(['present', 'missing']),
+        failure: failureSchema.optional(),
+        verified_at: z.int().optional(),
+        debris: z.array(z.string()),
+      }),
+    )
+    .optional(),
+  /** What went well and should be looked at all the same. */
+  warnings: z.array(z.string()).optional(),
   peak_rss_bytes: z.int().nonnegative(),
 })
 
@@ -38,10 +54,14 @@ export type AttemptResult = z.infer<typeof attemptResultSchema>
 
 export type AttemptKind = AttemptResult['kind']
 
+/** What one destination got. */
+export type CopyResult = NonNullable<AttemptResult['copies']>[number]
+
 const wireKinds: Readonly<Record<AttemptKind, JobKind>> = {
   backup: JobKind.BACKUP,
   restore: JobKind.RESTORE,
   delete: JobKind.DELETE,
+  copy: JobKind.COPY,
 }
 
 /** The failure in the shape a result keeps. */
@@ -77,8 +97,14 @@ export function resultToWire(result: AttemptResult): Result {
     debris: result.debris,
     attemptPrefix: result.attempt_prefix,
     peakRssBytes: result.peak_rss_bytes,
-    copies: [],
-    warnings: [],
+    copies: (result.copies ?? []).map(copy => ({
+      destination: copy.destination,
+      state: copy.state,
+      failure: copy.failure === undefined ? undefined : failureToWire(copy.failure satisfies Failure),
+      verifiedAt: copy.verified_at ?? 0,
+      debris: copy.debris,
+    })),
+    warnings: result.warnings ?? [],
     observed: undefined,
   }
 }

@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto'
 import { AppError } from '../../../shared/errors/index.ts'
-import type { ObjectKey, ObjectStore, OpenUpload, PartReceipt } from '../../../shared/object-store/port.ts'
+import type { ObjectKey, OpenUpload, PartReceipt } from '../../../shared/object-store/port.ts'
+import type { PressableStore } from './fan-out-store.ts'
 
 /** An object whose parts are all stored, not yet completed: the commit protocol does that, last and together. */
 export interface PendingObject {
@@ -11,7 +12,8 @@ export interface PendingObject {
 }
 
 export interface ObjectWriterOptions {
-  readonly store: ObjectStore
+  /** One destination, or several behind one face (`FanOutStore`). */
+  readonly store: PressableStore
   readonly keyOf: (objectIndex: number) => ObjectKey
   readonly partSize: number
   readonly signal: AbortSignal
@@ -81,7 +83,7 @@ export class ObjectWriter {
   /** Sends what is left and waits for everything. An empty stream is one object of one empty part. */
   async finish(): Promise<readonly PendingObject[]> {
     if (this.#filled > 0 || this.#bytes === 0) await this.#send()
-    await this.#sending
+    await this.#sent()
     this.#demandHealth()
     return this.#objects.map(({ upload, parts }) => ({
       ...upload,
@@ -126,7 +128,7 @@ export class ObjectWriter {
 
   /** Hands the full buffer over once the other one is back. */
   async #send(): Promise<void> {
-    await this.#sending
+    await this.#sent()
     this.#demandHealth()
     const buffer = this.#filling
     const bytes = buffer.subarray(0, this.#filled)
@@ -139,6 +141,16 @@ export class ObjectWriter {
       this.#failure ??= { thrown }
       this.#options.onFailure(thrown)
     })
+  }
+
+  /** Waits for the part that is being sent, and says so: the stream stands still meanwhile. */
+  async #sent(): Promise<void> {
+    const released = this.#options.store.heldUp?.(this.#keys)
+    try {
+      await this.#sending
+    } finally {
+      released?.()
+    }
   }
 
   async #store(bytes: Buffer, sha256: string): Promise<void> {
