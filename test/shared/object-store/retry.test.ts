@@ -58,7 +58,7 @@ describe('an error of the SDK', () => {
     [sdk('Unknown', 429), 'object-store.throttled', true],
     [sdk('Unknown', 403), 'object-store.denied', false],
     [sdk('BadDigest', 400), 'object-store.corrupt', true],
-    [sdk('InvalidPart', 400), 'object-store.failed', false],
+    [sdk('InvalidPart', 400), 'object-store.corrupt', false],
     [sdk('SyntaxError', 200), 'object-store.failed', true],
     [sdk('TimeoutError', 0), 'object-store.unreachable', true],
     [Object.assign(new Error('x'), { code: 'ECONNRESET' }), 'object-store.unreachable', true],
