@@ -38,3 +38,13 @@ export function recordOf(name: string, pid: number): ChildRecord | undefined {
   const startTime = startTimeOf(pid)
   return startTime === undefined ? undefined : { name, pid, startTime, bootId: bootId() }
 }
+
+/** The record of this process. */
+export function ownRecord(): ChildRecord {
+  return { name: 'agent', pid: process.pid, startTime: startTimeOf(process.pid) ?? '0', bootId: bootId() }
+}
+
+/** Whether the process of a record still runs: pid, start time and boot all match. */
+export function isAlive(record: ChildRecord): boolean {
+  return record.bootId === bootId() && startTimeOf(record.pid) === record.startTime
+}

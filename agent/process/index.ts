@@ -1,6 +1,6 @@
 export { boundToUs } from './bound.ts'
 export { ChildPeaks, residentSetOf } from './child-memory.ts'
-export type { ChildRecord } from './child-record.ts'
+export { type ChildRecord, isAlive, ownRecord } from './child-record.ts'
 export type { Command, StageResult, Termination } from './command.ts'
 export { childEnvironment } from './environment.ts'
 export {
