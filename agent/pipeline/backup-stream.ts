@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream'
 import { systemClock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
+import type { Compression } from '../../shared/model/compression.ts'
 import type { Codec } from '../../shared/model/engine.ts'
 import type { ObjectKey, ObjectStore, OpenUpload } from '../../shared/object-store/port.ts'
 import type { ToolFinder } from '../engines/port.ts'
@@ -15,8 +16,8 @@ import {
   joinProcesses,
   type StageResult,
 } from '../process/index.ts'
-import { demandEqual, type Joint } from './accounting.ts'
-import { type CodecDefinition, codecDefinitions } from './codec.ts'
+import { demandEqual } from './accounting.ts'
+import { type Encoding, planEncoding } from './encoding.ts'
 import { demandFooter, footerStage, tapName, tapStage, teeName } from './footer.ts'
 import { Meter, meterName } from './meter.ts'
 import type { PartBudget } from './part-budget.ts'
@@ -54,6 +55,10 @@ export interface BackupStreamRequest {
    */
   readonly tap?: { readonly command: Command; readonly take: (chunk: Buffer) => void }
   readonly codec: Codec
+  /** Level, long mode and threads; absent: the defaults. */
+  readonly codecOptions?: Omit<Compression, 'codec'>
+  /** age recipients, public; none: the stream is stored as the codec made it. */
+  readonly recipients?: readonly string[]
   /** Raw bytes expected, 0 for unknown. */
   readonly predictedBytes: number
   /** Key of the stream's object 0, 1, 2 …: it rolls at the store's part limit. */
@@ -84,7 +89,7 @@ export interface BackupStreamRequest {
 }
 
 /**
- * Runs one stream of a backup: `dump | meter [| tee] [| zstd] | parts in the store` (architecture §7).
+ * Runs one stream of a backup: `dump | meter [| tee] [| codec [| check]] [| age] | parts in the store` (architecture §7).
  * Resolves only when every stage closed with status 0, every byte is accounted for at every joint, the
  * footer stood at the end, and every part is stored (P2).
  *
@@ -154,12 +159,13 @@ interface Plan {
   readonly stages: readonly JoinedStage[]
   readonly meter: Meter
   readonly onCount: (listener: () => void) => void
-  readonly codec: CodecDefinition | undefined
+  readonly encoding: Encoding
 }
 
 async function planStages(request: BackupStreamRequest): Promise<Plan> {
   const { tools } = request
-  const definition = codecDefinitions[request.codec]
+  const { codec, codecOptions, recipients = [] } = request
+  const encoding = await planEncoding({ ...codecOptions, codec }, recipients, tools)
   let counted: () => void = () => {}
   const meter = new Meter(() => counted())
   const pv = await tools.find(['pv'])
@@ -169,14 +175,11 @@ async function planStages(request: BackupStreamRequest): Promise<Plan> {
   ]
   if (request.footer !== undefined) stages.push(await footerStage(tools))
   if (request.tap !== undefined) stages.push(await tapStage(tools, request.tap))
-  if (definition !== undefined) {
-    const tool = await tools.find([definition.tool])
-    stages.push({ command: { name: definition.tool, program: tool.path, args: definition.encode } })
-  }
+  stages.push(...encoding.stages)
   return {
     stages,
     meter,
-    codec: definition,
+    encoding,
     onCount: listener => {
       counted = listener
     },
@@ -235,6 +238,7 @@ class Intake {
         this.#silence.busy()
         this.peaks.glance()
         await limit?.take(chunk.length, signal)
+        this.#plan.encoding.take(chunk)
         await writer.write(chunk)
         this.#silence.heard(now())
       }
@@ -265,19 +269,9 @@ function account(
   end: JoinEnd,
   received: number,
 ): { readonly rawBytes: number; readonly bytesOf: ReadonlyMap<string, StageBytes> } {
-  const { meter, codec } = plan
+  const { meter, encoding } = plan
   const bytesOf = new Map<string, StageBytes>()
-  const joints: Joint[] = []
-  if (codec === undefined)
-    joints.push({ from: meterName, wrote: meter.bytes, to: 'the uploader', read: received })
-  else {
-    const said = end.stages.find(({ name }) => name === codec.tool)?.stderr.raw ?? ''
-    const totals = codec.encodeTotals(said)
-    joints.push({ from: meterName, wrote: meter.bytes, to: codec.tool, read: totals.bytesIn })
-    joints.push({ from: codec.tool, wrote: totals.bytesOut, to: 'the uploader', read: received })
-    bytesOf.set(codec.tool, totals)
-  }
-  demandEqual(joints)
+  demandEqual(encoding.joints(end, { from: meterName, bytes: meter.bytes }, received, bytesOf))
   if (request.footer !== undefined) demandFooter(end.taps.get(teeName), request.footer, request.producer.name)
   const rawBytes = meter.bytes ?? 0
   bytesOf.set(request.producer.name, { bytesOut: rawBytes })

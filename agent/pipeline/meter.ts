@@ -44,3 +44,9 @@ export class Meter {
     return this.#said.trim()
   }
 }
+
+/** The last whole count in what pv wrote; for a pv of which nobody asks how far it is. */
+export function lastCount(stderr: string): number | undefined {
+  const counts = stderr.split(/[\r\n]+/).filter(line => /^\d+$/.test(line))
+  return counts.length === 0 ? undefined : Number(counts.at(-1))
+}

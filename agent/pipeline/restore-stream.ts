@@ -1,6 +1,6 @@
 import type { Writable } from 'node:stream'
 import { AppError } from '../../shared/errors/index.ts'
-import type { Codec } from '../../shared/model/engine.ts'
+import type { StreamCodec } from '../../shared/model/engine.ts'
 import type { ManifestObject } from '../../shared/model/manifest.ts'
 import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { ToolFinder } from '../engines/port.ts'
@@ -15,20 +15,25 @@ import {
   type StageResult,
 } from '../process/index.ts'
 import { demandEqual, type Joint } from './accounting.ts'
-import { codecDefinitions } from './codec.ts'
+import { type Decoding, decryptionFailure, planDecoding } from './decoding.ts'
 import { verifiedParts } from './download/verified-parts.ts'
 import { Meter, meterName } from './meter.ts'
+import type { PartBudget } from './part-budget.ts'
 import { type StageBytes, stageResults } from './stage-results.ts'
 
 export interface RestoreStreamRequest {
   readonly objects: readonly ManifestObject[]
   /** As the manifest has them; undone in reverse. */
-  readonly codecs: readonly Codec[]
+  readonly codecs: readonly StreamCodec[]
+  /** Files of age identities, for an encrypted stream. */
+  readonly identities?: readonly string[]
   /** What the manifest says the raw stream was, bytes. */
   readonly rawBytes: number
   readonly consumer: Command
   readonly store: ObjectStore
   readonly tools: ToolFinder
+  /** From which the stream takes its two parts before it starts; without one it takes them uncounted. */
+  readonly budget?: PartBudget
   readonly signal: AbortSignal
   readonly onProgress?: (progress: { readonly rawBytes: number; readonly storedBytes: number }) => void
   readonly onChildren?: (records: readonly ChildRecord[]) => void
@@ -45,7 +50,7 @@ export interface RestoreOutcome {
 }
 
 /**
- * Runs one stream of a restore: `parts from the store [| zstd -d] | meter | consumer`. Each part is verified
+ * Runs one stream of a restore: `parts from the store [| age -d] [| zstd -d] | meter | consumer`. Each part is verified
  * before it is passed on; resolves only when every stage closed with status 0, the raw bytes are those of
  * the manifest, and the consumer left nothing unread.
  *
@@ -58,31 +63,33 @@ export async function restoreStream(request: RestoreStreamRequest): Promise<Rest
   let storedBytes = 0
   const meter = new Meter(rawBytes => request.onProgress?.({ rawBytes, storedBytes }))
   const pv = await tools.find(['pv'])
-  const decoders = request.codecs.toReversed().flatMap(codec => codecDefinitions[codec] ?? [])
-  const stages: JoinedStage[] = []
-  for (const decoder of decoders) {
-    const { path } = await tools.find([decoder.tool])
-    stages.push({ command: { name: decoder.tool, program: path, args: decoder.decode } })
-  }
+  const decoding = await planDecoding(request.codecs, request.identities ?? [], tools)
+  const stages: JoinedStage[] = [...decoding.stages]
   stages.push({
     command: Meter.command(pv.path),
     onStderr: chunk => meter.read(chunk),
   })
   stages.push({ command: consumer })
 
+  // one part is passed on while the next one is read
+  const largest = request.objects
+    .flatMap(({ parts }) => parts)
+    .reduce((most, { size }) => Math.max(most, size), 0)
+  const reservation = await request.budget?.reserve(2 * largest, signal)
   const parts = verifiedParts(request.objects, request.store, signal)
   let joined: JoinedProcesses | undefined
   try {
     // The first part is there and right before anything is started in the target.
     const first = await parts.next()
     joined = await joinProcesses({ ...request, stages, input: true, output: false })
-    storedBytes = await feed(joined, first, parts, bytes => {
+    storedBytes = await feed(joined, first, parts, (bytes, chunk) => {
+      decoding.take(chunk)
       storedBytes = bytes
       request.onProgress?.({ rawBytes: meter.bytes ?? 0, storedBytes })
     })
     const end = await joined.ended
     if (end.cause !== undefined) throw end.cause
-    const bytesOf = account(request, meter, end, storedBytes)
+    const bytesOf = account(request, decoding, meter, end, storedBytes)
     if (signal.aborted) throw abortCause(signal)
     return {
       rawBytes: request.rawBytes,
@@ -92,9 +99,12 @@ export async function restoreStream(request: RestoreStreamRequest): Promise<Rest
   } catch (thrown) {
     const error = thrown instanceof AppError ? thrown : undefined
     joined?.end(error ?? AppError.from(thrown, 'restore.failed'))
-    throw (await joined?.ended)?.cause ?? (signal.aborted ? abortCause(signal) : AppError.from(thrown))
+    throw decryptionFailure(
+      (await joined?.ended)?.cause ?? (signal.aborted ? abortCause(signal) : AppError.from(thrown)),
+    )
   } finally {
     await parts.return(undefined).catch(() => {})
+    reservation?.release()
   }
 }
 
@@ -103,14 +113,14 @@ async function feed(
   joined: JoinedProcesses,
   first: IteratorResult<Buffer>,
   parts: AsyncGenerator<Buffer>,
-  onFed: (bytes: number) => void,
+  onFed: (bytes: number, chunk: Buffer) => void,
 ): Promise<number> {
   const { input } = joined
   let fed = 0
   for (let item = first; item.done !== true; item = await parts.next()) {
     if (!(await written(input, item.value))) return fed
     fed += item.value.length
-    onFed(fed)
+    onFed(fed, item.value)
   }
   input?.end()
   return fed
@@ -131,6 +141,7 @@ function written(input: Writable | undefined, bytes: Buffer): Promise<boolean> {
 
 function account(
   request: RestoreStreamRequest,
+  decoding: Decoding,
   meter: Meter,
   end: JoinEnd,
   fed: number,
@@ -138,21 +149,7 @@ function account(
   const stored = request.objects.reduce((sum, object) => sum + Number(object.size), 0)
   const bytesOf = new Map<string, StageBytes>()
   const joints: Joint[] = [{ from: 'the store', wrote: stored, to: 'the downloader', read: fed }]
-  let from: { name: string; wrote: number | undefined } = { name: 'the downloader', wrote: fed }
-  let into: number | undefined = fed
-  for (const codec of request.codecs.toReversed()) {
-    const decoder = codecDefinitions[codec]
-    if (decoder === undefined) continue
-    const said = end.stages.find(({ name }) => name === decoder.tool)?.stderr.raw ?? ''
-    const wrote = decoder.decodeTotals(said).bytesOut
-    bytesOf.set(decoder.tool, {
-      ...(into === undefined ? {} : { bytesIn: into }),
-      ...(wrote === undefined ? {} : { bytesOut: wrote }),
-    })
-    from = { name: decoder.tool, wrote }
-    into = wrote
-  }
-  joints.push({ from: from.name, wrote: from.wrote, to: meterName, read: meter.bytes })
+  joints.push(...decoding.joints(end, fed, { name: meterName, read: meter.bytes }, bytesOf))
   joints.push({ from: meterName, wrote: meter.bytes, to: 'the manifest', read: request.rawBytes })
   demandEqual(joints)
   bytesOf.set(meterName, { bytesIn: request.rawBytes, bytesOut: request.rawBytes, said: meter.said })

@@ -5,7 +5,7 @@ import type { ToolFinder } from '../engines/port.ts'
 import type { ChildRecord } from './child-record.ts'
 import type { Command } from './command.ts'
 import { type KernelPipe, openPipes } from './kernel-pipe.ts'
-import { type JoinEnd, RunningPipe } from './running-pipe.ts'
+import { type JoinEnd, RunningPipe, type TapMember } from './running-pipe.ts'
 import { StageProcess } from './stage-process.ts'
 
 /** How long children get between SIGTERM and SIGKILL, ms. */
@@ -16,8 +16,11 @@ export interface JoinedStage {
   readonly command: Command
   /** Sees stderr as it comes, e.g. a meter's counts. */
   readonly onStderr?: (chunk: Buffer) => void
-  /** A child that reads what this stage writes to `/proc/self/fd/3`, e.g. `tail`; its stdout is kept (64 KiB at most). */
-  readonly tap?: Command
+  /**
+   * A child, or several joined ones, that read what this stage writes to `/proc/self/fd/3`, e.g. `tail`; what
+   * the last of them writes is kept (64 KiB at most). The first may leave bytes unread.
+   */
+  readonly tap?: Command | readonly Command[]
   /** Takes the tap's stdout as it comes, however long; then nothing of it is kept. */
   readonly onTap?: (chunk: Buffer) => void
 }
@@ -61,7 +64,7 @@ export interface JoinedProcesses {
 export async function joinProcesses(request: JoinRequest): Promise<JoinedProcesses> {
   const { stages, tools, signal } = request
   const setpriv = (await tools.find(['setpriv'])).path
-  const pipeCount = stages.length - 1 + stages.filter(stage => stage.tap).length
+  const pipeCount = stages.length - 1 + stages.reduce((sum, stage) => sum + tapsOf(stage).length, 0)
   const pipes = await openPipes(pipeCount, (await tools.find(['mkfifo'])).path)
   const descriptors = new Descriptors(pipes)
   if (signal.aborted) {
@@ -76,12 +79,7 @@ export async function joinProcesses(request: JoinRequest): Promise<JoinedProcess
   for (let index = stages.length - 1; index >= 0 && !pipe.failed; index--) {
     const stage = stages[index]
     if (stage === undefined) continue
-    const tapPipe = stage.tap === undefined ? undefined : descriptors.take()
-    const tap = stage.tap && tapPipe && new StageProcess(stage.tap, setpriv, [tapPipe.reader, 'pipe', 'pipe'])
-    if (tapPipe !== undefined) {
-      descriptors.close(tapPipe.reader)
-      descriptors.close(tapPipe.witness)
-    }
+    const { taps, intoTap } = startTaps(tapsOf(stage), setpriv, descriptors)
     const from = index === 0 ? undefined : descriptors.take()
     const process = new StageProcess(
       stage.command,
@@ -90,14 +88,14 @@ export async function joinProcesses(request: JoinRequest): Promise<JoinedProcess
         from?.reader ?? (request.input ? 'pipe' : 'ignore'),
         into ?? (request.output ? 'pipe' : 'ignore'),
         'pipe',
-        ...(tapPipe === undefined ? [] : [tapPipe.writer]),
+        ...(intoTap === undefined ? [] : [intoTap]),
       ],
       stage.onStderr,
     )
     // Without these the stage behind never sees the end of its input.
-    for (const fd of [into, tapPipe?.writer, from?.reader]) if (fd !== undefined) descriptors.close(fd)
+    for (const fd of [into, intoTap, from?.reader]) if (fd !== undefined) descriptors.close(fd)
     if (from !== undefined) descriptors.forget(from.witness)
-    pipe.add(process, { witness: from?.witness, tap, onTap: stage.onTap })
+    pipe.add(process, { witness: from?.witness, taps, onTap: stage.onTap })
     into = from?.writer
     if (index > 0) await request.betweenSpawns?.()
   }
@@ -110,6 +108,31 @@ export async function joinProcesses(request: JoinRequest): Promise<JoinedProcess
     ended: pipe.allClosed().finally(() => signal.removeEventListener('abort', onAbort)),
     end: cause => pipe.end(cause),
   }
+}
+
+function tapsOf({ tap }: JoinedStage): readonly Command[] {
+  return tap === undefined ? [] : 'program' in tap ? [tap] : tap
+}
+
+/** Starts the children of a tap, consumer first; gives them in the order the bytes flow, and the end to write to. */
+function startTaps(
+  commands: readonly Command[],
+  setpriv: string,
+  descriptors: Descriptors,
+): { readonly taps: readonly TapMember[]; readonly intoTap: number | undefined } {
+  const taps: TapMember[] = []
+  let into: number | undefined
+  for (const [index, command] of [...commands.entries()].reverse()) {
+    const from = descriptors.take()
+    const process = new StageProcess(command, setpriv, [from.reader, into ?? 'pipe', 'pipe'])
+    if (into !== undefined) descriptors.close(into)
+    descriptors.close(from.reader)
+    if (index === 0) descriptors.close(from.witness)
+    else descriptors.forget(from.witness)
+    taps.unshift({ process, witness: index === 0 ? undefined : from.witness })
+    into = from.writer
+  }
+  return { taps, intoTap: into }
 }
 
 /** What an aborted signal means as an error. */

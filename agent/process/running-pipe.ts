@@ -21,9 +21,16 @@ export interface JoinEnd {
   readonly cause?: AppError
 }
 
+/** One child of a tap. */
+export interface TapMember {
+  readonly process: StageProcess
+  /** Of the pipe it reads; absent where it may leave bytes unread. */
+  readonly witness: number | undefined
+}
+
 interface Member {
   readonly process: StageProcess
-  readonly tap: StageProcess | undefined
+  readonly taps: readonly TapMember[]
 }
 
 /** Stages that run, and the first cause that ends them all. */
@@ -61,18 +68,23 @@ export class RunningPipe {
     process: StageProcess,
     {
       witness,
-      tap,
+      taps,
       onTap,
     }: {
       readonly witness: number | undefined
-      readonly tap: StageProcess | undefined
+      readonly taps: readonly TapMember[]
       readonly onTap?: ((chunk: Buffer) => void) | undefined
     },
   ): void {
     const reader = this.first
-    this.#members.push({ process, tap })
+    this.#members.push({ process, taps })
     void process.exited.then(end => this.#judge(end, reader))
-    if (tap !== undefined) this.#keep(tap, process.command.name, onTap)
+    for (const tap of taps) {
+      void tap.process.exited.then(end => this.#judgeTap(end))
+      if (tap.witness !== undefined) this.#witnessed.push(this.#watch(tap.process, tap.witness))
+    }
+    const last = taps.at(-1)
+    if (last !== undefined) this.#keep(last.process, process.command.name, onTap)
     if (witness !== undefined) this.#witnessed.push(this.#watch(process, witness))
   }
 
@@ -84,8 +96,12 @@ export class RunningPipe {
 
   /** Resolves when everything is closed. */
   async allClosed(): Promise<JoinEnd> {
-    const ordered = this.#members.toReversed().flatMap(({ process, tap }) => [process, ...(tap ? [tap] : [])])
-    const stages = await Promise.all(ordered.map(process => process.closed))
+    const stages = await Promise.all(
+      this.#members
+        .toReversed()
+        .flatMap(membersOf)
+        .map(process => process.closed),
+    )
     await Promise.all(this.#witnessed)
     // A writer that lost its reader is a consequence; whoever failed otherwise is the cause.
     const first = (this.#failures.find(failure => !failure.brokenPipe) ?? this.#failures[0])?.error
@@ -96,7 +112,7 @@ export class RunningPipe {
   }
 
   #everything(): readonly StageProcess[] {
-    return this.#members.flatMap(({ process, tap }) => (tap === undefined ? [process] : [process, tap]))
+    return this.#members.flatMap(membersOf)
   }
 
   #keep(tap: StageProcess, name: string, onTap: ((chunk: Buffer) => void) | undefined): void {
@@ -107,7 +123,6 @@ export class RunningPipe {
       size += chunk.length
       if (size <= largestTap) kept.push(chunk)
     })
-    void tap.exited.then(end => this.#judgeTap(end))
     this.#witnessed.push(tap.closed.then(() => void this.#tapped.set(name, Buffer.concat(kept))))
   }
 
@@ -155,6 +170,10 @@ export class RunningPipe {
     }, this.#graceMs)
     void Promise.all(everything.map(process => process.closed)).then(() => clearTimeout(force))
   }
+}
+
+function membersOf({ process, taps }: Member): readonly StageProcess[] {
+  return [process, ...taps.map(tap => tap.process)]
 }
 
 function stoppedReading(writer: StageEnd, reader: StageProcess | undefined): AppError {

@@ -9,13 +9,18 @@ import { childEnvironment } from './environment.ts'
 const packages: Readonly<Record<string, string>> = {
   pv: 'pv',
   zstd: 'zstd',
+  gzip: 'gzip',
+  xz: 'xz-utils',
+  bzip2: 'bzip2',
   age: 'age',
+  'age-keygen': 'age',
   setpriv: 'util-linux',
   ionice: 'util-linux',
   nice: 'coreutils',
   mkfifo: 'coreutils',
   tee: 'coreutils',
   tail: 'coreutils',
+  wc: 'coreutils',
   pg_dump: 'postgresql-client',
   pg_dumpall: 'postgresql-client',
   pg_restore: 'postgresql-client',
@@ -58,7 +63,12 @@ export function createToolFinder(options: ToolFinderOptions = {}): ToolFinder {
       extendEnv: false,
       maxBuffer: 64 * 1024,
     })
-    const version = (all ?? '').split('\n')[0]?.trim() ?? ''
+    // bzip2 goes on to compress its input after it told its version: what is no text is not of the answer
+    const version =
+      (all ?? '')
+        .split('\n')
+        .find(line => /^[\t -~\u00a0-\uffff]*$/.test(line) && line.trim() !== '')
+        ?.trim() ?? ''
     versions.set(path, { stamp, version })
     return version
   }

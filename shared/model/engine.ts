@@ -12,8 +12,12 @@ export const strategies = ['streaming', 'staged', 'auto'] as const
 export type Strategy = (typeof strategies)[number]
 
 /** Compression of stored objects; each by its standard tool, named in manifest and suffix. */
-export const codecs = ['zstd', 'none'] as const
+export const codecs = ['zstd', 'gzip', 'xz', 'bzip2', 'none'] as const
 export type Codec = (typeof codecs)[number]
+
+/** What a stored stream went through, in this order: a codec, then possibly age. Restore undoes it in reverse. */
+export const streamCodecs = [...codecs, 'age'] as const
+export type StreamCodec = (typeof streamCodecs)[number]
 
 /**
  * Evidence of who a server is (architecture §3): names and engine identities with what they were read from.

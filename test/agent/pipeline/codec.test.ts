@@ -11,24 +11,24 @@ const { zstd } = codecDefinitions
 
 describe.skipIf(tools.missing)('zstd’s totals', () => {
   it.each([0, 1, 1023, 1024, 65_536, 1_000_003])('are exact for %i bytes with the installed zstd', size => {
-    const encoded = spawnSync('zstd', zstd?.encode, { input: Buffer.alloc(size, 'x') })
-    expect(zstd?.encodeTotals(encoded.stderr.toString())).toEqual({
+    const encoded = spawnSync('zstd', zstd?.encode({ codec: 'zstd' }), { input: Buffer.alloc(size, 'x') })
+    expect(zstd?.encodeTotals?.(encoded.stderr.toString())).toEqual({
       bytesIn: size,
       bytesOut: encoded.stdout.length,
     })
     const decoded = spawnSync('zstd', zstd?.decode, { input: encoded.stdout })
-    expect(zstd?.decodeTotals(decoded.stderr.toString())).toEqual({ bytesOut: size })
+    expect(zstd?.decodeTotals?.(decoded.stderr.toString())).toEqual({ bytesOut: size })
   })
 
   it('are read from the words of older versions, and of more than 4 GiB', () => {
     expect(
-      zstd?.encodeTotals('/*stdin*\\            : 23.23%   (111668024 => 25941030 bytes, /*stdout*\\) \n'),
+      zstd?.encodeTotals?.('/*stdin*\\            : 23.23%   (111668024 => 25941030 bytes, /*stdout*\\) \n'),
     ).toEqual({
       bytesIn: 111668024,
       bytesOut: 25941030,
     })
     expect(
-      zstd?.encodeTotals('/*stdin*\\            :  0.00%   (4500000007 B => 141103 B, /*stdout*\\) \n'),
+      zstd?.encodeTotals?.('/*stdin*\\            :  0.00%   (4500000007 B => 141103 B, /*stdout*\\) \n'),
     ).toEqual({
       bytesIn: 4500000007,
       bytesOut: 141103,
@@ -36,9 +36,9 @@ describe.skipIf(tools.missing)('zstd’s totals', () => {
   })
 
   it('are nothing rather than a guess when zstd rounds them', () => {
-    expect(zstd?.encodeTotals('/*stdin*\\ : 23.23%   (  106 MiB =>   24.7 MiB, /*stdout*\\)')).toEqual({})
-    expect(zstd?.encodeTotals('/*stdin*\\ : 23.23%   (  6 KiB =>   24 B, /*stdout*\\)')).toEqual({})
-    expect(zstd?.decodeTotals('/*stdin*\\           : 106 MB')).toEqual({})
+    expect(zstd?.encodeTotals?.('/*stdin*\\ : 23.23%   (  106 MiB =>   24.7 MiB, /*stdout*\\)')).toEqual({})
+    expect(zstd?.encodeTotals?.('/*stdin*\\ : 23.23%   (  6 KiB =>   24 B, /*stdout*\\)')).toEqual({})
+    expect(zstd?.decodeTotals?.('/*stdin*\\           : 106 MB')).toEqual({})
   })
 })
 

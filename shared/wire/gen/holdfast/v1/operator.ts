@@ -52,6 +52,8 @@ export interface GetStatusResponse {
   storedBytes: number;
   discovery: SourceHealth[];
   outboxPending: number;
+  /** Alert messages that were given up: somebody was not told. */
+  outboxDead: number;
 }
 
 /** How a discovery source is doing. */
@@ -448,6 +450,111 @@ export interface Alert {
   facts: Field[];
   /** pending, delivered, failing; over all channels. */
   delivery: string;
+  /** When its fact was last stated. */
+  lastSeenAt: number;
+  /** Dedup key of the open alert that explains it; people are told of that one. */
+  explainedBy: string;
+  /** Open alerts that it explains. */
+  members: number;
+  /** Empty when nobody looks after it. */
+  ackedBy: string;
+  ackedAt: number;
+  ackReason: string;
+  /** When telling is thought about again: a hold, a silence, quiet hours, a reminder; 0 for never. */
+  nextLookAt: number;
+  /** What it is about: datacenter, service, engine, database, host, destination; one entry for each value. */
+  labels: Field[];
+}
+
+/** One message about an alert on one channel. */
+export interface AlertMessage {
+  channel: string;
+  /** opened, updated, reminder, resolved, notice. */
+  event: string;
+  /** pending, delivered, cancelled, dead. */
+  state: string;
+  attempts: number;
+  createdAt: number;
+  nextAttemptAt: number;
+  /** What went wrong last; no secrets. */
+  lastError: string;
+}
+
+export interface GetAlertRequest {
+  /** An alert id, or the dedup key of an open alert. */
+  alert: string;
+}
+
+export interface GetAlertResponse {
+  alert: Alert | undefined;
+  messages: AlertMessage[];
+  /** Open alerts that it explains, at most 100. */
+  members: Alert[];
+}
+
+export interface AckAlertRequest {
+  alert: string;
+  requestId: string;
+  reason: string;
+}
+
+export interface AckAlertResponse {
+  alert: Alert | undefined;
+}
+
+export interface Silence {
+  silenceId: string;
+  /** One entry for each pattern: kind, severity, alert, datacenter, service, engine, database, host, destination. */
+  selector: Field[];
+  reason: string;
+  createdBy: string;
+  createdAt: number;
+  endsAt: number;
+}
+
+export interface SilenceAlertsRequest {
+  selector: Field[];
+  durationMs: number;
+  requestId: string;
+  reason: string;
+}
+
+export interface SilenceAlertsResponse {
+  silence:
+    | Silence
+    | undefined;
+  /** Open alerts it matches now. */
+  matches: number;
+}
+
+export interface ListSilencesRequest {
+}
+
+export interface ListSilencesResponse {
+  silences: Silence[];
+}
+
+export interface EndSilenceRequest {
+  silenceId: string;
+  requestId: string;
+  reason: string;
+}
+
+export interface EndSilenceResponse {
+  silence: Silence | undefined;
+}
+
+export interface TestAlertChannelRequest {
+  channel: string;
+  requestId: string;
+  reason: string;
+}
+
+export interface TestAlertChannelResponse {
+  delivered: boolean;
+  /** What the channel answered; no secrets. */
+  answer: string;
+  tookMs: number;
 }
 
 export interface ListAlertsRequest {
@@ -580,6 +687,7 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     storedBytes: 0,
     discovery: [],
     outboxPending: 0,
+    outboxDead: 0,
   };
 }
 
@@ -659,6 +767,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.outboxPending !== 0) {
       writer.uint32(200).int32(message.outboxPending);
+    }
+    if (message.outboxDead !== 0) {
+      writer.uint32(208).int32(message.outboxDead);
     }
     return writer;
   },
@@ -876,6 +987,14 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.outboxPending = reader.int32();
             continue;
           }
+          case 26: {
+            if (tag !== 208) {
+              break;
+            }
+
+            message.outboxDead = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -965,6 +1084,11 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         : isSet(object.outbox_pending)
         ? globalThis.Number(object.outbox_pending)
         : 0,
+      outboxDead: isSet(object.outboxDead)
+        ? globalThis.Number(object.outboxDead)
+        : isSet(object.outbox_dead)
+        ? globalThis.Number(object.outbox_dead)
+        : 0,
     };
   },
 
@@ -1045,6 +1169,9 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.outboxPending !== 0) {
       obj.outboxPending = Math.round(message.outboxPending);
     }
+    if (message.outboxDead !== 0) {
+      obj.outboxDead = Math.round(message.outboxDead);
+    }
     return obj;
   },
 
@@ -1078,6 +1205,7 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.storedBytes = object.storedBytes ?? 0;
     message.discovery = object.discovery?.map((e) => SourceHealth.fromPartial(e)) || [];
     message.outboxPending = object.outboxPending ?? 0;
+    message.outboxDead = object.outboxDead ?? 0;
     return message;
   },
 };
@@ -7298,6 +7426,14 @@ function createBaseAlert(): Alert {
     resolvedAt: 0,
     facts: [],
     delivery: "",
+    lastSeenAt: 0,
+    explainedBy: "",
+    members: 0,
+    ackedBy: "",
+    ackedAt: 0,
+    ackReason: "",
+    nextLookAt: 0,
+    labels: [],
   };
 }
 
@@ -7332,6 +7468,30 @@ export const Alert: MessageFns<Alert> = {
     }
     if (message.delivery !== "") {
       writer.uint32(82).string(message.delivery);
+    }
+    if (message.lastSeenAt !== 0) {
+      writer.uint32(88).int64(message.lastSeenAt);
+    }
+    if (message.explainedBy !== "") {
+      writer.uint32(98).string(message.explainedBy);
+    }
+    if (message.members !== 0) {
+      writer.uint32(104).int32(message.members);
+    }
+    if (message.ackedBy !== "") {
+      writer.uint32(114).string(message.ackedBy);
+    }
+    if (message.ackedAt !== 0) {
+      writer.uint32(120).int64(message.ackedAt);
+    }
+    if (message.ackReason !== "") {
+      writer.uint32(130).string(message.ackReason);
+    }
+    if (message.nextLookAt !== 0) {
+      writer.uint32(136).int64(message.nextLookAt);
+    }
+    for (const v of message.labels) {
+      Field.encode(v!, writer.uint32(146).fork()).join();
     }
     return writer;
   },
@@ -7429,6 +7589,70 @@ export const Alert: MessageFns<Alert> = {
             message.delivery = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.lastSeenAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.explainedBy = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.members = reader.int32();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.ackedBy = reader.string();
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.ackedAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.ackReason = reader.string();
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.nextLookAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.labels.push(Field.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7471,6 +7695,40 @@ export const Alert: MessageFns<Alert> = {
         ? object.facts.map((e: any) => Field.fromJSON(e))
         : [],
       delivery: isSet(object.delivery) ? globalThis.String(object.delivery) : "",
+      lastSeenAt: isSet(object.lastSeenAt)
+        ? globalThis.Number(object.lastSeenAt)
+        : isSet(object.last_seen_at)
+        ? globalThis.Number(object.last_seen_at)
+        : 0,
+      explainedBy: isSet(object.explainedBy)
+        ? globalThis.String(object.explainedBy)
+        : isSet(object.explained_by)
+        ? globalThis.String(object.explained_by)
+        : "",
+      members: isSet(object.members) ? globalThis.Number(object.members) : 0,
+      ackedBy: isSet(object.ackedBy)
+        ? globalThis.String(object.ackedBy)
+        : isSet(object.acked_by)
+        ? globalThis.String(object.acked_by)
+        : "",
+      ackedAt: isSet(object.ackedAt)
+        ? globalThis.Number(object.ackedAt)
+        : isSet(object.acked_at)
+        ? globalThis.Number(object.acked_at)
+        : 0,
+      ackReason: isSet(object.ackReason)
+        ? globalThis.String(object.ackReason)
+        : isSet(object.ack_reason)
+        ? globalThis.String(object.ack_reason)
+        : "",
+      nextLookAt: isSet(object.nextLookAt)
+        ? globalThis.Number(object.nextLookAt)
+        : isSet(object.next_look_at)
+        ? globalThis.Number(object.next_look_at)
+        : 0,
+      labels: globalThis.Array.isArray(object?.labels)
+        ? object.labels.map((e: any) => Field.fromJSON(e))
+        : [],
     };
   },
 
@@ -7506,6 +7764,30 @@ export const Alert: MessageFns<Alert> = {
     if (message.delivery !== "") {
       obj.delivery = message.delivery;
     }
+    if (message.lastSeenAt !== 0) {
+      obj.lastSeenAt = Math.round(message.lastSeenAt);
+    }
+    if (message.explainedBy !== "") {
+      obj.explainedBy = message.explainedBy;
+    }
+    if (message.members !== 0) {
+      obj.members = Math.round(message.members);
+    }
+    if (message.ackedBy !== "") {
+      obj.ackedBy = message.ackedBy;
+    }
+    if (message.ackedAt !== 0) {
+      obj.ackedAt = Math.round(message.ackedAt);
+    }
+    if (message.ackReason !== "") {
+      obj.ackReason = message.ackReason;
+    }
+    if (message.nextLookAt !== 0) {
+      obj.nextLookAt = Math.round(message.nextLookAt);
+    }
+    if (message.labels?.length) {
+      obj.labels = message.labels.map((e) => Field.toJSON(e));
+    }
     return obj;
   },
 
@@ -7524,6 +7806,1419 @@ export const Alert: MessageFns<Alert> = {
     message.resolvedAt = object.resolvedAt ?? 0;
     message.facts = object.facts?.map((e) => Field.fromPartial(e)) || [];
     message.delivery = object.delivery ?? "";
+    message.lastSeenAt = object.lastSeenAt ?? 0;
+    message.explainedBy = object.explainedBy ?? "";
+    message.members = object.members ?? 0;
+    message.ackedBy = object.ackedBy ?? "";
+    message.ackedAt = object.ackedAt ?? 0;
+    message.ackReason = object.ackReason ?? "";
+    message.nextLookAt = object.nextLookAt ?? 0;
+    message.labels = object.labels?.map((e) => Field.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAlertMessage(): AlertMessage {
+  return { channel: "", event: "", state: "", attempts: 0, createdAt: 0, nextAttemptAt: 0, lastError: "" };
+}
+
+export const AlertMessage: MessageFns<AlertMessage> = {
+  encode(message: AlertMessage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channel !== "") {
+      writer.uint32(10).string(message.channel);
+    }
+    if (message.event !== "") {
+      writer.uint32(18).string(message.event);
+    }
+    if (message.state !== "") {
+      writer.uint32(26).string(message.state);
+    }
+    if (message.attempts !== 0) {
+      writer.uint32(32).int32(message.attempts);
+    }
+    if (message.createdAt !== 0) {
+      writer.uint32(40).int64(message.createdAt);
+    }
+    if (message.nextAttemptAt !== 0) {
+      writer.uint32(48).int64(message.nextAttemptAt);
+    }
+    if (message.lastError !== "") {
+      writer.uint32(58).string(message.lastError);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AlertMessage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAlertMessage();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.event = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.state = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.attempts = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.createdAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.nextAttemptAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.lastError = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AlertMessage {
+    return {
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : "",
+      event: isSet(object.event) ? globalThis.String(object.event) : "",
+      state: isSet(object.state) ? globalThis.String(object.state) : "",
+      attempts: isSet(object.attempts) ? globalThis.Number(object.attempts) : 0,
+      createdAt: isSet(object.createdAt)
+        ? globalThis.Number(object.createdAt)
+        : isSet(object.created_at)
+        ? globalThis.Number(object.created_at)
+        : 0,
+      nextAttemptAt: isSet(object.nextAttemptAt)
+        ? globalThis.Number(object.nextAttemptAt)
+        : isSet(object.next_attempt_at)
+        ? globalThis.Number(object.next_attempt_at)
+        : 0,
+      lastError: isSet(object.lastError)
+        ? globalThis.String(object.lastError)
+        : isSet(object.last_error)
+        ? globalThis.String(object.last_error)
+        : "",
+    };
+  },
+
+  toJSON(message: AlertMessage): unknown {
+    const obj: any = {};
+    if (message.channel !== "") {
+      obj.channel = message.channel;
+    }
+    if (message.event !== "") {
+      obj.event = message.event;
+    }
+    if (message.state !== "") {
+      obj.state = message.state;
+    }
+    if (message.attempts !== 0) {
+      obj.attempts = Math.round(message.attempts);
+    }
+    if (message.createdAt !== 0) {
+      obj.createdAt = Math.round(message.createdAt);
+    }
+    if (message.nextAttemptAt !== 0) {
+      obj.nextAttemptAt = Math.round(message.nextAttemptAt);
+    }
+    if (message.lastError !== "") {
+      obj.lastError = message.lastError;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AlertMessage>): AlertMessage {
+    return AlertMessage.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AlertMessage>): AlertMessage {
+    const message = createBaseAlertMessage();
+    message.channel = object.channel ?? "";
+    message.event = object.event ?? "";
+    message.state = object.state ?? "";
+    message.attempts = object.attempts ?? 0;
+    message.createdAt = object.createdAt ?? 0;
+    message.nextAttemptAt = object.nextAttemptAt ?? 0;
+    message.lastError = object.lastError ?? "";
+    return message;
+  },
+};
+
+function createBaseGetAlertRequest(): GetAlertRequest {
+  return { alert: "" };
+}
+
+export const GetAlertRequest: MessageFns<GetAlertRequest> = {
+  encode(message: GetAlertRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== "") {
+      writer.uint32(10).string(message.alert);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAlertRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAlertRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetAlertRequest {
+    return { alert: isSet(object.alert) ? globalThis.String(object.alert) : "" };
+  },
+
+  toJSON(message: GetAlertRequest): unknown {
+    const obj: any = {};
+    if (message.alert !== "") {
+      obj.alert = message.alert;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetAlertRequest>): GetAlertRequest {
+    return GetAlertRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetAlertRequest>): GetAlertRequest {
+    const message = createBaseGetAlertRequest();
+    message.alert = object.alert ?? "";
+    return message;
+  },
+};
+
+function createBaseGetAlertResponse(): GetAlertResponse {
+  return { alert: undefined, messages: [], members: [] };
+}
+
+export const GetAlertResponse: MessageFns<GetAlertResponse> = {
+  encode(message: GetAlertResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== undefined) {
+      Alert.encode(message.alert, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.messages) {
+      AlertMessage.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.members) {
+      Alert.encode(v!, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetAlertResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetAlertResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = Alert.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.messages.push(AlertMessage.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.members.push(Alert.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetAlertResponse {
+    return {
+      alert: isSet(object.alert) ? Alert.fromJSON(object.alert) : undefined,
+      messages: globalThis.Array.isArray(object?.messages)
+        ? object.messages.map((e: any) => AlertMessage.fromJSON(e))
+        : [],
+      members: globalThis.Array.isArray(object?.members) ? object.members.map((e: any) => Alert.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: GetAlertResponse): unknown {
+    const obj: any = {};
+    if (message.alert !== undefined) {
+      obj.alert = Alert.toJSON(message.alert);
+    }
+    if (message.messages?.length) {
+      obj.messages = message.messages.map((e) => AlertMessage.toJSON(e));
+    }
+    if (message.members?.length) {
+      obj.members = message.members.map((e) => Alert.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetAlertResponse>): GetAlertResponse {
+    return GetAlertResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetAlertResponse>): GetAlertResponse {
+    const message = createBaseGetAlertResponse();
+    message.alert = (object.alert !== undefined && object.alert !== null) ? Alert.fromPartial(object.alert) : undefined;
+    message.messages = object.messages?.map((e) => AlertMessage.fromPartial(e)) || [];
+    message.members = object.members?.map((e) => Alert.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseAckAlertRequest(): AckAlertRequest {
+  return { alert: "", requestId: "", reason: "" };
+}
+
+export const AckAlertRequest: MessageFns<AckAlertRequest> = {
+  encode(message: AckAlertRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== "") {
+      writer.uint32(10).string(message.alert);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AckAlertRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAckAlertRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AckAlertRequest {
+    return {
+      alert: isSet(object.alert) ? globalThis.String(object.alert) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: AckAlertRequest): unknown {
+    const obj: any = {};
+    if (message.alert !== "") {
+      obj.alert = message.alert;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AckAlertRequest>): AckAlertRequest {
+    return AckAlertRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AckAlertRequest>): AckAlertRequest {
+    const message = createBaseAckAlertRequest();
+    message.alert = object.alert ?? "";
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseAckAlertResponse(): AckAlertResponse {
+  return { alert: undefined };
+}
+
+export const AckAlertResponse: MessageFns<AckAlertResponse> = {
+  encode(message: AckAlertResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.alert !== undefined) {
+      Alert.encode(message.alert, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AckAlertResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAckAlertResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.alert = Alert.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AckAlertResponse {
+    return { alert: isSet(object.alert) ? Alert.fromJSON(object.alert) : undefined };
+  },
+
+  toJSON(message: AckAlertResponse): unknown {
+    const obj: any = {};
+    if (message.alert !== undefined) {
+      obj.alert = Alert.toJSON(message.alert);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AckAlertResponse>): AckAlertResponse {
+    return AckAlertResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AckAlertResponse>): AckAlertResponse {
+    const message = createBaseAckAlertResponse();
+    message.alert = (object.alert !== undefined && object.alert !== null) ? Alert.fromPartial(object.alert) : undefined;
+    return message;
+  },
+};
+
+function createBaseSilence(): Silence {
+  return { silenceId: "", selector: [], reason: "", createdBy: "", createdAt: 0, endsAt: 0 };
+}
+
+export const Silence: MessageFns<Silence> = {
+  encode(message: Silence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.silenceId !== "") {
+      writer.uint32(10).string(message.silenceId);
+    }
+    for (const v of message.selector) {
+      Field.encode(v!, writer.uint32(18).fork()).join();
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.createdBy !== "") {
+      writer.uint32(34).string(message.createdBy);
+    }
+    if (message.createdAt !== 0) {
+      writer.uint32(40).int64(message.createdAt);
+    }
+    if (message.endsAt !== 0) {
+      writer.uint32(48).int64(message.endsAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Silence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSilence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.silenceId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.selector.push(Field.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.createdBy = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.createdAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.endsAt = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Silence {
+    return {
+      silenceId: isSet(object.silenceId)
+        ? globalThis.String(object.silenceId)
+        : isSet(object.silence_id)
+        ? globalThis.String(object.silence_id)
+        : "",
+      selector: globalThis.Array.isArray(object?.selector) ? object.selector.map((e: any) => Field.fromJSON(e)) : [],
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      createdBy: isSet(object.createdBy)
+        ? globalThis.String(object.createdBy)
+        : isSet(object.created_by)
+        ? globalThis.String(object.created_by)
+        : "",
+      createdAt: isSet(object.createdAt)
+        ? globalThis.Number(object.createdAt)
+        : isSet(object.created_at)
+        ? globalThis.Number(object.created_at)
+        : 0,
+      endsAt: isSet(object.endsAt)
+        ? globalThis.Number(object.endsAt)
+        : isSet(object.ends_at)
+        ? globalThis.Number(object.ends_at)
+        : 0,
+    };
+  },
+
+  toJSON(message: Silence): unknown {
+    const obj: any = {};
+    if (message.silenceId !== "") {
+      obj.silenceId = message.silenceId;
+    }
+    if (message.selector?.length) {
+      obj.selector = message.selector.map((e) => Field.toJSON(e));
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.createdBy !== "") {
+      obj.createdBy = message.createdBy;
+    }
+    if (message.createdAt !== 0) {
+      obj.createdAt = Math.round(message.createdAt);
+    }
+    if (message.endsAt !== 0) {
+      obj.endsAt = Math.round(message.endsAt);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Silence>): Silence {
+    return Silence.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Silence>): Silence {
+    const message = createBaseSilence();
+    message.silenceId = object.silenceId ?? "";
+    message.selector = object.selector?.map((e) => Field.fromPartial(e)) || [];
+    message.reason = object.reason ?? "";
+    message.createdBy = object.createdBy ?? "";
+    message.createdAt = object.createdAt ?? 0;
+    message.endsAt = object.endsAt ?? 0;
+    return message;
+  },
+};
+
+function createBaseSilenceAlertsRequest(): SilenceAlertsRequest {
+  return { selector: [], durationMs: 0, requestId: "", reason: "" };
+}
+
+export const SilenceAlertsRequest: MessageFns<SilenceAlertsRequest> = {
+  encode(message: SilenceAlertsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.selector) {
+      Field.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(16).int64(message.durationMs);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(26).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SilenceAlertsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSilenceAlertsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.selector.push(Field.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.durationMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SilenceAlertsRequest {
+    return {
+      selector: globalThis.Array.isArray(object?.selector) ? object.selector.map((e: any) => Field.fromJSON(e)) : [],
+      durationMs: isSet(object.durationMs)
+        ? globalThis.Number(object.durationMs)
+        : isSet(object.duration_ms)
+        ? globalThis.Number(object.duration_ms)
+        : 0,
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: SilenceAlertsRequest): unknown {
+    const obj: any = {};
+    if (message.selector?.length) {
+      obj.selector = message.selector.map((e) => Field.toJSON(e));
+    }
+    if (message.durationMs !== 0) {
+      obj.durationMs = Math.round(message.durationMs);
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SilenceAlertsRequest>): SilenceAlertsRequest {
+    return SilenceAlertsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SilenceAlertsRequest>): SilenceAlertsRequest {
+    const message = createBaseSilenceAlertsRequest();
+    message.selector = object.selector?.map((e) => Field.fromPartial(e)) || [];
+    message.durationMs = object.durationMs ?? 0;
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseSilenceAlertsResponse(): SilenceAlertsResponse {
+  return { silence: undefined, matches: 0 };
+}
+
+export const SilenceAlertsResponse: MessageFns<SilenceAlertsResponse> = {
+  encode(message: SilenceAlertsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.silence !== undefined) {
+      Silence.encode(message.silence, writer.uint32(10).fork()).join();
+    }
+    if (message.matches !== 0) {
+      writer.uint32(16).int32(message.matches);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SilenceAlertsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSilenceAlertsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.silence = Silence.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.matches = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SilenceAlertsResponse {
+    return {
+      silence: isSet(object.silence) ? Silence.fromJSON(object.silence) : undefined,
+      matches: isSet(object.matches) ? globalThis.Number(object.matches) : 0,
+    };
+  },
+
+  toJSON(message: SilenceAlertsResponse): unknown {
+    const obj: any = {};
+    if (message.silence !== undefined) {
+      obj.silence = Silence.toJSON(message.silence);
+    }
+    if (message.matches !== 0) {
+      obj.matches = Math.round(message.matches);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SilenceAlertsResponse>): SilenceAlertsResponse {
+    return SilenceAlertsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SilenceAlertsResponse>): SilenceAlertsResponse {
+    const message = createBaseSilenceAlertsResponse();
+    message.silence = (object.silence !== undefined && object.silence !== null)
+      ? Silence.fromPartial(object.silence)
+      : undefined;
+    message.matches = object.matches ?? 0;
+    return message;
+  },
+};
+
+function createBaseListSilencesRequest(): ListSilencesRequest {
+  return {};
+}
+
+export const ListSilencesRequest: MessageFns<ListSilencesRequest> = {
+  encode(_: ListSilencesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSilencesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSilencesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListSilencesRequest {
+    return {};
+  },
+
+  toJSON(_: ListSilencesRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSilencesRequest>): ListSilencesRequest {
+    return ListSilencesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListSilencesRequest>): ListSilencesRequest {
+    const message = createBaseListSilencesRequest();
+    return message;
+  },
+};
+
+function createBaseListSilencesResponse(): ListSilencesResponse {
+  return { silences: [] };
+}
+
+export const ListSilencesResponse: MessageFns<ListSilencesResponse> = {
+  encode(message: ListSilencesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.silences) {
+      Silence.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListSilencesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListSilencesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.silences.push(Silence.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListSilencesResponse {
+    return {
+      silences: globalThis.Array.isArray(object?.silences) ? object.silences.map((e: any) => Silence.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListSilencesResponse): unknown {
+    const obj: any = {};
+    if (message.silences?.length) {
+      obj.silences = message.silences.map((e) => Silence.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListSilencesResponse>): ListSilencesResponse {
+    return ListSilencesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListSilencesResponse>): ListSilencesResponse {
+    const message = createBaseListSilencesResponse();
+    message.silences = object.silences?.map((e) => Silence.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseEndSilenceRequest(): EndSilenceRequest {
+  return { silenceId: "", requestId: "", reason: "" };
+}
+
+export const EndSilenceRequest: MessageFns<EndSilenceRequest> = {
+  encode(message: EndSilenceRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.silenceId !== "") {
+      writer.uint32(10).string(message.silenceId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndSilenceRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndSilenceRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.silenceId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EndSilenceRequest {
+    return {
+      silenceId: isSet(object.silenceId)
+        ? globalThis.String(object.silenceId)
+        : isSet(object.silence_id)
+        ? globalThis.String(object.silence_id)
+        : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: EndSilenceRequest): unknown {
+    const obj: any = {};
+    if (message.silenceId !== "") {
+      obj.silenceId = message.silenceId;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EndSilenceRequest>): EndSilenceRequest {
+    return EndSilenceRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndSilenceRequest>): EndSilenceRequest {
+    const message = createBaseEndSilenceRequest();
+    message.silenceId = object.silenceId ?? "";
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseEndSilenceResponse(): EndSilenceResponse {
+  return { silence: undefined };
+}
+
+export const EndSilenceResponse: MessageFns<EndSilenceResponse> = {
+  encode(message: EndSilenceResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.silence !== undefined) {
+      Silence.encode(message.silence, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): EndSilenceResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseEndSilenceResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.silence = Silence.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): EndSilenceResponse {
+    return { silence: isSet(object.silence) ? Silence.fromJSON(object.silence) : undefined };
+  },
+
+  toJSON(message: EndSilenceResponse): unknown {
+    const obj: any = {};
+    if (message.silence !== undefined) {
+      obj.silence = Silence.toJSON(message.silence);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<EndSilenceResponse>): EndSilenceResponse {
+    return EndSilenceResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<EndSilenceResponse>): EndSilenceResponse {
+    const message = createBaseEndSilenceResponse();
+    message.silence = (object.silence !== undefined && object.silence !== null)
+      ? Silence.fromPartial(object.silence)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseTestAlertChannelRequest(): TestAlertChannelRequest {
+  return { channel: "", requestId: "", reason: "" };
+}
+
+export const TestAlertChannelRequest: MessageFns<TestAlertChannelRequest> = {
+  encode(message: TestAlertChannelRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.channel !== "") {
+      writer.uint32(10).string(message.channel);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestAlertChannelRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestAlertChannelRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.channel = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestAlertChannelRequest {
+    return {
+      channel: isSet(object.channel) ? globalThis.String(object.channel) : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: TestAlertChannelRequest): unknown {
+    const obj: any = {};
+    if (message.channel !== "") {
+      obj.channel = message.channel;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestAlertChannelRequest>): TestAlertChannelRequest {
+    return TestAlertChannelRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestAlertChannelRequest>): TestAlertChannelRequest {
+    const message = createBaseTestAlertChannelRequest();
+    message.channel = object.channel ?? "";
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseTestAlertChannelResponse(): TestAlertChannelResponse {
+  return { delivered: false, answer: "", tookMs: 0 };
+}
+
+export const TestAlertChannelResponse: MessageFns<TestAlertChannelResponse> = {
+  encode(message: TestAlertChannelResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.delivered !== false) {
+      writer.uint32(8).bool(message.delivered);
+    }
+    if (message.answer !== "") {
+      writer.uint32(18).string(message.answer);
+    }
+    if (message.tookMs !== 0) {
+      writer.uint32(24).int64(message.tookMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TestAlertChannelResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTestAlertChannelResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.delivered = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.answer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.tookMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TestAlertChannelResponse {
+    return {
+      delivered: isSet(object.delivered) ? globalThis.Boolean(object.delivered) : false,
+      answer: isSet(object.answer) ? globalThis.String(object.answer) : "",
+      tookMs: isSet(object.tookMs)
+        ? globalThis.Number(object.tookMs)
+        : isSet(object.took_ms)
+        ? globalThis.Number(object.took_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: TestAlertChannelResponse): unknown {
+    const obj: any = {};
+    if (message.delivered !== false) {
+      obj.delivered = message.delivered;
+    }
+    if (message.answer !== "") {
+      obj.answer = message.answer;
+    }
+    if (message.tookMs !== 0) {
+      obj.tookMs = Math.round(message.tookMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TestAlertChannelResponse>): TestAlertChannelResponse {
+    return TestAlertChannelResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TestAlertChannelResponse>): TestAlertChannelResponse {
+    const message = createBaseTestAlertChannelResponse();
+    message.delivered = object.delivered ?? false;
+    message.answer = object.answer ?? "";
+    message.tookMs = object.tookMs ?? 0;
     return message;
   },
 };
@@ -8538,6 +10233,68 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListAlertsResponse): Buffer => Buffer.from(ListAlertsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListAlertsResponse => ListAlertsResponse.decode(value),
   },
+  /** One alert with what it explains and every message about it. */
+  getAlert: {
+    path: "/holdfast.v1.OperatorService/GetAlert" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetAlertRequest): Buffer => Buffer.from(GetAlertRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetAlertRequest => GetAlertRequest.decode(value),
+    responseSerialize: (value: GetAlertResponse): Buffer => Buffer.from(GetAlertResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetAlertResponse => GetAlertResponse.decode(value),
+  },
+  /** Somebody looks after it: no reminders while it does not get worse. */
+  ackAlert: {
+    path: "/holdfast.v1.OperatorService/AckAlert" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: AckAlertRequest): Buffer => Buffer.from(AckAlertRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): AckAlertRequest => AckAlertRequest.decode(value),
+    responseSerialize: (value: AckAlertResponse): Buffer => Buffer.from(AckAlertResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): AckAlertResponse => AckAlertResponse.decode(value),
+  },
+  /** Nobody is told of matching alerts for a while. */
+  silenceAlerts: {
+    path: "/holdfast.v1.OperatorService/SilenceAlerts" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: SilenceAlertsRequest): Buffer => Buffer.from(SilenceAlertsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): SilenceAlertsRequest => SilenceAlertsRequest.decode(value),
+    responseSerialize: (value: SilenceAlertsResponse): Buffer =>
+      Buffer.from(SilenceAlertsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): SilenceAlertsResponse => SilenceAlertsResponse.decode(value),
+  },
+  listSilences: {
+    path: "/holdfast.v1.OperatorService/ListSilences" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListSilencesRequest): Buffer => Buffer.from(ListSilencesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListSilencesRequest => ListSilencesRequest.decode(value),
+    responseSerialize: (value: ListSilencesResponse): Buffer =>
+      Buffer.from(ListSilencesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListSilencesResponse => ListSilencesResponse.decode(value),
+  },
+  endSilence: {
+    path: "/holdfast.v1.OperatorService/EndSilence" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: EndSilenceRequest): Buffer => Buffer.from(EndSilenceRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): EndSilenceRequest => EndSilenceRequest.decode(value),
+    responseSerialize: (value: EndSilenceResponse): Buffer => Buffer.from(EndSilenceResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): EndSilenceResponse => EndSilenceResponse.decode(value),
+  },
+  /** Sends a marked message to one channel now and tells what it answered. */
+  testAlertChannel: {
+    path: "/holdfast.v1.OperatorService/TestAlertChannel" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: TestAlertChannelRequest): Buffer =>
+      Buffer.from(TestAlertChannelRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): TestAlertChannelRequest => TestAlertChannelRequest.decode(value),
+    responseSerialize: (value: TestAlertChannelResponse): Buffer =>
+      Buffer.from(TestAlertChannelResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): TestAlertChannelResponse => TestAlertChannelResponse.decode(value),
+  },
   listAudit: {
     path: "/holdfast.v1.OperatorService/ListAudit" as const,
     requestStream: false as const,
@@ -8579,6 +10336,16 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** Makes a missing copy of a backup, or makes one anew, now. */
   copyBackup: handleUnaryCall<CopyBackupRequest, CopyBackupResponse>;
   listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
+  /** One alert with what it explains and every message about it. */
+  getAlert: handleUnaryCall<GetAlertRequest, GetAlertResponse>;
+  /** Somebody looks after it: no reminders while it does not get worse. */
+  ackAlert: handleUnaryCall<AckAlertRequest, AckAlertResponse>;
+  /** Nobody is told of matching alerts for a while. */
+  silenceAlerts: handleUnaryCall<SilenceAlertsRequest, SilenceAlertsResponse>;
+  listSilences: handleUnaryCall<ListSilencesRequest, ListSilencesResponse>;
+  endSilence: handleUnaryCall<EndSilenceRequest, EndSilenceResponse>;
+  /** Sends a marked message to one channel now and tells what it answered. */
+  testAlertChannel: handleUnaryCall<TestAlertChannelRequest, TestAlertChannelResponse>;
   listAudit: handleUnaryCall<ListAuditRequest, ListAuditResponse>;
   verifyAudit: handleUnaryCall<VerifyAuditRequest, VerifyAuditResponse>;
 }
@@ -8846,6 +10613,100 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListAlertsResponse) => void,
+  ): ClientUnaryCall;
+  /** One alert with what it explains and every message about it. */
+  getAlert(
+    request: GetAlertRequest,
+    callback: (error: ServiceError | null, response: GetAlertResponse) => void,
+  ): ClientUnaryCall;
+  getAlert(
+    request: GetAlertRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetAlertResponse) => void,
+  ): ClientUnaryCall;
+  getAlert(
+    request: GetAlertRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetAlertResponse) => void,
+  ): ClientUnaryCall;
+  /** Somebody looks after it: no reminders while it does not get worse. */
+  ackAlert(
+    request: AckAlertRequest,
+    callback: (error: ServiceError | null, response: AckAlertResponse) => void,
+  ): ClientUnaryCall;
+  ackAlert(
+    request: AckAlertRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: AckAlertResponse) => void,
+  ): ClientUnaryCall;
+  ackAlert(
+    request: AckAlertRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: AckAlertResponse) => void,
+  ): ClientUnaryCall;
+  /** Nobody is told of matching alerts for a while. */
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  silenceAlerts(
+    request: SilenceAlertsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: SilenceAlertsResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  listSilences(
+    request: ListSilencesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListSilencesResponse) => void,
+  ): ClientUnaryCall;
+  endSilence(
+    request: EndSilenceRequest,
+    callback: (error: ServiceError | null, response: EndSilenceResponse) => void,
+  ): ClientUnaryCall;
+  endSilence(
+    request: EndSilenceRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: EndSilenceResponse) => void,
+  ): ClientUnaryCall;
+  endSilence(
+    request: EndSilenceRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: EndSilenceResponse) => void,
+  ): ClientUnaryCall;
+  /** Sends a marked message to one channel now and tells what it answered. */
+  testAlertChannel(
+    request: TestAlertChannelRequest,
+    callback: (error: ServiceError | null, response: TestAlertChannelResponse) => void,
+  ): ClientUnaryCall;
+  testAlertChannel(
+    request: TestAlertChannelRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: TestAlertChannelResponse) => void,
+  ): ClientUnaryCall;
+  testAlertChannel(
+    request: TestAlertChannelRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: TestAlertChannelResponse) => void,
   ): ClientUnaryCall;
   listAudit(
     request: ListAuditRequest,
