@@ -4,10 +4,10 @@ import { type AttemptPlace, dataKey, objectName } from '../../shared/object-stor
 import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { DumpSession, DumpStream } from '../engines/port.ts'
 import { type BackupStreamRequest, backupStream, type StreamOutcome } from '../pipeline/index.ts'
-import type { ChildRecord } from '../process/index.ts'
 import { crashPoint } from './crash-point.ts'
 import { explained } from './explained.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
+import { Tally } from './tally.ts'
 import { together } from './together.ts'
 
 /** What the streams of a dump are run with. */
@@ -33,14 +33,16 @@ export interface DumpStreamsJob {
  */
 export async function dumpStreams(job: DumpStreamsJob): Promise<readonly StreamOutcome[]> {
   const { dump, voice } = job
-  const tally = new Tally(job)
+  const expected = dump.streams.reduce((sum, stream) => sum + stream.predictedBytes, 0)
+  const predicted = Math.max(job.predicted, expected)
+  const tally = new Tally(voice, { predictedRawBytes: predicted })
   const signal = dump.broken === undefined ? voice.signal : AbortSignal.any([voice.signal, dump.broken])
   const outcomes: StreamOutcome[] = []
   voice.touching()
   try {
     for (const phase of phasesOf(dump.streams)) {
       const tasks = phase.map(
-        stream => (signal: AbortSignal) => runStream(stream, { ...job, signal }, tally.of(stream)),
+        stream => (signal: AbortSignal) => runStream(stream, { ...job, predicted, signal }, tally),
       )
       outcomes.push(...(await together(tasks, dump.concurrency ?? 1, signal)))
     }
@@ -72,7 +74,7 @@ function phasesOf(streams: readonly DumpStream[]): readonly (readonly DumpStream
 async function runStream(
   stream: DumpStream,
   job: DumpStreamsJob & { readonly signal: AbortSignal },
-  tally: StreamTally,
+  tally: Tally,
 ): Promise<StreamOutcome> {
   const { dump } = job
   try {
@@ -80,18 +82,18 @@ async function runStream(
       throw explained(thrown, tail => dump.diagnose(stream, tail))
     })
     await verified(dump, stream, outcome)
-    tally.progress({ rawBytes: outcome.rawBytes, storedBytes: outcome.storedBytes })
+    tally.progress(stream.name, { rawBytes: outcome.rawBytes, storedBytes: outcome.storedBytes })
     return outcome
   } finally {
-    tally.children([])
+    tally.ended(stream.name)
   }
 }
 
 /** One stream as the pipeline is asked for it. */
 function requestOf(
   stream: DumpStream,
-  { store, codec, place, world, voice, signal }: DumpStreamsJob & { readonly signal: AbortSignal },
-  tally: StreamTally,
+  { store, codec, predicted, place, world, voice, signal }: DumpStreamsJob & { readonly signal: AbortSignal },
+  tally: Tally,
 ): BackupStreamRequest {
   return {
     name: stream.name,
@@ -99,7 +101,7 @@ function requestOf(
     ...(stream.footer === undefined ? {} : { footer: stream.footer }),
     ...(stream.tap === undefined ? {} : { tap: stream.tap }),
     codec,
-    predictedBytes: stream.predictedBytes > 0 ? stream.predictedBytes : tally.predicted,
+    predictedBytes: stream.predictedBytes > 0 ? stream.predictedBytes : predicted,
     keyOf: index => dataKey({ ...place, objectName: objectName(stream, [codec], index) }),
     store,
     tools: world.tools,
@@ -110,8 +112,8 @@ function requestOf(
       voice.uploadOpened(upload.key, upload.uploadId)
     },
     onUploadClosed: async (upload, how) => voice.uploadClosed(upload.key, upload.uploadId, how),
-    onProgress: now => tally.progress(now),
-    onChildren: records => tally.children(records),
+    onProgress: now => tally.progress(stream.name, now),
+    onChildren: records => tally.children(stream.name, records),
   }
 }
 
@@ -120,53 +122,5 @@ async function verified(dump: DumpSession, stream: DumpStream, outcome: StreamOu
     await dump.verify(stream, outcome.stderrTail)
   } catch (thrown) {
     throw AppError.from(thrown, 'stage.failed', { stage: stream.name })
-  }
-}
-
-interface Bytes {
-  readonly rawBytes: number
-  readonly storedBytes: number
-}
-
-/** Where one stream tells how far it is. */
-interface StreamTally {
-  readonly predicted: number
-  progress(now: Bytes): void
-  children(records: readonly ChildRecord[]): void
-}
-
-/** Sums what streams tell into one progress, and their children into one list. */
-class Tally {
-  readonly #voice: AttemptVoice
-  readonly #predicted: number
-  readonly #bytes = new Map<string, Bytes>()
-  readonly #children = new Map<string, readonly ChildRecord[]>()
-
-  constructor({ dump, predicted, voice }: DumpStreamsJob) {
-    this.#voice = voice
-    this.#predicted = Math.max(
-      predicted,
-      dump.streams.reduce((sum, stream) => sum + stream.predictedBytes, 0),
-    )
-  }
-
-  of(stream: DumpStream): StreamTally {
-    return {
-      predicted: this.#predicted,
-      progress: now => {
-        this.#bytes.set(stream.name, now)
-        const all = [...this.#bytes.values()]
-        this.#voice.progress({
-          stage: stream.name,
-          rawBytes: all.reduce((sum, each) => sum + each.rawBytes, 0),
-          storedBytes: all.reduce((sum, each) => sum + each.storedBytes, 0),
-          predictedRawBytes: this.#predicted,
-        })
-      },
-      children: records => {
-        this.#children.set(stream.name, records)
-        this.#voice.children([...this.#children.values()].flat())
-      },
-    }
   }
 }
