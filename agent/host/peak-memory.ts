@@ -1,9 +1,11 @@
-import { readFileSync } from 'node:fs'
+import { residentSetOf } from '../process/index.ts'
 
-/** The peak resident set of this process and the children of one attempt, bytes; sampled, so a lower bound. */
+/** Peak resident sets of this process and the children of one attempt, bytes; sampled, so lower bounds. */
 export class PeakMemory {
   #pids: readonly number[] = []
-  #peak = 0
+  #agent = 0
+  #children = 0
+  #total = 0
 
   /** The children to look at from now on. */
   watch(pids: readonly number[]): void {
@@ -13,21 +15,19 @@ export class PeakMemory {
 
   /** Takes a reading; cheap, a few files of /proc. */
   sample(): void {
-    let sum = process.memoryUsage.rss()
-    for (const pid of this.#pids) sum += residentSetOf(pid)
-    this.#peak = Math.max(this.#peak, sum)
+    const agent = process.memoryUsage.rss()
+    const children = this.#pids.reduce((sum, pid) => sum + residentSetOf(pid).now, 0)
+    this.#agent = Math.max(this.#agent, agent)
+    this.#children = Math.max(this.#children, children)
+    this.#total = Math.max(this.#total, agent + children)
   }
 
+  /** Of all at one moment. */
   get bytes(): number {
-    return this.#peak
+    return this.#total
   }
-}
 
-function residentSetOf(pid: number): number {
-  try {
-    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-    return Number(kib ?? 0) * 1_024
-  } catch {
-    return 0
+  get peaks(): { readonly agent: number; readonly children: number; readonly total: number } {
+    return { agent: this.#agent, children: this.#children, total: this.#total }
   }
 }

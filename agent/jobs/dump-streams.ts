@@ -1,25 +1,31 @@
 import { AppError } from '../../shared/errors/index.ts'
 import type { Codec } from '../../shared/model/engine.ts'
 import { type AttemptPlace, dataKey, objectName } from '../../shared/object-store/keys.ts'
-import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { DumpSession, DumpStream } from '../engines/port.ts'
-import { type BackupStreamRequest, backupStream, type StreamOutcome } from '../pipeline/index.ts'
+import {
+  type BackupStreamRequest,
+  backupStream,
+  type PartStore,
+  type StreamOutcome,
+} from '../pipeline/index.ts'
 import { crashPoint } from './crash-point.ts'
 import { explained } from './explained.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
 import { Tally } from './tally.ts'
 import { together } from './together.ts'
+import type { Transfer } from './transfer.ts'
 
 /** What the streams of a dump are run with. */
 export interface DumpStreamsJob {
   readonly dump: DumpSession
-  readonly store: ObjectStore
+  readonly store: PartStore
   readonly codec: Codec
   /** Raw bytes of the whole dump as the coordinator predicts them, 0 when unknown. */
   readonly predicted: number
   readonly place: AttemptPlace
   readonly world: Surroundings
   readonly voice: AttemptVoice
+  readonly transfer?: Transfer
 }
 
 /**
@@ -92,10 +98,20 @@ async function runStream(
 /** One stream as the pipeline is asked for it. */
 function requestOf(
   stream: DumpStream,
-  { store, codec, predicted, place, world, voice, signal }: DumpStreamsJob & { readonly signal: AbortSignal },
+  {
+    store,
+    codec,
+    predicted,
+    place,
+    world,
+    voice,
+    signal,
+    transfer,
+  }: DumpStreamsJob & { readonly signal: AbortSignal },
   tally: Tally,
 ): BackupStreamRequest {
   return {
+    ...transfer,
     name: stream.name,
     producer: stream.command,
     ...(stream.footer === undefined ? {} : { footer: stream.footer }),

@@ -20,6 +20,7 @@ export function streamOf(stream: DumpStream, outcome: StreamOutcome, codec: Code
       parts: object.parts.map(({ size, sha256 }) => ({ size, sha256 })),
     })),
     stages: outcome.stages.map(stageOf),
+    duration_ms: outcome.durationMs,
   }
 }
 
@@ -32,6 +33,7 @@ function stageOf(stage: StageResult): DraftStream['stages'][number] {
     ...(stage.bytesIn === undefined ? {} : { bytes_in: String(stage.bytesIn) }),
     ...(stage.bytesOut === undefined ? {} : { bytes_out: String(stage.bytesOut) }),
     duration_ms: Math.max(0, Math.round(stage.durationMs)),
+    ...(stage.peakRssBytes === undefined ? {} : { peak_rss_bytes: String(stage.peakRssBytes) }),
   }
 }
 

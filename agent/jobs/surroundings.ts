@@ -6,7 +6,9 @@ import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { WatchedInstance } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { Engine, InstanceTarget, ToolFinder } from '../engines/port.ts'
 import type { PartBudget } from '../pipeline/part-budget.ts'
-import type { ChildRecord } from '../process/index.ts'
+import type { StagingArea } from '../pipeline/staging/index.ts'
+import type { Throttle } from '../pipeline/throttle.ts'
+import type { ChildPriority, ChildRecord } from '../process/index.ts'
 import type { Journal } from './journal.ts'
 import type { Spool } from './spool.ts'
 
@@ -23,6 +25,13 @@ export interface Surroundings {
   readonly budget: PartBudget
   /** Used when a job names none. */
   readonly codec: Codec
+  /** Where streams are staged; absent: nothing is. */
+  readonly staging?: StagingArea
+  /** The rate of the whole agent. */
+  readonly throttle?: Throttle
+  /** A stream without a byte for so long is ended, when its policy says nothing. */
+  readonly idleTimeoutMs?: number
+  readonly childPriority?: ChildPriority
   /** A private folder; each attempt gets one of its own below it. */
   readonly scratch: string
   readonly host: { readonly agentId?: string; readonly hostname: string; readonly version: string }
@@ -44,6 +53,15 @@ export interface AttemptProgress {
   readonly predictedRawBytes: number
   /** Requests to stores that were tried again so far. */
   readonly retries?: number
+  /** What rate and end are reckoned by, bytes, where it is not the raw ones. */
+  readonly work?: { readonly done: number; readonly of: number }
+}
+
+/** Peak resident sets, bytes, sampled: of the agent, of its children together, of all at one moment. */
+export interface MemoryPeaks {
+  readonly agent: number
+  readonly children: number
+  readonly total: number
 }
 
 /** What a running recipe tells and asks. */
@@ -58,6 +76,8 @@ export interface AttemptVoice {
   uploadOpened(key: string, uploadId: string): void
   uploadClosed(key: string, uploadId: string, how: 'completed' | 'aborted'): void
   children(records: readonly ChildRecord[]): void
+  /** Peak memory so far. */
+  memory?(): MemoryPeaks
   /** Asks before a guarded step (J11). @throws AppError `job.grant-refused`, or the signal's cause */
   grant(action: 'rename' | 'delete', keys: readonly string[]): Promise<void>
   /** From here on the attempt can only succeed or fail by itself: a cancel comes too late (J6, J13). */

@@ -3,7 +3,7 @@ import { systemClock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Compression } from '../../shared/model/compression.ts'
 import type { Codec } from '../../shared/model/engine.ts'
-import type { ObjectKey, ObjectStore, OpenUpload } from '../../shared/object-store/port.ts'
+import type { ObjectKey, OpenUpload } from '../../shared/object-store/port.ts'
 import type { ToolFinder } from '../engines/port.ts'
 import {
   abortCause,
@@ -26,7 +26,7 @@ import { Silence, silentError, silentStage, watchSilence } from './silence.ts'
 import { type StageBytes, stageResults } from './stage-results.ts'
 import type { Limit } from './throttle.ts'
 import { through } from './through.ts'
-import { ObjectWriter, type PendingObject } from './upload/object-writer.ts'
+import { ObjectWriter, type PartStore, type PendingObject } from './upload/object-writer.ts'
 
 /** How long the abort of uploads may take on a failure path, ms: a signal of its own, never the one that ended the work. */
 const abortTimeoutMs = 60_000
@@ -63,7 +63,7 @@ export interface BackupStreamRequest {
   readonly predictedBytes: number
   /** Key of the stream's object 0, 1, 2 …: it rolls at the store's part limit. */
   readonly keyOf: (objectIndex: number) => ObjectKey
-  readonly store: ObjectStore
+  readonly store: PartStore
   readonly tools: ToolFinder
   readonly budget: PartBudget
   readonly signal: AbortSignal

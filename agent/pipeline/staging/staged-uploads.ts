@@ -16,11 +16,9 @@ interface StagedFile {
   size: number
 }
 
-/** Files hold any number of parts: rolling to a further object is the upload's matter, not the disk's. */
-const anyNumber = Number.MAX_SAFE_INTEGER
-
 /**
- * Multipart uploads into one folder: what a stream is written to while it is staged, one file (0600) per upload.
+ * Multipart uploads into one folder: what a stream is written to while it is staged, one file (0600) per upload,
+ * cut as the store will want it.
  * Nothing is synced, for a crash throws it all away. Before each part it is made sure that the floor stands.
  */
 export class StagedUploads {
@@ -40,7 +38,7 @@ export class StagedUploads {
     readonly freeSpace: (folder: string) => Promise<number>
   }) {
     this.url = `file://${options.folder}`
-    this.capabilities = { ...options.capabilities, maxParts: anyNumber }
+    this.capabilities = options.capabilities
     this.#folder = options.folder
     this.#reserveBytes = options.reserveBytes
     this.#freeSpace = options.freeSpace

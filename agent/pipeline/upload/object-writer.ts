@@ -11,9 +11,15 @@ export interface PendingObject {
   readonly parts: readonly PartReceipt[]
 }
 
+/** What a writer needs of a store: a place for parts. A staging folder is one too. */
+export type PartStore = Pick<
+  PressableStore,
+  'capabilities' | 'createUpload' | 'uploadPart' | 'abortUpload' | 'listUploads' | 'heldUp'
+>
+
 export interface ObjectWriterOptions {
   /** One destination, or several behind one face (`FanOutStore`). */
-  readonly store: PressableStore
+  readonly store: PartStore
   readonly keyOf: (objectIndex: number) => ObjectKey
   readonly partSize: number
   readonly signal: AbortSignal
