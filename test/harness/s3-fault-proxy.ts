@@ -16,6 +16,7 @@ export type S3Fault =
       readonly code?: string
       readonly message?: string
       readonly retryAfter?: number
+      readonly headers?: Readonly<Record<string, string>>
     }
   /** The server does it, and the client never hears: its connection is reset. */
   | { readonly kind: 'drop-reply' }
@@ -29,6 +30,12 @@ export type S3Fault =
   | { readonly kind: 'reset-response'; readonly afterBytes: number }
   /** Status 200 with an error document, as S3 may do on CompleteMultipartUpload; `forward`: the server does it all the same. */
   | { readonly kind: 'error-in-200'; readonly code?: string; readonly forward?: boolean }
+  /** The reply's ETag is another one. */
+  | { readonly kind: 'wrong-etag'; readonly etag?: string }
+  /** The reply stands still after so many bytes of its body, until the client goes. */
+  | { readonly kind: 'stall-response'; readonly afterBytes: number }
+  /** Nothing more of the request's body is read after so many bytes, until the client goes. */
+  | { readonly kind: 'stall-request'; readonly afterBytes: number }
   /** The byte of the reply's body at this offset is inverted. */
   | { readonly kind: 'corrupt-response'; readonly at: number }
 
@@ -97,6 +104,16 @@ export async function startS3FaultProxy(target: { readonly endpoint: string }): 
       setHost: false,
       headers: onwardHeaders(request),
     })
+    if (fault?.kind === 'stall-request') {
+      request.on('close', () => onward.destroy())
+      onward.on('error', () => undefined)
+      let passed = 0
+      request.on('data', (chunk: Buffer) => {
+        passed += chunk.length
+        if (passed >= fault.afterBytes) request.pause()
+      })
+      return
+    }
     const limit = fault?.kind === 'reset-request' ? fault.afterBytes : undefined
     const torn = () => {
       onward.destroy()
@@ -117,7 +134,23 @@ export async function startS3FaultProxy(target: { readonly endpoint: string }): 
       for await (const _ of answer);
       return reply(request, response, { ...fault, status: 200 })
     }
-    response.writeHead(answer.statusCode ?? 502, answer.rawHeaders)
+    response.writeHead(
+      answer.statusCode ?? 502,
+      fault?.kind === 'wrong-etag'
+        ? withEtag(answer.rawHeaders, fault.etag ?? '"0123456789abcdef0123456789abcdef"')
+        : answer.rawHeaders,
+    )
+    if (fault?.kind === 'stall-response') {
+      response.flushHeaders()
+      request.socket.on('close', () => answer.destroy())
+      await pipeline(
+        answer,
+        cut(fault.afterBytes, () => undefined),
+        response,
+        { end: false },
+      )
+      return
+    }
     if (fault?.kind === 'reset-response') {
       await pipeline(
         answer,
@@ -174,11 +207,18 @@ function onwardHeaders(request: IncomingMessage): string[] {
   return headers
 }
 
+function withEtag(rawHeaders: readonly string[], etag: string): string[] {
+  return rawHeaders.map((text, i) =>
+    i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === 'etag' ? etag : text,
+  )
+}
+
 interface ErrorReply {
   readonly status: number
   readonly code?: string
   readonly message?: string
   readonly retryAfter?: number
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 async function reply(request: IncomingMessage, response: ServerResponse, error: ErrorReply): Promise<void> {
@@ -192,6 +232,7 @@ async function reply(request: IncomingMessage, response: ServerResponse, error: 
   response.writeHead(status, {
     'content-type': 'application/xml',
     ...(error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) }),
+    ...error.headers,
   })
   const document = `<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>${code}</Code><Message>${message}</Message></Error>`
   response.end(request.method === 'HEAD' ? undefined : document)

@@ -1,0 +1,54 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { checksumOf, checksumOfObject } from '../../../shared/object-store/checksum.ts'
+import { crc32c, crc64nvme, joinCrc64nvme } from '../../../shared/object-store/crc.ts'
+
+describe('cyclic checksums', () => {
+  it('have the check values of their catalogues', () => {
+    const check = Buffer.from('123456789')
+    expect(crc32c(check).toString('hex')).toBe('e3069283')
+    expect(crc64nvme(check).toString('hex')).toBe('ae8b14860a799888')
+    expect(crc32c(Buffer.alloc(0)).toString('hex')).toBe('00000000')
+    expect(crc64nvme(Buffer.alloc(0)).toString('hex')).toBe('0000000000000000')
+  })
+
+  it('do not depend on where the bytes lie in memory', () => {
+    const bytes = Buffer.from('x123456789')
+    expect(crc32c(bytes.subarray(1)).toString('hex')).toBe('e3069283')
+    expect(crc64nvme(bytes.subarray(1)).toString('hex')).toBe('ae8b14860a799888')
+  })
+
+  it('of parts, joined, are that of the whole, however it was cut', () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 400 }),
+        fc.array(fc.nat(400), { maxLength: 6 }),
+        (bytes, cuts) => {
+          const at = [0, ...cuts.map(cut => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length]
+          const parts = at.slice(1).map((end, index) => bytes.subarray(at[index], end))
+          const joined = joinCrc64nvme(parts.map(part => ({ size: part.length, crc: crc64nvme(part) })))
+          expect(joined.equals(crc64nvme(bytes))).toBe(true)
+        },
+      ),
+    )
+  })
+})
+
+describe('the checksum a store tells of an object', () => {
+  const part = (number: number, checksum?: string) => ({
+    ...{ number, size: 3, sha256: 'ab'.repeat(32), etag: '"e"' },
+    ...(checksum === undefined ? {} : { checksum }),
+  })
+
+  it('is unknown when a part was sent with another kind', () => {
+    expect(checksumOfObject('crc32c', [part(1)])).toBeUndefined()
+    expect(checksumOfObject('crc32c', [part(1, 'crc64nvme:AAAAAAAAAAA=')])).toBeUndefined()
+  })
+
+  it('is over the checksums of its parts, with their number, and whole for CRC64NVME', () => {
+    expect(checksumOfObject('sha256', [part(1), part(2)])).toMatch(/^[A-Za-z0-9+/]{43}=-2$/)
+    const bytes = Buffer.from('abc')
+    const sum = checksumOf('crc64nvme', bytes, '')
+    expect(checksumOfObject('crc64nvme', [part(1, `crc64nvme:${sum}`)])).toBe(sum)
+  })
+})
