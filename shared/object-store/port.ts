@@ -78,6 +78,8 @@ export interface OpenUpload {
 export interface ObjectStore {
   /** For people and logs: the destination's URL without secrets. */
   readonly url: string
+  /** Tries beyond the first so far, of all operations; absent where nothing is tried again. */
+  readonly retries?: number
   readonly capabilities: ObjectStoreCapabilities
 
   /** Fails early and clearly when bucket, region or credentials are wrong; writes nothing. */

@@ -91,6 +91,10 @@ export class FanOutStore implements PressableStore {
     return this.#sites.map(({ store }) => store.url).join(' and ')
   }
 
+  get retries(): number {
+    return this.#sites.reduce((sum, { store }) => sum + (store.retries ?? 0), 0)
+  }
+
   /** Names of the destinations that still take part. */
   get active(): readonly string[] {
     return this.#active().map(({ name }) => name)

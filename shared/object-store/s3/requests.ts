@@ -41,6 +41,8 @@ export class S3Requests {
   readonly retry: RetryPolicy
   readonly idleMs: number
   readonly #fixedCredentials: boolean
+  /** Tries beyond the first, of all operations. */
+  #retries = 0
   /** A request came back well: from then on missing credentials are a passing trouble of their source. */
   #answered = false
 
@@ -59,6 +61,10 @@ export class S3Requests {
     this.idleMs = options.idleMs ?? idleTimeoutMs
   }
 
+  get retries(): number {
+    return this.#retries
+  }
+
   /** Runs one operation with retries; with `missingIsFine` what is not there counts as done. */
   async send<T>(
     operation: string,
@@ -71,7 +77,8 @@ export class S3Requests {
     let expired = false
     try {
       return await withRetries(
-        async () => {
+        async attempt => {
+          if (attempt > 1) this.#retries++
           if (expired) await this.#renewCredentials()
           expired = false
           const done = await work(signal === undefined ? undefined : { abortSignal: signal })

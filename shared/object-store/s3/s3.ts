@@ -49,6 +49,10 @@ export class S3Store implements ObjectStore {
     this.url = `s3://${options.bucket}${options.prefix === '' ? '' : `/${options.prefix}`}`
   }
 
+  get retries(): number {
+    return this.#requests.retries
+  }
+
   async check(signal?: AbortSignal): Promise<void> {
     // A listing, not HeadBucket: its error has a body that tells a missing bucket from a wrong secret.
     await this.#requests.send('check', undefined, signal, { policy: this.#checkRetry }, abort =>
