@@ -4,6 +4,7 @@ import type { Destination } from '../../shared/model/destination.ts'
 import type { Codec, EngineKind } from '../../shared/model/engine.ts'
 import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { WatchedInstance } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { EncryptionWorld } from '../encryption/index.ts'
 import type { Engine, InstanceTarget, ToolFinder } from '../engines/port.ts'
 import type { PartBudget } from '../pipeline/part-budget.ts'
 import type { StagingArea } from '../pipeline/staging/index.ts'
@@ -32,6 +33,8 @@ export interface Surroundings {
   /** A stream without a byte for so long is ended, when its policy says nothing. */
   readonly idleTimeoutMs?: number
   readonly childPriority?: ChildPriority
+  /** Who can read backups when a job names nobody, and with what this host reads them; absent: nothing configured. */
+  readonly encryption?: EncryptionWorld
   /** A private folder; each attempt gets one of its own below it. */
   readonly scratch: string
   readonly host: { readonly agentId?: string; readonly hostname: string; readonly version: string }
