@@ -13,6 +13,7 @@ import { engineFor } from './engines/index.ts'
 import { type AgentMetrics, agentMetrics } from './host/agent-metrics.ts'
 import { targetFrom } from './host/credentials.ts'
 import { storeOpener } from './host/destinations.ts'
+import { freeSpace } from './host/free-space.ts'
 import { hostFacts } from './host/host-facts.ts'
 import { sweepScratch } from './host/sweep-scratch.ts'
 import { DurableFolder, loadIdentity, lockStateFolder } from './identity/index.ts'
@@ -24,6 +25,8 @@ import { Inventories } from './link/inventory.ts'
 import { Link, type LinkEnd } from './link/link.ts'
 import { Results } from './link/results.ts'
 import { PartBudget } from './pipeline/index.ts'
+import { StagingArea } from './pipeline/staging/index.ts'
+import { Throttle } from './pipeline/throttle.ts'
 import { createToolFinder } from './process/index.ts'
 
 /** What tests may put in place of what the composition root makes. */
@@ -77,6 +80,16 @@ export async function startAgent(
     const spool = await Spool.open(config.state_dir, clock.now().wall, agentLog)
     const scratch = join(config.state_dir, 'scratch')
     await sweepScratch(scratch)
+    const staging = new StagingArea({
+      folder: config.staging.folder ?? join(config.state_dir, 'staging'),
+      reserveBytes: config.staging.reserve,
+      log: agentLog,
+      freeSpace,
+    })
+    // what cannot be swept now is refused for want of room later, with the reason
+    await staging
+      .sweep()
+      .catch((error: unknown) => agentLog.warn('the staging folder could not be swept', { error }))
     const tools = createToolFinder({ paths: config.tools.paths, folders: config.tools.folders })
     const facts = () =>
       hostFacts({
@@ -94,6 +107,13 @@ export async function startAgent(
       tools,
       budget: new PartBudget(config.part_budget),
       codec: config.codec,
+      staging,
+      throttle: new Throttle(config.max_rate === 0 ? undefined : config.max_rate, clock),
+      idleTimeoutMs: config.idle_timeout,
+      childPriority: {
+        nice: config.children.nice,
+        ...(config.children.ionice_class === undefined ? {} : { ioniceClass: config.children.ionice_class }),
+      },
       scratch,
       host: { agentId: identity.agentId, hostname: (await facts()).hostname, version },
       bootId: identity.bootId,

@@ -75,6 +75,26 @@ export const agentConfigSchema = z.strictObject({
   slots: z.int().min(1).max(64).prefault(2),
   /** Memory for part buffers, all streams together. */
   part_budget: byteSize().prefault('512MiB'),
+  /** Most bytes a second this agent stores, all its jobs together, such as `50MB`. */
+  max_rate: byteSize().optional(),
+  /** A stream without a byte for so long is ended and retried; a policy may say otherwise. */
+  idle_timeout: duration({ min: 10_000 }).prefault('15m'),
+  /** Where policies with `strategy: staged` or `auto` put encoded streams before their upload. */
+  staging: z
+    .strictObject({
+      /** For this agent only; default `staging` in the state folder. */
+      folder: z.string().startsWith('/').optional(),
+      /** Staging never takes its disk below this. */
+      reserve: byteSize().prefault('2GiB'),
+    })
+    .prefault({}),
+  /** How children stand back behind everything else on the host. */
+  children: z
+    .strictObject({
+      nice: z.int().min(0).max(19).prefault(0),
+      ionice_class: z.enum(['best-effort', 'idle']).optional(),
+    })
+    .prefault({}),
   /** Used when a job names none. */
   codec: z.enum(codecs).prefault('zstd'),
   tools: z

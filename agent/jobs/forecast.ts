@@ -1,3 +1,5 @@
+import type { AttemptProgress } from './surroundings.ts'
+
 /** A reading of how much of the present work is done, bytes; `at` in monotonic ms. */
 export interface Reading {
   readonly at: number
@@ -41,4 +43,17 @@ export function forecast(readings: readonly Reading[], of: number): Forecast {
   if (bytesPerSecond <= 0 || of <= last.done)
     return { bytesPerSecond: Math.max(0, bytesPerSecond), remainingMs: 0 }
   return { bytesPerSecond, remainingMs: Math.ceil(((of - last.done) * 1_000) / bytesPerSecond) }
+}
+
+/** What the rate and the end of an attempt are reckoned by: raw bytes, unless it says otherwise. */
+export function workOf({ work, rawBytes, predictedRawBytes }: AttemptProgress): {
+  readonly done: number
+  readonly of: number
+} {
+  return work ?? { done: rawBytes, of: predictedRawBytes }
+}
+
+/** Progress as a reading. @param at monotonic ms */
+export function readingOf(progress: AttemptProgress, at: number): Reading {
+  return { at, done: workOf(progress).done }
 }

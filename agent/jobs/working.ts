@@ -2,6 +2,7 @@ import type { AppError } from '../../shared/errors/index.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { PeakMemory } from '../host/peak-memory.ts'
 import { conduct } from './conduct.ts'
+import { forecast, type Reading, readingOf, remembered, workOf } from './forecast.ts'
 import type { Send } from './frame.ts'
 import { Grants } from './grants.ts'
 import type { Recipe } from './recipe.ts'
@@ -23,6 +24,7 @@ export class Working {
   readonly #uploads = new Map<string, string>()
   readonly #memory = new PeakMemory()
   #latest: AttemptProgress = { stage: 'starting', rawBytes: 0, storedBytes: 0, predictedRawBytes: 0 }
+  #readings: readonly Reading[] = []
   #sentAt = Number.NEGATIVE_INFINITY
   #unsent = false
   #committing = false
@@ -98,6 +100,7 @@ export class Working {
         this.#uploads.delete(uploadId)
         this.#send({ $case: 'uploadClosed', value: { attempt: this.#ref, key, uploadId, how } })
       },
+      memory: () => this.#memory.peaks,
       children: records => this.#memory.watch(records.map(({ pid }) => pid)),
       grant: (action, keys) => this.grants.ask(action, keys, signal),
       committing: () => {
@@ -111,6 +114,7 @@ export class Working {
     this.#latest = progress
     this.#unsent = true
     const { mono } = this.#world.clock.now()
+    this.#readings = remembered(this.#readings, readingOf(progress, mono))
     if (newStage || mono - this.#sentAt >= progressEvery) this.#sendProgress()
   }
 
@@ -118,11 +122,19 @@ export class Working {
     this.#memory.sample()
     this.#sentAt = this.#world.clock.now().mono
     this.#unsent = false
+    const { stage, rawBytes, storedBytes, predictedRawBytes, retries = 0 } = this.#latest
     this.#send({
       $case: 'progress',
       value: {
         attempt: this.#ref,
-        report: { ...this.#latest, bytesPerSecond: 0, remainingMs: 0, retries: this.#latest.retries ?? 0 },
+        report: {
+          stage,
+          rawBytes,
+          storedBytes,
+          predictedRawBytes,
+          retries,
+          ...forecast(this.#readings, workOf(this.#latest).of),
+        },
       },
     })
   }
