@@ -10,7 +10,7 @@ import { version } from '../shared/model/version.ts'
 import { createWebhook, type Notifier, startDeadMan, startDelivery } from './alerts/index.ts'
 import { type CoordinatorConfig, settingsOf } from './config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
-import { type CoordinatorMetrics, coordinatorMetrics } from './metrics.ts'
+import { declareCounts, declareGauges, takePicture } from './metrics/index.ts'
 import { DiscoveryHealth } from './operations/discovery-health.ts'
 import { InTurn } from './operations/in-turn.ts'
 import { createOperations, type Operations } from './operations/index.ts'
@@ -73,7 +73,8 @@ export async function startCoordinator(
     const settings = settingsOf(config)
     const registry = createMetrics()
     let operations: Operations | undefined
-    const metrics = coordinatorMetrics(registry, () => operations)
+    const counts = declareCounts(registry)
+    const showPicture = declareGauges(registry, version)
     const notifiers = overrides.notifiers ?? (await webhooksOf(config))
     const deadMan = await deadManUrl(config)
     const sources = overrides.sources ?? sourcesOf(config, log)
@@ -87,7 +88,7 @@ export async function startCoordinator(
           url: config.store.url,
           clock,
           log,
-          metrics: metrics.store,
+          metrics: counts.store,
           restored: overrides.restored ?? false,
           ...(passwordFile === undefined ? {} : { passwordFile }),
         }),
@@ -127,11 +128,11 @@ export async function startCoordinator(
               log,
               version,
               sessions,
-              counts: metrics.link,
+              counts: counts.link,
               term: led,
               draining: () => draining,
               refused: (actor, reason, subject, at) => {
-                metrics.securityRefused()
+                counts.securityRefused()
                 security.refused(actor, reason, subject, at)
               },
               fleetChanged: () => current?.loops.fleetChanged(),
@@ -140,7 +141,7 @@ export async function startCoordinator(
           operatorService({ callerOf: loopbackCaller, log }, { store, operations }),
         ],
         onRefused: ({ peer, path, reason }) => {
-          metrics.securityRefused()
+          counts.securityRefused()
           security.refused(peer.replace(/:\d+$/, ''), reason, path, clock.now().wall)
         },
       }),
@@ -161,7 +162,7 @@ export async function startCoordinator(
       if (reign.signal.aborted) throw new AppError('leader.deposed')
       const termScope = new Scope()
       const delivery = termScope.own(
-        startDelivery({ store, notifiers, clock, log, metrics: metrics.delivery, grace: config.stop_grace }),
+        startDelivery({ store, notifiers, clock, log, metrics: counts.delivery, grace: config.stop_grace }),
       )
       wakeAlerts = () => delivery.wake()
       const loops = startLoops(term, sources, health)
@@ -190,6 +191,7 @@ export async function startCoordinator(
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
       views: new JobViews(),
       messenger: sessions,
+      meter: counts.work,
       inventories: new InTurn(),
       refused: (actor, reason, subject) => security.refused(actor, reason, subject, clock.now().wall),
       storeLost: error => reign.end(error.message),
@@ -219,7 +221,9 @@ export async function startCoordinator(
       new Ticker({
         name: 'the picture for metrics',
         every: settings.times.protectionInterval,
-        work: () => refreshMetrics(metrics, operations, led, store),
+        work: async () => {
+          if (operations !== undefined) showPicture(await takePicture(operations, led()))
+        },
         clock,
         log,
         signal: background.signal,
@@ -316,25 +320,6 @@ async function deadManUrl({
   dead_man: { url, url_file: file },
 }: CoordinatorConfig): Promise<string | undefined> {
   return url ?? (file === undefined ? undefined : readSecretFile(file))
-}
-
-async function refreshMetrics(
-  metrics: CoordinatorMetrics,
-  operations: Operations | undefined,
-  led: () => Term | undefined,
-  store: Store,
-): Promise<void> {
-  if (operations === undefined) return
-  const [status, counters] = await Promise.all([operations.status(), store.read.counters()])
-  const breaches = new Map<string, number>()
-  const gaps = new Map<string, number>()
-  const count = (map: Map<string, number>, key: string) => map.set(key, (map.get(key) ?? 0) + 1)
-  const term = led()
-  for (const { state } of term?.fleet.databases() ?? [])
-    if (state?.protection === 'breached') count(breaches, state.reason)
-  for (const { gap, goneSince } of term?.fleet.instances() ?? [])
-    if (gap !== undefined && goneSince === undefined) count(gaps, gap.code)
-  metrics.refresh({ status, counters, breaches, gaps, leases: term?.leases.size ?? 0 })
 }
 
 function once(work: (force?: AbortSignal) => Promise<void>): (force?: AbortSignal) => Promise<void> {

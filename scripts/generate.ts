@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { errorsPage } from './errors-page.ts'
 import { manifestJsonSchema } from './manifest-json-schema.ts'
+import { metricsPage } from './metrics-page.ts'
 
 const root = join(import.meta.dirname, '..')
 /** A folder whose every file is generated. */
@@ -25,6 +26,7 @@ const codeFolder = 'shared/wire/gen'
 const pages: Readonly<Record<string, () => string>> = {
   'docs/reference/errors.md': errorsPage,
   'docs/reference/manifest-v1.schema.json': manifestJsonSchema,
+  'docs/reference/metrics.md': metricsPage,
 }
 
 function generateInto(folder: string): void {

@@ -1,7 +1,7 @@
 import type { JobId } from '../../shared/model/identifiers.ts'
 import type { Now } from '../../shared/time/index.ts'
 import type { JobEvent, RefusalCode } from '../jobs/event.ts'
-import { type Actor, type Job, transition } from '../jobs/index.ts'
+import { type Actor, isEnded, type Job, transition } from '../jobs/index.ts'
 import type { WriteTx } from '../store/port.ts'
 import { writeAttempts } from './attempt-rows.ts'
 import { noteJobChange } from './job-consequences.ts'
@@ -45,6 +45,8 @@ export async function applyJobEvent(
   afterCommit(term, tx, () => {
     term.jobs.set(job)
     term.views.changed(job)
+    if (isEnded(job.state) && !isEnded(before.state))
+      term.meter.jobEnded(job, Math.max(0, now.wall - job.createdAt) / 1_000)
     releaseEffects(job, step.effects, term)
   })
   return { kind: 'accepted', before, job }

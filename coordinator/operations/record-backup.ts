@@ -9,7 +9,7 @@ import { correctedDataAsOf } from './data-as-of.ts'
 import { changeDatabaseState } from './database-state.ts'
 import type { ReportedResult } from './result.ts'
 import { databaseOf, nameOf } from './subject.ts'
-import type { Term } from './term.ts'
+import { afterCommit, type Term } from './term.ts'
 
 /** A checked backup and where it came from: an attempt of ours, or one this store knows nothing of. */
 export type FoundBackup = CheckedManifest & {
@@ -87,6 +87,7 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
     },
   })
   await tx.counters.add(surplus ? 'backups.surplus' : 'backups.recorded', 1)
+  afterCommit(term, tx, () => term.meter.backupRecorded(backup))
   await changeDatabaseState(
     tx,
     database.id,

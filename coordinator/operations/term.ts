@@ -9,6 +9,7 @@ import type { JobViews } from './job-views.ts'
 import type { LeaseClock } from './lease-clock.ts'
 import type { LiveAgents } from './live-agents.ts'
 import type { Messenger } from './messenger.ts'
+import type { Meter } from './meter.ts'
 import type { OpenJobs } from './open-jobs.ts'
 import type { Settings } from './settings.ts'
 
@@ -33,6 +34,7 @@ export interface Term {
   readonly leases: LeaseClock
   readonly views: JobViews
   readonly messenger: Messenger
+  readonly meter: Meter
   /** Inventories of one instance are taken in one after the other. */
   readonly inventories: InTurn<InstanceId>
   /** A commit failed and nobody knows what the store kept: this memory is not to be trusted any more. */

@@ -23,6 +23,8 @@ export interface MetricDeclaration {
   readonly name: string
   readonly help: string
   readonly labels?: readonly string[]
+  /** Label sets this metric may have, where the limit of all is not right for it. */
+  readonly seriesLimit?: number
 }
 
 /**
@@ -52,7 +54,7 @@ export interface MetricsOptions {
 /** Makes the registry of a process. Nothing is global: tests make as many as they like. */
 export function createMetrics(options: MetricsOptions = {}): Metrics {
   const prefix = options.prefix ?? 'holdfast_'
-  const limit = options.seriesLimit ?? 500
+  const usual = options.seriesLimit ?? 500
   const registry = new Registry()
   if (options.processMetrics ?? true) collectDefaultMetrics({ register: registry, prefix })
   const describe = ({ name, help, labels = [] }: MetricDeclaration) => ({
@@ -68,7 +70,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       labels: ['metric'],
     }),
   )
-  const admission = (metric: string) => {
+  const admission = ({ name: metric, seriesLimit: limit = usual }: MetricDeclaration) => {
     const seen = new Set<string>()
     return {
       admits: (labels: Labels): boolean => {
@@ -89,7 +91,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     contentType: registry.contentType,
     counter: declaration => {
       const counter = new Counter(describe(declaration))
-      const { admits } = admission(declaration.name)
+      const { admits } = admission(declaration)
       return {
         inc: (labels = {}, by = 1) => {
           if (admits(labels)) counter.inc(labels, by)
@@ -101,7 +103,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
         ...describe(declaration),
         ...(collect === undefined ? {} : { collect: () => collect(metric) }),
       })
-      const { admits, reset } = admission(declaration.name)
+      const { admits, reset } = admission(declaration)
       const set = (value: number, labels: Labels = {}) => {
         if (admits(labels)) gauge.set(labels, value)
       }
@@ -117,7 +119,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     },
     histogram: declaration => {
       const histogram = new Histogram({ ...describe(declaration), buckets: [...declaration.buckets] })
-      const { admits } = admission(declaration.name)
+      const { admits } = admission(declaration)
       return {
         observe: (value, labels = {}) => {
           if (admits(labels)) histogram.observe(labels, value)

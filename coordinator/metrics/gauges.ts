@@ -1,0 +1,138 @@
+import type { GaugeMetric, Metrics } from '../../shared/metrics/index.ts'
+import type { Picture, Tally } from './take-picture.ts'
+
+/** Agents of a large fleet; each has a series of its own in a few gauges. */
+const mostAgents = 20_000
+
+/**
+ * Declares what is read rather than counted, and returns what shows a picture in it. Set on a timer, so that a
+ * scrape never waits for anything.
+ */
+export function declareGauges(registry: Metrics, version: string): (picture: Picture) => void {
+  const gauge = (name: string, help: string, labels: readonly string[] = []) =>
+    registry.gauge({ name, help, labels })
+  gauge('build_info', 'Always 1; its label says which version runs.', ['version']).set(1, { version })
+  const showers = [
+    declareRole(gauge),
+    declareFleet(gauge),
+    declarePolicies(gauge),
+    declareWork(gauge),
+    declareAgents(registry),
+  ]
+  return picture => {
+    for (const show of showers) show(picture)
+  }
+}
+
+type Declare = (name: string, help: string, labels?: readonly string[]) => GaugeMetric
+type Show = (picture: Picture) => void
+
+function declareRole(gauge: Declare): Show {
+  const leader = gauge('leader', '1 while this process leads.')
+  const term = gauge('term', 'The term it leads in; 0 when it does not.')
+  const discovery = gauge('discovery_up', '1 while a discovery source answers.', ['source'])
+  return ({ status }) => {
+    leader.set(status.leader ? 1 : 0)
+    term.set(status.term ?? 0)
+    discovery.replace(status.discovery.map(({ source, ok }) => ({ labels: { source }, value: ok ? 1 : 0 })))
+  }
+}
+
+function declareFleet(gauge: Declare): Show {
+  const instances = gauge('instances', 'Instances known.')
+  const databases = gauge('databases', 'Databases and globals by state of protection.', ['protection'])
+  const breaches = gauge('breaches', 'Databases whose promise is broken now, by reason.', ['reason'])
+  const gaps = gauge('instance_gaps', 'Instances that nothing can protect now, by reason.', ['reason'])
+  const failing = gauge(
+    'databases_failing',
+    'Databases whose last attempts failed, by code of the failure.',
+    ['code'],
+  )
+  const backups = gauge('backups', 'Backups recorded and not deleted.')
+  const stored = gauge('stored_bytes', 'Bytes of recorded backups as stored.')
+  return ({ status: { aggregates }, ...rest }) => {
+    instances.set(aggregates.instances)
+    databases.replace(by('protection', Object.entries(aggregates.protection)))
+    breaches.replace(by('reason', rest.breaches))
+    gaps.replace(by('reason', rest.gaps))
+    failing.replace(by('code', rest.failing))
+    backups.set(aggregates.backups)
+    stored.set(aggregates.storedBytes)
+  }
+}
+
+function declarePolicies(gauge: Declare): Show {
+  const databases = gauge('policy_databases', 'Databases of a policy by state of protection.', [
+    'policy',
+    'protection',
+  ])
+  const oldest = gauge(
+    'policy_oldest_data_timestamp_seconds',
+    'For the database of a policy whose last good backup is oldest: when its data was true, Unix time.',
+    ['policy'],
+  )
+  return ({ policies }) => {
+    databases.replace(
+      policies.flatMap(({ name, protection }) =>
+        [...protection].map(([state, value]) => ({ labels: { policy: name, protection: state }, value })),
+      ),
+    )
+    oldest.replace(
+      policies.flatMap(({ name, oldestDataAsOf }) =>
+        oldestDataAsOf === undefined ? [] : [{ labels: { policy: name }, value: oldestDataAsOf / 1_000 }],
+      ),
+    )
+  }
+}
+
+function declareWork(gauge: Declare): Show {
+  const jobs = gauge('jobs', 'Jobs that are not ended, by state.', ['state'])
+  const leases = gauge('leases', 'Attempts under a lease or waiting to be accepted.')
+  const longest = gauge('longest_running_seconds', 'For how long the oldest running attempt has worked.', [
+    'kind',
+  ])
+  const outbox = gauge('outbox', 'Alert messages by state; dead ones were given up.', ['state'])
+  return ({ status, ...rest }) => {
+    const open = ['queued', 'assigned', 'running', 'cancelling'] as const
+    jobs.replace(
+      by(
+        'state',
+        open.map(state => [state, status.aggregates.jobs[state] ?? 0] as const),
+      ),
+    )
+    leases.set(rest.leases)
+    longest.replace(by('kind', rest.longestRunning))
+    outbox.replace(by('state', Object.entries(status.outbox)))
+  }
+}
+
+function declareAgents(registry: Metrics): Show {
+  const states = registry.gauge({ name: 'agents', help: 'Agents by state.', labels: ['state'] })
+  const each = (name: string, help: string) =>
+    registry.gauge({ name, help, labels: ['agent', 'host'], seriesLimit: mostAgents })
+  const seen = each('fleet_agent_last_seen_timestamp_seconds', 'When an agent was last heard of, Unix time.')
+  const offset = each('fleet_agent_clock_offset_seconds', 'Clock of an agent minus that of the coordinator.')
+  const running = each('fleet_agent_running', 'Attempts an agent has in hand.')
+  const spooled = each('fleet_agent_spooled_results', 'Results an agent has not yet been answered.')
+  return ({ agents }) => {
+    const tally = new Map<string, number>([
+      ['connected', 0],
+      ['silent', 0],
+      ['away', 0],
+    ])
+    for (const { state } of agents) tally.set(state, (tally.get(state) ?? 0) + 1)
+    states.replace(by('state', tally))
+    const show = (gauge: GaugeMetric, value: (agent: (typeof agents)[number]) => number) =>
+      gauge.replace(
+        agents.map(agent => ({ labels: { agent: agent.id, host: agent.hostname }, value: value(agent) })),
+      )
+    show(seen, agent => agent.lastSeenAt / 1_000)
+    show(offset, agent => agent.clockOffsetMs / 1_000)
+    show(running, agent => agent.running.length)
+    show(spooled, agent => agent.spooledResults)
+  }
+}
+
+function by(label: string, values: Tally | Iterable<readonly [string, number]>) {
+  return [...values].map(([key, value]) => ({ labels: { [label]: key }, value }))
+}

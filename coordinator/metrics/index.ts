@@ -1,0 +1,3 @@
+export { type Counts, declareCounts } from './counts.ts'
+export { declareGauges } from './gauges.ts'
+export { type Picture, takePicture } from './take-picture.ts'

@@ -1,0 +1,82 @@
+import type { LiveAgent, Operations, Status } from '../operations/index.ts'
+import type { Term } from '../operations/term.ts'
+
+/** A set of counts by one label. */
+export type Tally = ReadonlyMap<string, number>
+
+/** What a policy has in its care. */
+export interface PolicyPicture {
+  readonly name: string
+  /** Its databases by state of protection. */
+  readonly protection: Tally
+  /** `data_as_of` of the backup that is oldest among the last good ones, ms; absent before the first. */
+  readonly oldestDataAsOf?: number
+}
+
+/** The fleet at one moment, as the gauges show it. */
+export interface Picture {
+  readonly status: Status
+  /** Breached databases and instances with a gap, by reason. */
+  readonly breaches: Tally
+  readonly gaps: Tally
+  /** Databases whose last attempts failed, by the code of the last failure. */
+  readonly failing: Tally
+  readonly policies: readonly PolicyPicture[]
+  readonly agents: readonly (LiveAgent & { readonly hostname: string; readonly clockOffsetMs: number })[]
+  readonly leases: number
+  /** For how long the oldest running attempt has been at work, by kind, seconds. */
+  readonly longestRunning: Tally
+}
+
+/** Reads the leader's memory and the store's kept sums: one pass over the fleet, no scan of the store. */
+export async function takePicture(operations: Operations, term: Term | undefined): Promise<Picture> {
+  const status = await operations.status()
+  const breaches = new Map<string, number>()
+  const failing = new Map<string, number>()
+  const policies = new Map<string, { name: string; protection: Map<string, number>; oldest: number }>()
+  for (const { state } of term?.fleet.databases() ?? []) {
+    if (state === undefined) continue
+    if (state.protection === 'breached') add(breaches, state.reason)
+    if (state.consecutiveFailures > 0 && state.lastFailure !== undefined) add(failing, state.lastFailure.code)
+    if (state.policyName === undefined) continue
+    let policy = policies.get(state.policyName)
+    if (policy === undefined) {
+      policy = { name: state.policyName, protection: new Map(), oldest: Number.POSITIVE_INFINITY }
+      policies.set(state.policyName, policy)
+    }
+    add(policy.protection, state.protection)
+    policy.oldest = Math.min(policy.oldest, state.lastDataAsOf ?? Number.POSITIVE_INFINITY)
+  }
+  const gaps = new Map<string, number>()
+  for (const { gap, goneSince } of term?.fleet.instances() ?? [])
+    if (gap !== undefined && goneSince === undefined) add(gaps, gap.code)
+  return {
+    status,
+    breaches,
+    gaps,
+    failing,
+    policies: [...policies.values()].map(({ name, protection, oldest }) => ({
+      name,
+      protection,
+      ...(Number.isFinite(oldest) ? { oldestDataAsOf: oldest } : {}),
+    })),
+    agents: [...operations.liveAgents().values()].map(agent => {
+      const record = term?.live.record(agent.id)
+      return { ...agent, hostname: record?.hostname ?? '', clockOffsetMs: record?.clockOffsetMs ?? 0 }
+    }),
+    leases: term?.leases.size ?? 0,
+    longestRunning: longestRunning(term, status.now),
+  }
+}
+
+function longestRunning(term: Term | undefined, now: number): Tally {
+  const longest = new Map<string, number>()
+  for (const { kind, state } of term?.jobs.all() ?? [])
+    if (state.kind === 'running' && state.attempt.startedAt !== undefined)
+      longest.set(kind, Math.max(longest.get(kind) ?? 0, (now - state.attempt.startedAt) / 1_000))
+  return longest
+}
+
+function add(tally: Map<string, number>, key: string): void {
+  tally.set(key, (tally.get(key) ?? 0) + 1)
+}
