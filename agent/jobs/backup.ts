@@ -1,5 +1,6 @@
 import { newId } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
+import type { Destination } from '../../shared/model/destination.ts'
 import { type Codec, codecs, isEngineKind } from '../../shared/model/engine.ts'
 import type { Manifest } from '../../shared/model/manifest.ts'
 import { type AttemptPlace, attemptPrefix, manifestKey } from '../../shared/object-store/keys.ts'
@@ -8,10 +9,10 @@ import type { Millis } from '../../shared/time/index.ts'
 import type { AttemptRef, BackupSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { DumpSession, DumpSubject, EngineContext } from '../engines/port.ts'
 import type { StreamOutcome } from '../pipeline/index.ts'
-import { destinationFrom } from './destination.ts'
 import { dumpStreams } from './dump-streams.ts'
 import { sessionOf, streamOf, total } from './manifest-draft.ts'
-import type { Recipe, RecipeOutcome, UploadedObject } from './recipe.ts'
+import { destinationsFrom, type OpenDestinations, openDestinations } from './open-destinations.ts'
+import type { Recipe, RecipeOutcome } from './recipe.ts'
 import { makeScratch } from './scratch.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
 
@@ -37,14 +38,18 @@ export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, 
   return {
     kind: 'backup',
     guarded: false,
-    place: { destination: request.destination, prefix: attemptPrefix(place) },
+    place: {
+      destination: request.destinations.destination,
+      ...(request.destinations.further.length === 0 ? {} : { further: [...request.destinations.further] }),
+      prefix: attemptPrefix(place),
+    },
     subject: request.subject.scope === 'database' ? request.subject.name : 'cluster',
     preflight: async () => {
       world.targetFor(request.instance, 'backup')
       world.engineFor(request.engine)
       for (const tool of [...pipelineTools, ...(request.codec === 'none' ? [] : [request.codec])])
         await world.tools.find([tool])
-      await using opened = await openedStore(world, request)
+      await using opened = await openDestinations(request.destinations, world)
       void opened
     },
     run: voice => run({ spec, request, attempt, at, place, world, voice }),
@@ -65,7 +70,7 @@ interface Run {
 
 async function run(job: Run): Promise<RecipeOutcome> {
   const { request, world, voice } = job
-  await using opened = await openedStore(world, request)
+  await using opened = await openDestinations(request.destinations, world)
   await opened.store.check(voice.signal)
   await using scratch = await makeScratch(world.scratch)
   const context: EngineContext = { scratch: scratch.path, tools: world.tools, signal: voice.signal }
@@ -83,7 +88,7 @@ async function run(job: Run): Promise<RecipeOutcome> {
       world,
       voice,
     })
-    return { kind: 'uploaded', ...committable(dump, outcomes, job) }
+    return { kind: 'uploaded', ...committable(dump, outcomes, opened, job) }
   } finally {
     // the bytes are safe by now, or the attempt has failed for a better reason
     await dump.close().catch((error: unknown) => world.log.warn('closing the dump session failed', { error }))
@@ -93,6 +98,7 @@ async function run(job: Run): Promise<RecipeOutcome> {
 function committable(
   dump: DumpSession,
   outcomes: readonly StreamOutcome[],
+  opened: OpenDestinations,
   { spec, request, attempt, at, world }: Run,
 ): Omit<Extract<RecipeOutcome, { kind: 'uploaded' }>, 'kind'> {
   const streams = dump.streams.flatMap((stream, index) => {
@@ -100,11 +106,10 @@ function committable(
     return outcome === undefined ? [] : [streamOf(stream, outcome, request.codec)]
   })
   const { instance, subject } = request
-  const uploads: UploadedObject[] = outcomes.flatMap(outcome =>
-    outcome.objects.map(({ key, uploadId, size, parts }) => ({ key, uploadId, size, parts })),
-  )
+  const copies = opened.copies()
   return {
-    uploads,
+    uploads: outcomes.flatMap(outcome => outcome.objects.flatMap(object => opened.uploadsOf(object))),
+    ...(copies === undefined ? {} : { copies }),
     manifestKey: manifestKey(at, attempt.attemptId),
     draft: {
       format: 'holdfast.backup',
@@ -151,7 +156,7 @@ function committable(
 /** A store that closes itself. */
 export async function openedStore(
   world: Pick<Surroundings, 'openStore'>,
-  { destination }: { readonly destination: ReturnType<typeof destinationFrom> },
+  { destination }: { readonly destination: Destination },
 ): Promise<AsyncDisposable & { readonly store: ObjectStore }> {
   const store = await world.openStore(destination)
   return { store, [Symbol.asyncDispose]: () => store.close() }
@@ -182,7 +187,7 @@ function narrow(spec: BackupSpec, preferred: Codec) {
     engine: instance.engine,
     subject,
     codec,
-    destination: destinationFrom(spec.destination),
+    destinations: destinationsFrom(spec),
     // a class of a newer coordinator is only a word in a key: it never stops a backup
     class: classes.find(each => each === spec.backupClass) ?? 'manual',
     predicted: Math.max(0, spec.predictedRawBytes),

@@ -13,6 +13,8 @@ import type {
 import type { Duration } from '../../../shared/time/index.ts'
 import { type FanOutTarget, Site } from './site.ts'
 
+export type { FanOutTarget } from './site.ts'
+
 export interface FanOutOptions {
   /** At least one; names differ. */
   readonly targets: readonly FanOutTarget[]
@@ -163,7 +165,12 @@ export class FanOutStore implements PressableStore {
     const uploadId = `fan-out-${this.#uploads.size + 1}`
     this.#uploads.set(uploadId, {
       key,
-      at: new Map([...made].map(([site, upload]) => [site, { upload, parts: [] }])),
+      at: new Map(
+        this.#sites.flatMap(site => {
+          const upload = made.get(site)
+          return upload === undefined ? [] : [[site, { upload, parts: [] }]]
+        }),
+      ),
     })
     return { key, uploadId }
   }
