@@ -78,6 +78,16 @@ export type DumpSubject =
   | { readonly scope: 'database'; readonly name: string }
   | { readonly scope: 'cluster' }
 
+/** How a dump goes about it; an engine that cannot share a database among streams takes no notice of `streams`. */
+export interface DumpOptions {
+  /** Streams at the same time inside one database; 1: one archive; absent: as the engine finds right. */
+  readonly streams?: number
+  /** Others who wait for our sessions for so long end the dump (P6), ms; 0: never; absent: 30 s. */
+  readonly blockingLimit?: number
+  /** A database that holds less is one stream, bytes; absent: as the engine finds right. */
+  readonly sharedFrom?: number
+}
+
 /** One stream of a dump: a producer whose stdout is the raw dump. */
 export interface DumpStream {
   /** `000-full`, `000-globals`: base of the object name; sorts in restore order. */
@@ -125,6 +135,8 @@ export interface DumpSession {
   diagnose(stream: DumpStream, stderrTail: string): AppError | undefined
   /** Called after a stream's stages closed well; throws when stderr or the server says it is not whole. */
   verify(stream: DumpStream, stderrTail: string): Promise<void>
+  /** What of a tool's stderr may be passed on: no rows of anybody's. Absent: all of it. */
+  presentable?(stderrTail: string): string
   /** Called after every stream was verified, before anything is completed; throws when they are not the whole. */
   account?(): Promise<void>
   close(): Promise<void>
@@ -142,6 +154,8 @@ export interface RestoreSource {
    * and drops grants, for a server that has none of those roles.
    */
   readonly ownership?: 'keep' | 'discard'
+  /** Streams at the same time; absent: as the engine finds right. */
+  readonly atOnce?: number
 }
 
 /**
@@ -151,15 +165,24 @@ export interface RestoreSource {
 export interface RestoreSession {
   /** The database being written now; equals the target where the engine cannot rename. */
   readonly workingName: string
-  /** The consumer of a raw stream on stdin. Streams are restored in order of their names. */
+  /**
+   * Streams by name, in phases: those of one phase may be restored at the same time, `concurrency` of them.
+   * Absent: one after the other, in order of their names.
+   */
+  readonly phases?: readonly (readonly string[])[]
+  /** Default 1. */
+  readonly concurrency?: number
+  /** The consumer of a raw stream on stdin. */
   consumer(streamName: string): Command
   /** What a person should know before or after this restore. */
   readonly warnings: readonly string[]
   /** What a failed consumer's stderr means, as an error of the registry; undefined when it is nothing known. */
   diagnose(streamName: string, stderrTail: string): AppError | undefined
-  /** Called after a stream's consumer closed well. */
+  /** Called after a stream's consumer closed well, before the next phase. */
   verify(streamName: string, stderrTail: string): Promise<void>
-  /** Settings, statistics; all that precedes the commit. */
+  /** What of a tool's stderr may be passed on: no rows of anybody's. Absent: all of it. */
+  presentable?(stderrTail: string): string
+  /** Indexes and constraints, settings, statistics; all that precedes the commit. */
   prepareCommit(): Promise<void>
   /** Renames into place. The caller has the Grant. */
   commit(): Promise<void>
@@ -184,7 +207,12 @@ export interface Engine {
   readonly capabilities: EngineCapabilities
   probe(target: InstanceTarget, context: EngineContext): Promise<Probe>
   inventory(target: InstanceTarget, context: EngineContext): Promise<readonly DatabaseFacts[]>
-  openDump(target: InstanceTarget, subject: DumpSubject, context: EngineContext): Promise<DumpSession>
+  openDump(
+    target: InstanceTarget,
+    subject: DumpSubject,
+    context: EngineContext,
+    options?: DumpOptions,
+  ): Promise<DumpSession>
   openRestore(
     target: InstanceTarget,
     source: RestoreSource,

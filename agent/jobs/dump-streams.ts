@@ -85,7 +85,11 @@ async function runStream(
   const { dump } = job
   try {
     const outcome = await backupStream(requestOf(stream, job, tally)).catch((thrown: unknown) => {
-      throw explained(thrown, tail => dump.diagnose(stream, tail))
+      throw explained(
+        thrown,
+        tail => dump.diagnose(stream, tail),
+        tail => dump.presentable?.(tail) ?? tail,
+      )
     })
     await verified(dump, stream, outcome)
     tally.progress(stream.name, { rawBytes: outcome.rawBytes, storedBytes: outcome.storedBytes })

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../shared/errors/index.ts'
 import { type EngineKind, isEngineKind } from '../../shared/model/engine.ts'
-import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts'
+import { type Manifest, type ManifestStream, manifestSchema } from '../../shared/model/manifest.ts'
 import { type ObjectStore, objectKey } from '../../shared/object-store/port.ts'
 import type { AttemptRef, RestoreSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { EngineContext, RestoreSession } from '../engines/port.ts'
@@ -13,6 +13,8 @@ import { explained } from './explained.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
 import { makeScratch } from './scratch.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
+import { Tally } from './tally.ts'
+import { together } from './together.ts'
 
 /** The most a manifest may have: a damaged or foreign object must not fill the memory. */
 const largestManifest = 256 << 20
@@ -77,6 +79,7 @@ export function restoreRecipe(
           requirements: manifest.requirements,
           streams: manifest.streams.map(({ name, format }) => ({ name, format })),
           ...(options.ownership === undefined ? {} : { ownership: options.ownership }),
+          ...(spec.streams === undefined || spec.streams < 1 ? {} : { atOnce: spec.streams }),
         },
         spec.into,
         attempt.attemptId,
@@ -127,29 +130,55 @@ async function restored(job: Restoring): Promise<RecipeOutcome> {
   }
 }
 
+/**
+ * Restores every stream, phase by phase; those of one phase beside each other, the largest first. The first
+ * failure ends all others.
+ */
 async function restoreStreams({ session, manifest, store, world, voice }: Restoring): Promise<number> {
-  let done = 0
-  const streams = [...manifest.streams].sort((a, b) => (a.name < b.name ? -1 : 1))
-  for (const stream of streams) {
-    const outcome = await restoreStream({
-      objects: stream.objects,
-      codecs: stream.codecs,
-      rawBytes: Number(stream.raw_bytes),
-      consumer: session.consumer(stream.name),
-      store,
-      tools: world.tools,
-      signal: voice.signal,
-      onProgress: now =>
-        voice.progress({ ...totals(manifest), stage: stream.name, rawBytes: done + now.rawBytes }),
-      onChildren: records => voice.children(records),
-    }).catch((thrown: unknown) => {
-      throw explained(thrown, tail => session.diagnose(stream.name, tail))
-    })
-    voice.children([])
-    await session.verify(stream.name, outcome.stderrTail)
-    done += outcome.rawBytes
+  const tally = new Tally(voice, totals(manifest))
+  for (const phase of phasesOf(session, manifest)) {
+    const tasks = phase.map(
+      stream => (signal: AbortSignal) =>
+        restoreOne(stream, { session, store, world, signal }, tally).finally(() => tally.ended(stream.name)),
+    )
+    await together(tasks, session.concurrency ?? 1, voice.signal)
   }
-  return done
+  return tally.rawBytes
+}
+
+async function restoreOne(
+  stream: ManifestStream,
+  { session, store, world, signal }: Pick<Restoring, 'session' | 'store' | 'world'> & { signal: AbortSignal },
+  tally: Tally,
+): Promise<void> {
+  const { name } = stream
+  const outcome = await restoreStream({
+    objects: stream.objects,
+    codecs: stream.codecs,
+    rawBytes: Number(stream.raw_bytes),
+    consumer: session.consumer(name),
+    store,
+    tools: world.tools,
+    budget: world.budget,
+    signal,
+    onProgress: now => tally.progress(name, now),
+    onChildren: records => tally.children(name, records),
+  }).catch((thrown: unknown) => {
+    throw explained(
+      thrown,
+      tail => session.diagnose(name, tail),
+      tail => session.presentable?.(tail) ?? tail,
+    )
+  })
+  await session.verify(name, outcome.stderrTail)
+  tally.progress(name, { rawBytes: outcome.rawBytes, storedBytes: 0 })
+}
+
+function phasesOf(session: RestoreSession, manifest: Manifest): readonly (readonly ManifestStream[])[] {
+  const byName = new Map(manifest.streams.map(stream => [stream.name, stream]))
+  const phases = session.phases ?? [...byName.keys()].sort().map(name => [name])
+  const size = (stream: ManifestStream) => Number(stream.raw_bytes)
+  return phases.map(names => names.flatMap(name => byName.get(name) ?? []).sort((a, b) => size(b) - size(a)))
 }
 
 function totals(manifest: Manifest): { readonly storedBytes: number; readonly predictedRawBytes: number } {

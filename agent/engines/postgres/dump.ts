@@ -1,22 +1,34 @@
+import { randomBytes } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { AppError } from '../../../shared/errors/index.ts'
 import type { EngineInfo, Requirements } from '../../../shared/model/manifest.ts'
-import type { DumpSession, DumpStream, DumpSubject, EngineContext, InstanceTarget } from '../port.ts'
+import type {
+  DumpOptions,
+  DumpSession,
+  DumpStream,
+  DumpSubject,
+  EngineContext,
+  FoundTool,
+  InstanceTarget,
+} from '../port.ts'
+import { dumpEnvironment, streamsOf } from './dump-by-streams.ts'
 import { toolFailure } from './failure.ts'
+import { blockingLimitDefault, openGuard } from './guard.ts'
+import { type Holder, lockWait, openHolder } from './holder.ts'
 import { conninfo, toolEnvironment } from './libpq.ts'
+import { lockVerdict, readLockTable, tooFewSlots } from './lock-slots.ts'
 import { checkName } from './name.ts'
+import { presentable } from './presentable.ts'
 import { checkPrivileges } from './privileges.ts'
 import { maintenanceDatabaseOf } from './probe.ts'
+import { listRelations, lockedRelations } from './relations.ts'
 import { readRequirements } from './requirements.ts'
 import { type Moment, readMoment, readServerFacts, type ServerFacts } from './server.ts'
 import { type PostgresSession, withSession } from './session.ts'
 import { readSettings } from './settings.ts'
 import { checkDumpStderr } from './stderr.ts'
+import { defaultStreams, planStreams, type StreamPlan, sharedFromDefault } from './stream-plan.ts'
 import { findTool } from './tools.ts'
-
-/**
- * How long pg_dump waits for the lock on one table. While it waits it holds those it has, and DDL queues
- * behind them, and the application behind the DDL: well below the 30 s after which we must let go (P6).
- */
-const lockWait = '10s'
 
 /** Nothing beyond what comes with every server. */
 const noRequirements: Requirements = {
@@ -32,26 +44,38 @@ export async function openDump(
   target: InstanceTarget,
   subject: DumpSubject,
   context: EngineContext,
+  options: DumpOptions = {},
 ): Promise<DumpSession> {
   if (subject.scope === 'database') checkName(subject.name)
   const database = subject.scope === 'database' ? subject.name : maintenanceDatabaseOf(target)
-  const options = { purpose: 'dump pre-flight', signal: context.signal }
-  return withSession(target, database, options, async session => {
-    const facts = await readServerFacts(session)
-    return subject.scope === 'database'
-      ? dumpDatabase(target, database, facts, session, context)
-      : dumpGlobals(target, database, facts, session, context)
-  })
+  return withSession(
+    target,
+    database,
+    { purpose: 'dump pre-flight', signal: context.signal },
+    async session => {
+      const facts = await readServerFacts(session)
+      return subject.scope === 'database'
+        ? dumpDatabase({ target, database, facts, session, context, options })
+        : dumpGlobals(target, database, facts, session, context)
+    },
+  )
 }
 
-/** One custom archive, uncompressed: the codec is a stage of its own (architecture §7). */
-async function dumpDatabase(
-  target: InstanceTarget,
-  database: string,
-  facts: ServerFacts,
-  session: PostgresSession,
-  context: EngineContext,
-): Promise<DumpSession> {
+interface DatabaseJob {
+  readonly target: InstanceTarget
+  readonly database: string
+  readonly facts: ServerFacts
+  readonly session: PostgresSession
+  readonly context: EngineContext
+  readonly options: DumpOptions
+}
+
+/**
+ * One database, uncompressed: the codec is a stage of its own (architecture §7). By several streams on one
+ * snapshot where that is worth it and the server has room for the locks; else as one archive.
+ */
+async function dumpDatabase(job: DatabaseJob): Promise<DumpSession> {
+  const { target, database, facts, session, context, options } = job
   const tool = await findTool('pg_dump', facts.major, context)
   if (!facts.superuser) await checkPrivileges(session, database)
   const settings = await readSettings(session)
@@ -59,29 +83,118 @@ async function dumpDatabase(
   const [size] = await session.query<{ oid: string; size: string }>(
     `select oid::text as oid, pg_database_size(oid)::text as size from pg_database where datname = current_database()`,
   )
-  const stream: DumpStream = {
+  const purpose = `dump ${randomBytes(4).toString('hex')}`
+  const broken = new AbortController()
+  const shared = await share(job, Number(size?.size ?? 0), purpose, broken)
+  try {
+    const guard = await openGuard(target, {
+      database,
+      purpose,
+      limitMs: options.blockingLimit ?? blockingLimitDefault,
+      signal: context.signal,
+      ...(shared === undefined ? {} : { ping: shared.holder.ping }),
+      onBroken: error => broken.abort(error),
+    })
+    try {
+      const dumped =
+        shared === undefined
+          ? { streams: [await whole(job, tool, Number(size?.size ?? 0), purpose)] }
+          : { ...(await streamsOf({ ...job, ...shared, tool, purpose })), concurrency: shared.concurrency }
+      const moment = shared?.holder.moment ?? (await readMoment(session, facts.role))
+      return {
+        ...common(facts, { name: tool.name, version: tool.version }, moment, database),
+        evidence: [...facts.evidence, { kind: 'postgres-oid', value: size?.oid ?? '0' }],
+        settings,
+        requirements,
+        warnings: [],
+        broken: broken.signal,
+        streams: dumped.streams,
+        ...('account' in dumped
+          ? { concurrency: dumped.concurrency, account: async () => dumped.account() }
+          : {}),
+        close: async () => {
+          await guard.stop()
+          await shared?.holder.close()
+        },
+      }
+    } catch (thrown) {
+      await guard.stop()
+      throw thrown
+    }
+  } catch (thrown) {
+    await shared?.holder.close()
+    throw broken.signal.aborted ? AppError.from(broken.signal.reason) : thrown
+  }
+}
+
+interface Shared {
+  readonly holder: Holder
+  readonly plan: StreamPlan
+  readonly concurrency: number
+}
+
+/** Snapshot, locks and plan; undefined when one archive is right: a small database, one table, too few lock slots. */
+async function share(
+  { target, database, facts, session, context, options }: DatabaseJob,
+  databaseBytes: number,
+  purpose: string,
+  broken: AbortController,
+): Promise<Shared | undefined> {
+  const streams = options.streams ?? defaultStreams(availableParallelism())
+  const sharedFrom = options.sharedFrom ?? sharedFromDefault
+  if (streams < 2 || databaseBytes < sharedFrom) {
+    await demandSlots(session, database)
+    return undefined
+  }
+  const holder = await openHolder(target, {
+    database,
+    facts,
+    purpose,
+    signal: context.signal,
+    beside: session,
+    onLost: error =>
+      broken.abort(
+        new AppError('dump.snapshot-lost', {
+          context: { database, detail: String(error.context.detail ?? error.message) },
+          cause: error,
+        }),
+      ),
+  })
+  if (holder === undefined) return undefined
+  const plan = planStreams(holder.tables, holder.otherBytes, { streams, sharedFrom })
+  if (plan !== undefined) return { holder, plan, concurrency: streams }
+  await holder.close()
+  return undefined
+}
+
+/** One archive takes the locks of one whole-schema run. */
+async function demandSlots(session: PostgresSession, database: string): Promise<void> {
+  const { tables, views } = lockedRelations(await listRelations(session))
+  const relations = tables.length + views.length
+  const table = await readLockTable(session)
+  if (lockVerdict(relations, table) === 'refuse') throw tooFewSlots(database, relations, table)
+}
+
+/** The whole database as one archive. */
+async function whole(
+  { target, database, facts, context }: DatabaseJob,
+  tool: FoundTool,
+  bytes: number,
+  purpose: string,
+): Promise<DumpStream> {
+  return {
     name: '000-full',
     format: 'pgdump',
     command: {
       name: 'pg_dump',
       program: tool.path,
-      args: ['-Fc', '-Z0', '--no-password', `--lock-wait-timeout=${lockWait}`, '-d', conninfo(database)],
-      env: await toolEnvironment(target, context, 'dump'),
+      args: [
+        ...['-Fc', '-Z0', '--no-password', `--lock-wait-timeout=${lockWait}`],
+        ...['-d', conninfo(database)],
+      ],
+      env: await dumpEnvironment(target, context, purpose, facts),
     },
-    predictedBytes: Number(size?.size ?? 0),
-  }
-  return {
-    ...common(
-      facts,
-      { name: tool.name, version: tool.version },
-      await readMoment(session, facts.role),
-      database,
-    ),
-    evidence: [...facts.evidence, { kind: 'postgres-oid', value: size?.oid ?? '0' }],
-    settings,
-    requirements,
-    streams: [stream],
-    warnings: [],
+    predictedBytes: bytes,
   }
 }
 
@@ -122,7 +235,7 @@ async function dumpGlobals(
 
 /**
  * What both scopes share. The moment is read last of all, as near to the start of the tool as can be, yet
- * always before its snapshot. No session is kept: an idle one could only be in the way.
+ * always before its snapshot.
  */
 function common(facts: ServerFacts, tool: EngineInfo['tools'][number], moment: Moment, database: string) {
   return {
@@ -133,6 +246,7 @@ function common(facts: ServerFacts, tool: EngineInfo['tools'][number], moment: M
     diagnose: (stream: DumpStream, stderrTail: string) =>
       toolFailure(stderrTail, { database, stage: stream.command.name }),
     verify: async (stream: DumpStream, stderrTail: string) => checkDumpStderr(stream.name, stderrTail),
+    presentable,
     close: async () => undefined,
   }
 }

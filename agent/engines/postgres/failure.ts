@@ -1,4 +1,5 @@
 import { AppError, type ErrorCode, type ErrorContext } from '../../../shared/errors/index.ts'
+import { presentable } from './presentable.ts'
 
 /** SQLSTATE → what it means to us; the longest prefix wins. Source: PostgreSQL appendix A. */
 const bySqlState: Readonly<Record<string, ErrorCode>> = {
@@ -28,10 +29,12 @@ export function postgresFailure(thrown: unknown, context: ErrorContext, fallback
   const error = thrown instanceof AggregateError ? (thrown.errors[0] ?? thrown) : thrown
   const detail = error instanceof Error ? error.message : String(error)
   const raw = error instanceof Error && 'code' in error ? String(error.code) : ''
-  return new AppError(codeFor(raw, detail) ?? fallback, {
-    context: { ...context, detail, ...(raw === '' ? {} : { code: raw }) },
-    cause: thrown,
-  })
+  const code = codeFor(raw, detail) ?? fallback
+  const named = raw === '' ? {} : { code: raw }
+  // what a function of the user raised, e.g. one that an index computes, is the user's own text
+  if (error instanceof Error && 'where' in error && /\bfunction\b/.test(String(error.where)))
+    return new AppError(code, { context: { ...context, detail: 'raised by a function', ...named } })
+  return new AppError(code, { context: { ...context, detail, ...named }, cause: thrown })
 }
 
 /** Whether a failed login may work without TLS: the server has none, or its access rules want none. */
@@ -62,6 +65,10 @@ const toolMessages: readonly (readonly [RegExp, ErrorCode])[] = [
     /aborting because of server version mismatch|unsupported version \([\d.]+\) in file header/,
     'tool.too-old',
   ],
+  [
+    /invalid snapshot identifier|could not import the requested snapshot|source (process|transaction) .* is not running/s,
+    'dump.snapshot-lost',
+  ],
   [/database ".*" does not exist/s, 'database.gone'],
   [
     /password authentication failed|no password supplied|no pg_hba\.conf entry|role ".*" does not exist/s,
@@ -84,6 +91,5 @@ const toolMessages: readonly (readonly [RegExp, ErrorCode])[] = [
 export function toolFailure(stderrTail: string, context: ErrorContext): AppError | undefined {
   const code = toolMessages.find(([pattern]) => pattern.test(stderrTail))?.[1]
   if (code === undefined) return undefined
-  const detail = stderrTail.trim().split('\n').slice(-4).join('\n')
-  return new AppError(code, { context: { ...context, detail } })
+  return new AppError(code, { context: { ...context, detail: presentable(stderrTail) } })
 }

@@ -31,11 +31,14 @@ export function passfileLine(password: string): string {
 /**
  * The environment a client tool connects by. The password travels in a 0600 passfile, which is written even
  * without a password: so a `~/.pgpass` that happens to lie around never decides.
+ *
+ * @param settings server settings beside the keepalive; must be known to the server's version
  */
 export async function toolEnvironment(
   target: InstanceTarget,
   context: EngineContext,
   purpose: string,
+  settings: Readonly<Record<string, string | number>> = {},
 ): Promise<Record<string, string>> {
   const password = await readPassword(target)
   const passfile = await writePrivate(context, 'pgpass', password === undefined ? '' : passfileLine(password))
@@ -49,7 +52,7 @@ export async function toolEnvironment(
     ...(tls === 'verify-full' ? { PGSSLROOTCERT: caFileOf(target) } : {}),
     PGCONNECT_TIMEOUT: String(connectTimeoutSeconds),
     PGAPPNAME: `holdfast ${purpose}`,
-    PGOPTIONS: Object.entries(serverKeepalive)
+    PGOPTIONS: Object.entries({ ...serverKeepalive, ...settings })
       .map(([name, value]) => `-c ${name}=${value}`)
       .join(' '),
   }

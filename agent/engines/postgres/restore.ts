@@ -1,10 +1,13 @@
+import { availableParallelism } from 'node:os'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { EngineContext, InstanceTarget, RestoreSession, RestoreSource } from '../port.ts'
 import { toolFailure } from './failure.ts'
-import { conninfo, toolEnvironment } from './libpq.ts'
+import { toolEnvironment } from './libpq.ts'
 import { checkName, quoteIdentifier, workingNameOf } from './name.ts'
+import { presentable } from './presentable.ts'
 import { maintenanceDatabaseOf } from './probe.ts'
 import { createStatement, replayStatements } from './replay.ts'
+import { restoreCommand, restoreSection, schemaConsumer, schemaStream } from './restore-by-streams.ts'
 import { readServerFacts } from './server.ts'
 import { openSession, type PostgresSession, withSession } from './session.ts'
 import { complaintsOf } from './stderr.ts'
@@ -63,37 +66,35 @@ async function prepare(
   const warnings = await preloadWarnings(lock, source)
   const environment = await toolEnvironment(target, context, 'restore')
   const working = workingNameOf(into, attemptId)
-  const stages = new Set(source.streams.map(stream => stream.name))
+  const names = source.streams.map(stream => stream.name)
+  const tools = { tool, working, environment, ownership, context }
+  const concurrency = source.atOnce ?? defaultAtOnce(availableParallelism())
+  const schema = names.includes(schemaStream) ? await schemaConsumer(context) : undefined
   await create(lock, createStatement(working, source.settings, facts.major))
   let committed = false
 
   return {
     workingName: working,
     warnings,
+    ...(schema === undefined
+      ? {}
+      : { phases: [[schemaStream], names.filter(name => name !== schemaStream)], concurrency }),
     consumer(streamName) {
-      if (!stages.has(streamName))
+      if (!names.includes(streamName))
         throw new AppError('internal', { message: `no stream ${streamName} in this restore` })
-      return {
-        name: 'pg_restore',
-        program: tool.path,
-        args: [
-          '--exit-on-error',
-          '--no-password',
-          ...(ownership === 'discard' ? ['--no-owner', '--no-acl'] : []),
-          '-d',
-          conninfo(working),
-        ],
-        env: environment,
-      }
+      return streamName === schemaStream && schema !== undefined ? schema : restoreCommand(tools)
     },
+    presentable,
     diagnose: (_streamName, stderrTail) =>
       toolFailure(stderrTail, { database: working, stage: 'pg_restore' }),
     async verify(streamName, stderrTail) {
       const complaints = complaintsOf(stderrTail)
       if (complaints.length > 0)
         throw new AppError('restore.failed', { context: { stream: streamName, warnings: complaints } })
+      if (streamName === schemaStream) await restoreSection(tools, 'pre-data', 1)
     },
     async prepareCommit() {
+      if (schema !== undefined) await restoreSection(tools, 'post-data', concurrency)
       await analyze(target, working, context)
       if (source.settings === undefined) return
       const surroundings = {
@@ -120,6 +121,11 @@ async function prepare(
     },
     close: () => lock.close(),
   }
+}
+
+/** Streams and jobs at the same time when nobody says: the target server's cores are not ours to count. */
+function defaultAtOnce(cores: number): number {
+  return Math.min(8, Math.max(2, cores))
 }
 
 /** A locale or encoding that this server's host does not have shows only here. */
