@@ -7,9 +7,10 @@ function isServiceName(name: string): name is ServiceName {
   return Object.hasOwn(recipes, name)
 }
 
-const all = Object.keys(recipes)
+const all = Object.keys(recipes).filter(isServiceName)
+const usual = all.filter(name => recipes[name].onlyByName !== true)
 const asked = process.argv.slice(2)
-for (const name of asked.length > 0 ? asked : all) {
+for (const name of asked.length > 0 ? asked : usual) {
   if (!isServiceName(name)) {
     console.error(`${name}: unknown; there are ${all.join(', ')}`)
     process.exitCode = 2

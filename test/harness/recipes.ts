@@ -4,7 +4,17 @@ import { delimiter, dirname, join } from 'node:path'
 import { isExecutable } from './cache-folder.ts'
 
 /** The servers and host tools the tests can ask for. */
-export type ServiceName = 'postgres' | 'postgres18' | 'mariadb' | 'consul' | 's3' | 'pv' | 'zstd'
+export type ServiceName =
+  | 'postgres'
+  | 'postgres18'
+  | 'mariadb'
+  | 'consul'
+  | 's3'
+  | 'pv'
+  | 'zstd'
+  | 'prometheus'
+  | 'awscli'
+  | 'rclone'
 
 /** Where a service comes from: on the host, else as packages of a Debian suite. */
 export interface Recipe {
@@ -18,6 +28,8 @@ export interface Recipe {
   readonly bin: string
   /** A tool that is installed into the system when we are root, since programs under test look for it on PATH. */
   readonly hostTool?: boolean
+  /** What only a benchmark compares with: fetched when asked for by name. */
+  readonly onlyByName?: boolean
 }
 
 const postgresPrograms = ['postgres', 'initdb', 'psql', 'pg_dump', 'pg_restore', 'pg_dumpall']
@@ -105,6 +117,30 @@ export const recipes: Readonly<Record<ServiceName, Recipe>> = {
     bin: 'tools',
     hostTool: true,
   },
+  prometheus: {
+    host: () => (onPath('promtool') === undefined ? undefined : onPath('prometheus')),
+    suite: 'bookworm',
+    packages: ['prometheus'],
+    wrap: ['usr/bin/prometheus', 'usr/bin/promtool'],
+    bin: 'tools',
+  },
+  // Never the host's: what is compared with should be the same everywhere, and version 2
+  awscli: {
+    host: () => undefined,
+    suite: 'trixie',
+    packages: ['awscli'],
+    wrap: ['usr/bin/aws'],
+    bin: 'tools',
+    onlyByName: true,
+  },
+  rclone: {
+    host: () => undefined,
+    suite: 'trixie',
+    packages: ['rclone'],
+    wrap: ['usr/bin/rclone'],
+    bin: 'tools',
+    onlyByName: true,
+  },
 }
 
 /** Programs linked into the tree's `tools` folder, where the tree's own `usr/bin` also holds programs that must not come before the host's. */
@@ -120,4 +156,7 @@ export const tools: Partial<Record<ServiceName, readonly string[]>> = {
   ],
   pv: ['pv'],
   zstd: ['zstd'],
+  prometheus: ['prometheus', 'promtool'],
+  awscli: ['aws'],
+  rclone: ['rclone'],
 }
