@@ -74,7 +74,7 @@ const policy = z.strictObject({
   /** Most bytes a second each job stores, such as `50MB`. */
   max_rate: byteSize().optional(),
   /** A stream without a byte for so long is ended and retried; default the agent's. */
-  idle_timeout: duration({ min: 1_000 }).optional(),
+  idle_timeout: duration({ min: 10_000 }).optional(),
   retry: z
     .strictObject({
       attempts: z.int().min(1).max(100).prefault(4),
