@@ -7,14 +7,15 @@ import { type AttemptPlace, attemptPrefix, manifestKey } from '../../shared/obje
 import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { AttemptRef, BackupSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
-import type { DumpSession, DumpSubject, EngineContext } from '../engines/port.ts'
-import type { StreamOutcome } from '../pipeline/index.ts'
-import { dumpStreams } from './dump-streams.ts'
+import type { DumpOptions, DumpSession, DumpSubject, EngineContext } from '../engines/port.ts'
 import { sessionOf, streamOf, total } from './manifest-draft.ts'
 import { destinationsFrom, type OpenDestinations, openDestinations } from './open-destinations.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
 import { makeScratch } from './scratch.ts'
+import { askedStrategy, type StoredStreams, storeStreams } from './store-streams.ts'
+import { chooseStrategy } from './strategy.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
+import { transferOf } from './transfer.ts'
 
 /** Tools every backup needs whatever the engine; the engine looks for its own. */
 const pipelineTools = ['setpriv', 'pv'] as const
@@ -49,6 +50,17 @@ export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, 
       world.engineFor(request.engine)
       for (const tool of [...pipelineTools, ...(request.codec === 'none' ? [] : [request.codec])])
         await world.tools.find([tool])
+      await transferOf(spec, world)
+      await chooseStrategy(
+        {
+          asked: askedStrategy(spec),
+          codec: request.codec,
+          predictedRawBytes: request.predicted,
+          predictedStoredBytes: spec.predictedStoredBytes,
+        },
+        world.staging,
+        world.log,
+      )
       await using opened = await openDestinations(request.destinations, world)
       void opened
     },
@@ -76,10 +88,20 @@ async function run(job: Run): Promise<RecipeOutcome> {
   const context: EngineContext = { scratch: scratch.path, tools: world.tools, signal: voice.signal }
   const target = world.targetFor(request.instance, 'backup')
   voice.progress({ stage: 'opening', rawBytes: 0, storedBytes: 0, predictedRawBytes: request.predicted })
-  const dump = await world.engineFor(request.engine).openDump(target, request.subject, context)
+  const dump = await world
+    .engineFor(request.engine)
+    .openDump(target, request.subject, context, request.dumping)
+  let closing: Promise<void> | undefined
+  const closeDump = () => {
+    // the bytes are safe by now, or the attempt has failed for a better reason
+    closing ??= dump
+      .close()
+      .catch((error: unknown) => world.log.warn('closing the dump session failed', { error }))
+    return closing
+  }
   try {
     const { codec, predicted } = request
-    const outcomes = await dumpStreams({
+    const stored = await storeStreams({
       dump,
       store: opened.store,
       codec,
@@ -87,17 +109,18 @@ async function run(job: Run): Promise<RecipeOutcome> {
       place: job.place,
       world,
       voice,
+      way: job.spec,
+      closeDump,
     })
-    return { kind: 'uploaded', ...committable(dump, outcomes, opened, job) }
+    return { kind: 'uploaded', ...committable(dump, stored, opened, job) }
   } finally {
-    // the bytes are safe by now, or the attempt has failed for a better reason
-    await dump.close().catch((error: unknown) => world.log.warn('closing the dump session failed', { error }))
+    await closeDump()
   }
 }
 
 function committable(
   dump: DumpSession,
-  outcomes: readonly StreamOutcome[],
+  { outcomes, observed }: StoredStreams,
   opened: OpenDestinations,
   { spec, request, attempt, at, world }: Run,
 ): Omit<Extract<RecipeOutcome, { kind: 'uploaded' }>, 'kind'> {
@@ -147,6 +170,7 @@ function committable(
       stored_bytes: total(streams.map(each => each.stored_bytes)),
       encryption: { kind: 'none' },
       ...(spec.policyName === '' ? {} : { policy: { name: spec.policyName, version: spec.policyVersion } }),
+      observed,
       class: request.class,
       signatures: [],
     },
@@ -191,5 +215,13 @@ function narrow(spec: BackupSpec, preferred: Codec) {
     // a class of a newer coordinator is only a word in a key: it never stops a backup
     class: classes.find(each => each === spec.backupClass) ?? 'manual',
     predicted: Math.max(0, spec.predictedRawBytes),
+    dumping: dumpOptions(spec),
+  }
+}
+
+function dumpOptions({ streams, blockingLimitMs }: BackupSpec): DumpOptions {
+  return {
+    ...(streams === undefined || streams < 1 ? {} : { streams }),
+    ...(blockingLimitMs === undefined || blockingLimitMs < 0 ? {} : { blockingLimit: blockingLimitMs }),
   }
 }
