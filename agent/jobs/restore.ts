@@ -2,14 +2,15 @@ import { createHash } from 'node:crypto'
 import { AppError } from '../../shared/errors/index.ts'
 import { type EngineKind, isEngineKind } from '../../shared/model/engine.ts'
 import { type Manifest, type ManifestStream, manifestSchema } from '../../shared/model/manifest.ts'
-import { type ObjectStore, objectKey } from '../../shared/object-store/port.ts'
+import { objectKey } from '../../shared/object-store/port.ts'
 import type { AttemptRef, RestoreSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { EngineContext, RestoreSession } from '../engines/port.ts'
+import { CopySources, type ObjectSource } from '../pipeline/download/copy-sources.ts'
 import { restoreStream } from '../pipeline/index.ts'
-import { openedStore } from './backup.ts'
 import { readWhole } from './commit.ts'
 import { destinationFrom } from './destination.ts'
 import { explained } from './explained.ts'
+import { openSources } from './open-sources.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
 import { makeScratch } from './scratch.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
@@ -43,7 +44,9 @@ export function restoreRecipe(
     })
   const engineKind = instance.engine
   if (!isEngineKind(engineKind)) throw new AppError('engine.unknown', { context: { engine: engineKind } })
-  const destination = destinationFrom(spec.source)
+  const sources = [spec.source, ...spec.fallbacks].map(destinationFrom)
+  const [destination] = sources
+  if (destination === undefined) throw new AppError('destination.invalid')
   const key = keyFrom(spec.manifestKey)
   return {
     kind: 'restore',
@@ -54,12 +57,12 @@ export function restoreRecipe(
       world.targetFor(instance, 'restore')
       world.engineFor(engineKind)
       await world.tools.find(['setpriv'])
-      await using opened = await openedStore(world, { destination })
+      await using opened = await openSources(sources, world)
       void opened
     },
     run: async voice => {
-      await using opened = await openedStore(world, { destination })
-      const manifest = await fetchManifest(opened.store, key, spec.manifestSha256, voice.signal)
+      await using opened = await openSources(sources, world, options.onWarning)
+      const manifest = await fetchManifest(opened.source, key, spec.manifestSha256, voice.signal)
       demandEngine(manifest, engineKind)
       const databaseName = manifest.databases[0]?.name
       if (manifest.scope !== 'database' || databaseName === undefined)
@@ -87,7 +90,8 @@ export function restoreRecipe(
       )
       for (const warning of session.warnings) options.onWarning?.(warning)
       // awaited here: store and scratch folder live as long as the work
-      return await restored({ session, manifest, store: opened.store, world, voice })
+      const outcome = await restored({ session, manifest, store: opened.source, world, voice })
+      return { ...outcome, warnings: opened.warnings }
     },
   }
 }
@@ -95,12 +99,12 @@ export function restoreRecipe(
 interface Restoring {
   readonly session: RestoreSession
   readonly manifest: Manifest
-  readonly store: ObjectStore
+  readonly store: ObjectSource
   readonly world: Surroundings
   readonly voice: AttemptVoice
 }
 
-async function restored(job: Restoring): Promise<RecipeOutcome> {
+async function restored(job: Restoring): Promise<Extract<RecipeOutcome, { kind: 'done' }>> {
   const { session, manifest, world, voice } = job
   let committed = false
   try {
@@ -186,17 +190,33 @@ function totals(manifest: Manifest): { readonly storedBytes: number; readonly pr
 }
 
 /**
- * Reads a manifest and checks it: its hash where one is known, its format version, its schema.
+ * Reads a manifest and checks it: its hash where one is known, its format version, its schema. With several copies
+ * the next is asked when one does not have it, or another.
  *
  * @param sha256 hex, or empty when the caller has none
  * @throws AppError `object-store.*`, `backup.corrupt`, `manifest.newer`, `manifest.invalid`
  */
 export async function fetchManifest(
-  store: ObjectStore,
+  store: ObjectSource,
   key: string,
   sha256: string,
   signal: AbortSignal,
 ): Promise<Manifest> {
+  const bytes = await CopySources.of(store).first(signal, copy => fetchBytes(copy, key, sha256, signal))
+  return parseManifest(bytes, key)
+}
+
+/**
+ * The very bytes of a manifest, its hash checked where one is known.
+ *
+ * @throws AppError `object-store.*`, `backup.corrupt`, `manifest.invalid` when there are too many
+ */
+export async function fetchBytes(
+  store: ObjectSource,
+  key: string,
+  sha256: string,
+  signal: AbortSignal,
+): Promise<Buffer> {
   const info = await store.head(objectKey(key), signal)
   if (info === undefined) throw new AppError('object-store.not-found', { context: { key } })
   if (info.size > largestManifest)
@@ -208,7 +228,7 @@ export async function fetchManifest(
       message: 'the manifest is not the one that was recorded',
       context: { key, expected_sha256: sha256, found_sha256: found },
     })
-  return parseManifest(bytes, key)
+  return bytes
 }
 
 /** The version is looked at first: a newer format need not fit this schema. */

@@ -2,7 +2,6 @@ import type { Writable } from 'node:stream'
 import { AppError } from '../../shared/errors/index.ts'
 import type { StreamCodec } from '../../shared/model/engine.ts'
 import type { ManifestObject } from '../../shared/model/manifest.ts'
-import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { ToolFinder } from '../engines/port.ts'
 import {
   abortCause,
@@ -16,6 +15,7 @@ import {
 } from '../process/index.ts'
 import { demandEqual, type Joint } from './accounting.ts'
 import { type Decoding, decryptionFailure, planDecoding } from './decoding.ts'
+import type { ObjectSource } from './download/copy-sources.ts'
 import { verifiedParts } from './download/verified-parts.ts'
 import { Meter, meterName } from './meter.ts'
 import type { PartBudget } from './part-budget.ts'
@@ -30,7 +30,8 @@ export interface RestoreStreamRequest {
   /** What the manifest says the raw stream was, bytes. */
   readonly rawBytes: number
   readonly consumer: Command
-  readonly store: ObjectStore
+  /** One store, or several copies (`CopySources`). */
+  readonly store: ObjectSource
   readonly tools: ToolFinder
   /** From which the stream takes its two parts before it starts; without one it takes them uncounted. */
   readonly budget?: PartBudget

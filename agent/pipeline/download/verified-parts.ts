@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { ManifestObject } from '../../../shared/model/manifest.ts'
-import { type ObjectKey, type ObjectStore, objectKey } from '../../../shared/object-store/port.ts'
+import { type ObjectKey, objectKey } from '../../../shared/object-store/port.ts'
+import { CopySources, type ObjectSource } from './copy-sources.ts'
 
 interface WantedPart {
   readonly key: ObjectKey
@@ -14,22 +15,27 @@ interface WantedPart {
 /**
  * The parts of a stream in order, each checked against its manifest **before** it is passed on: a restore
  * runs what it reads, as superuser, so nothing unverified may reach it (facts-databases §14). One part is
- * read ahead; memory is at most two parts.
+ * read ahead; memory is at most two parts. With several copies (`CopySources`), a part that one cannot give, or gives
+ * other than it was, comes from the next.
  *
  * @throws AppError `backup.incomplete` for a missing object, `backup.corrupt` for other bytes, less or more
  */
 export async function* verifiedParts(
   objects: readonly ManifestObject[],
-  store: ObjectStore,
+  store: ObjectSource,
   signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
+  const sources = CopySources.of(store)
   const wanted = objects.flatMap(partsOf)
-  for (const object of objects) await demandSize(object, store, signal)
+  for (const object of objects) {
+    demandSum(object)
+    await sources.first(signal, copy => demandSize(object, copy, signal))
+  }
   const parts = wanted.filter(part => part.size > 0)
   let ahead: Promise<Buffer> | undefined
   const fetch = (index: number) => {
     const part = parts[index]
-    ahead = part && fetchPart(part, store, signal)
+    ahead = part && sources.first(signal, copy => fetchPart(part, copy, signal))
     ahead?.catch(() => {}) // looked at when its turn comes
   }
   fetch(0)
@@ -58,25 +64,30 @@ function keyOf(object: ManifestObject): ObjectKey {
   }
 }
 
-/** The manifest agrees with itself, and the stored object with the manifest. */
-async function demandSize(object: ManifestObject, store: ObjectStore, signal: AbortSignal): Promise<void> {
+/** The manifest agrees with itself. */
+function demandSum(object: ManifestObject): void {
   const inParts = object.parts.reduce((sum, part) => sum + BigInt(part.size), 0n)
   if (inParts !== BigInt(object.size))
     throw new AppError('manifest.invalid', {
       message: 'the parts of an object do not add up to its size',
       context: { key: object.key, size: object.size, parts_size: String(inParts) },
     })
+}
+
+/** The stored object agrees with the manifest. */
+async function demandSize(object: ManifestObject, store: ObjectSource, signal: AbortSignal): Promise<void> {
   const stored = await store.head(keyOf(object), signal)
   if (stored === undefined) throw new AppError('backup.incomplete', { context: { key: object.key } })
-  if (BigInt(stored.size) !== inParts)
+  const wanted = BigInt(object.size)
+  if (BigInt(stored.size) !== wanted)
     throw new AppError('backup.corrupt', {
-      message: `a stored object is ${BigInt(stored.size) < inParts ? 'shorter' : 'longer'} than its manifest says`,
+      message: `a stored object is ${BigInt(stored.size) < wanted ? 'shorter' : 'longer'} than its manifest says`,
       context: { key: object.key, manifest_bytes: object.size, stored_bytes: stored.size },
     })
 }
 
 /** Reads a part whole and checks it; other bytes are read once more, since the way may have changed them. */
-async function fetchPart(part: WantedPart, store: ObjectStore, signal: AbortSignal): Promise<Buffer> {
+async function fetchPart(part: WantedPart, store: ObjectSource, signal: AbortSignal): Promise<Buffer> {
   for (let attempt = 1; ; attempt++) {
     const bytes = await readPart(part, store, signal)
     const sha256 = createHash('sha256').update(bytes).digest('hex')
@@ -88,7 +99,7 @@ async function fetchPart(part: WantedPart, store: ObjectStore, signal: AbortSign
   }
 }
 
-async function readPart(part: WantedPart, store: ObjectStore, signal: AbortSignal): Promise<Buffer> {
+async function readPart(part: WantedPart, store: ObjectSource, signal: AbortSignal): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(part.size)
   let filled = 0
   try {
