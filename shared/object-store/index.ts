@@ -23,5 +23,14 @@ export {
   type Retention,
   type Verified,
 } from './port.ts'
+export type {
+  DestinationProbe,
+  ProbeAnswer,
+  ProbeCheck,
+  ProbeFinding,
+  ProbeLevel,
+  Suggestion,
+} from './probe/finding.ts'
+export { probeDestination } from './probe/probe.ts'
 export type { RetryPolicy } from './retry.ts'
 export type { CredentialsSource, StoreCredentials } from './s3/client.ts'

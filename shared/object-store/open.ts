@@ -2,12 +2,13 @@ import { AppError } from '../errors/index.ts'
 import { type Log, silentLog } from '../log/index.ts'
 import type { Destination } from '../model/destination.ts'
 import { destinationProblems } from './destination-rules.ts'
-import { parseDestination } from './destination-url.ts'
+import { type Location, parseDestination } from './destination-url.ts'
 import { openDirectoryStore } from './directory.ts'
 import type { ObjectStore } from './port.ts'
 import { s3Profiles } from './profile.ts'
 import type { RetryPolicy } from './retry.ts'
 import { type CredentialsSource, endpointOf, makeClient } from './s3/client.ts'
+import type { S3StoreOptions } from './s3/requests.ts'
 import { S3Store } from './s3/s3.ts'
 
 export interface OpenStoreOptions {
@@ -32,10 +33,26 @@ export function openObjectStore(
   options: OpenStoreOptions = {},
 ): ObjectStore {
   const location = parseDestination(destination.url)
-  demandSound(destination)
+  if (location.kind === 'directory') {
+    demandSound(destination)
+    return openDirectoryStore(location.path)
+  }
+  return new S3Store(s3OptionsFor(destination, location, options))
+}
+
+/**
+ * Everything an S3 destination is opened with.
+ *
+ * @throws AppError `destination.invalid`
+ */
+export function s3OptionsFor(
+  destination: Pick<Destination, 'url' | 'endpoint' | 'region' | 'profile' | 'settings'>,
+  location: Location & { readonly kind: 's3' },
+  options: OpenStoreOptions,
+): S3StoreOptions {
   const { profile } = destination
-  if (location.kind === 'directory' || profile === 'directory')
-    return openDirectoryStore(location.kind === 'directory' ? location.path : '')
+  demandSound(destination)
+  if (profile === 'directory') throw new AppError('destination.invalid')
   const environment = options.environment ?? process.env
   const endpoint = endpointOf(destination, environment)
   if (endpoint !== undefined && !/^https?:\/\/[^/\s@]+\/?$/.test(endpoint))
@@ -43,7 +60,7 @@ export function openObjectStore(
       message: 'the destination is not valid: the endpoint must be http(s)://host[:port]',
       context: { url: destination.url, endpoint: endpoint.replace(/\/\/[^/]*@/, '//[redacted]@') },
     })
-  return new S3Store({
+  return {
     client: makeClient(destination, {
       credentials: options.credentials,
       environment,
@@ -58,7 +75,7 @@ export function openObjectStore(
     log: options.log ?? silentLog,
     retry: options.retry,
     idleMs: options.idleMs,
-  })
+  }
 }
 
 /** An agent of another version than its coordinator may know better; and standalone commands have no configuration. */

@@ -233,12 +233,12 @@ function getObject(request: S3Request, { objects, traits }: World): Answer {
   }
 }
 
-function createUpload(request: S3Request, { uploads }: World): Answer {
+function createUpload(request: S3Request, { uploads, traits }: World): Answer {
   const id = randomUUID()
   const named = header(request, 'x-amz-checksum-algorithm')?.toLowerCase()
   uploads.set(id, {
     key: request.key,
-    algorithm: algorithms.find(each => each === named),
+    algorithm: traits.checksums === 'ignored' ? undefined : algorithms.find(each => each === named),
     parts: new Map(),
     headers: keptHeaders(request),
   })
