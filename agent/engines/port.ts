@@ -76,7 +76,8 @@ export interface DatabaseFacts {
 /** What to dump: one database, or what belongs to the whole cluster (globals). */
 export type DumpSubject =
   | { readonly scope: 'database'; readonly name: string }
-  | { readonly scope: 'cluster' }
+  /** `passwords`: with the password verifiers of its roles; only for what is stored encrypted. */
+  | { readonly scope: 'cluster'; readonly passwords?: boolean }
 
 /** How a dump goes about it; an engine that cannot share a database among streams takes no notice of `streams`. */
 export interface DumpOptions {

@@ -1,13 +1,23 @@
 import { newId } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Destination } from '../../shared/model/destination.ts'
-import { type Codec, codecs, isEngineKind } from '../../shared/model/engine.ts'
+import type { Compression } from '../../shared/model/compression.ts'
+import { type Codec, isEngineKind } from '../../shared/model/engine.ts'
 import type { Manifest } from '../../shared/model/manifest.ts'
 import { type AttemptPlace, attemptPrefix, manifestKey } from '../../shared/object-store/keys.ts'
 import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { AttemptRef, BackupSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import {
+  checkEncryption,
+  keyContext,
+  noEncryption,
+  openSeal,
+  planEncryption,
+  type Seal,
+} from '../encryption/index.ts'
 import type { DumpOptions, DumpSession, DumpSubject, EngineContext } from '../engines/port.ts'
+import { codecChain, codecTools, narrowCompression } from '../pipeline/index.ts'
 import { sessionOf, streamOf, total } from './manifest-draft.ts'
 import { destinationsFrom, type OpenDestinations, openDestinations } from './open-destinations.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
@@ -28,7 +38,7 @@ const pipelineTools = ['setpriv', 'pv'] as const
  * @throws AppError when the Assign itself makes no sense
  */
 export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, world: Surroundings): Recipe {
-  const request = narrow(spec, world.codec)
+  const request = narrow(spec, world)
   const place: AttemptPlace = {
     cluster: spec.clusterName,
     ...(request.subject.scope === 'database' ? { database: request.subject.name } : {}),
@@ -48,8 +58,9 @@ export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, 
     preflight: async () => {
       world.targetFor(request.instance, 'backup')
       world.engineFor(request.engine)
-      for (const tool of [...pipelineTools, ...(request.codec === 'none' ? [] : [request.codec])])
+      for (const tool of [...pipelineTools, ...codecTools(request.codec)])
         await world.tools.find([tool])
+      await checkEncryption(request.encryption, world.tools)
       await transferOf(spec, world)
       await chooseStrategy(
         {
@@ -87,6 +98,7 @@ async function run(job: Run): Promise<RecipeOutcome> {
   await using scratch = await makeScratch(world.scratch)
   const context: EngineContext = { scratch: scratch.path, tools: world.tools, signal: voice.signal }
   const target = world.targetFor(request.instance, 'backup')
+  const seal = await sealed(job)
   voice.progress({ stage: 'opening', rawBytes: 0, storedBytes: 0, predictedRawBytes: request.predicted })
   const dump = await world
     .engineFor(request.engine)
@@ -100,11 +112,13 @@ async function run(job: Run): Promise<RecipeOutcome> {
     return closing
   }
   try {
-    const { codec, predicted } = request
+    const { codec, codecOptions, predicted } = request
     const stored = await storeStreams({
       dump,
       store: opened.store,
       codec,
+      codecOptions,
+      recipients: seal.recipients,
       predicted,
       place: job.place,
       world,
@@ -112,13 +126,36 @@ async function run(job: Run): Promise<RecipeOutcome> {
       way: job.spec,
       closeDump,
     })
-    return { kind: 'uploaded', ...committable(dump, stored, opened, job) }
+    return { kind: 'uploaded', ...committable(seal, dump, stored, opened, job) }
   } finally {
     await closeDump()
   }
 }
 
+/** Before the dump is opened: a key service that says no must not cost the database anything. */
+function sealed({ request, attempt, spec, world, voice }: Run): Promise<Seal> {
+  const { subject } = request
+  return openSeal(
+    request.encryption,
+    keyContext({
+      cluster: spec.clusterName,
+      database: subject.scope === 'database' ? subject.name : undefined,
+      attempt: attempt.attemptId,
+    }),
+    {
+      tools: world.tools,
+      signal: voice.signal,
+      keyService: purpose => {
+        if (world.encryption === undefined)
+          throw new AppError('internal', { message: 'no key service is wired' })
+        return world.encryption.keyService(purpose)
+      },
+    },
+  )
+}
+
 function committable(
+  seal: Seal,
   dump: DumpSession,
   { outcomes, observed }: StoredStreams,
   opened: OpenDestinations,
@@ -126,7 +163,7 @@ function committable(
 ): Omit<Extract<RecipeOutcome, { kind: 'uploaded' }>, 'kind'> {
   const streams = dump.streams.flatMap((stream, index) => {
     const outcome = outcomes[index]
-    return outcome === undefined ? [] : [streamOf(stream, outcome, request.codec)]
+    return outcome === undefined ? [] : [streamOf(stream, outcome, codecChain(request.codec, seal.recipients))]
   })
   const { instance, subject } = request
   const copies = opened.copies()
@@ -168,7 +205,7 @@ function committable(
       streams,
       raw_bytes: total(streams.map(each => each.raw_bytes)),
       stored_bytes: total(streams.map(each => each.stored_bytes)),
-      encryption: { kind: 'none' },
+      encryption: seal.manifest,
       ...(spec.policyName === '' ? {} : { policy: { name: spec.policyName, version: spec.policyVersion } }),
       observed,
       class: request.class,
@@ -188,7 +225,18 @@ export async function openedStore(
 
 const classes: readonly Manifest['class'][] = ['daily', 'weekly', 'monthly', 'yearly', 'manual']
 
-function narrow(spec: BackupSpec, preferred: Codec) {
+/** A level beside no codec, or beside ours, is one of an older coordinator: it always sent one. */
+function compressionOf(spec: BackupSpec, preferred: Codec): Compression {
+  if (spec.codec === '' || spec.codec === 'none') return { codec: spec.codec === '' ? preferred : 'none' }
+  return narrowCompression({
+    codec: spec.codec,
+    level: spec.codecLevel,
+    long: spec.codecLong,
+    threads: spec.codecThreads,
+  })
+}
+
+function narrow(spec: BackupSpec, world: Pick<Surroundings, 'codec' | 'encryption'>) {
   const { instance } = spec
   if (instance === undefined || spec.clusterName === '')
     throw new AppError('link.protocol', { message: 'a backup needs an instance and the name of its cluster' })
@@ -201,16 +249,25 @@ function narrow(spec: BackupSpec, preferred: Codec) {
     })
   if (spec.scope === 'database' && spec.databaseName === '')
     throw new AppError('link.protocol', { message: 'a backup of a database needs its name' })
-  const codec: Codec | undefined = codecs.find(each => each === (spec.codec === '' ? preferred : spec.codec))
-  if (codec === undefined)
-    throw new AppError('link.protocol', { message: 'unknown codec', context: { codec: spec.codec } })
+  const { codec, ...codecOptions } = compressionOf(spec, world.codec)
+  const encryption = planEncryption(spec.encryption, world.encryption?.settings ?? noEncryption)
+  const passwords = spec.scope === 'cluster' && spec.globalsPasswords === true
+  if (passwords && encryption.kind === 'none')
+    throw new AppError('encryption.required', {
+      message: 'globals with password verifiers are only stored encrypted',
+      context: { required_by: 'globals_passwords' },
+    })
   const subject: DumpSubject =
-    spec.scope === 'database' ? { scope: 'database', name: spec.databaseName } : { scope: 'cluster' }
+    spec.scope === 'database'
+      ? { scope: 'database', name: spec.databaseName }
+      : { scope: 'cluster', ...(passwords ? { passwords } : {}) }
   return {
     instance,
     engine: instance.engine,
     subject,
     codec,
+    codecOptions,
+    encryption,
     destinations: destinationsFrom(spec),
     // a class of a newer coordinator is only a word in a key: it never stops a backup
     class: classes.find(each => each === spec.backupClass) ?? 'manual',

@@ -1,10 +1,12 @@
 import { AppError } from '../../shared/errors/index.ts'
+import type { Compression } from '../../shared/model/compression.ts'
 import type { Codec } from '../../shared/model/engine.ts'
 import { type AttemptPlace, dataKey, objectName } from '../../shared/object-store/keys.ts'
 import type { DumpSession, DumpStream } from '../engines/port.ts'
 import {
   type BackupStreamRequest,
   backupStream,
+  codecChain,
   type PartStore,
   type StreamOutcome,
 } from '../pipeline/index.ts'
@@ -20,6 +22,10 @@ export interface DumpStreamsJob {
   readonly dump: DumpSession
   readonly store: PartStore
   readonly codec: Codec
+  /** Level, long mode, threads. */
+  readonly codecOptions?: Omit<Compression, 'codec'>
+  /** age recipients; none: not encrypted. */
+  readonly recipients?: readonly string[]
   /** Raw bytes of the whole dump as the coordinator predicts them, 0 when unknown. */
   readonly predicted: number
   readonly place: AttemptPlace
@@ -105,6 +111,8 @@ function requestOf(
   {
     store,
     codec,
+    codecOptions,
+    recipients,
     predicted,
     place,
     world,
@@ -121,8 +129,10 @@ function requestOf(
     ...(stream.footer === undefined ? {} : { footer: stream.footer }),
     ...(stream.tap === undefined ? {} : { tap: stream.tap }),
     codec,
+    ...(codecOptions === undefined ? {} : { codecOptions }),
+    ...(recipients === undefined ? {} : { recipients }),
     predictedBytes: stream.predictedBytes > 0 ? stream.predictedBytes : predicted,
-    keyOf: index => dataKey({ ...place, objectName: objectName(stream, [codec], index) }),
+    keyOf: index => dataKey({ ...place, objectName: objectName(stream, codecChain(codec, recipients), index) }),
     store,
     tools: world.tools,
     budget: world.budget,

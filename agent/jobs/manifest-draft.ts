@@ -1,4 +1,4 @@
-import type { Codec } from '../../shared/model/engine.ts'
+import type { StreamCodec } from '../../shared/model/engine.ts'
 import type { DumpSession, DumpStream } from '../engines/port.ts'
 import type { StreamOutcome } from '../pipeline/index.ts'
 import type { StageResult } from '../process/index.ts'
@@ -7,11 +7,15 @@ import type { ManifestDraft } from './journal-record.ts'
 type DraftStream = ManifestDraft['streams'][number]
 
 /** A finished stream as the manifest tells it. 64-bit numbers are decimal strings there. */
-export function streamOf(stream: DumpStream, outcome: StreamOutcome, codec: Codec): DraftStream {
+export function streamOf(
+  stream: DumpStream,
+  outcome: StreamOutcome,
+  codecs: readonly StreamCodec[],
+): DraftStream {
   return {
     name: stream.name,
     format: stream.format,
-    codecs: [codec],
+    codecs: [...codecs],
     raw_bytes: String(outcome.rawBytes),
     stored_bytes: String(outcome.storedBytes),
     objects: outcome.objects.map(object => ({

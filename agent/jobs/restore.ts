@@ -4,6 +4,7 @@ import { type EngineKind, isEngineKind } from '../../shared/model/engine.ts'
 import { type Manifest, type ManifestStream, manifestSchema } from '../../shared/model/manifest.ts'
 import { objectKey } from '../../shared/object-store/port.ts'
 import type { AttemptRef, RestoreSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { keyContext, type Unsealed, unseal } from '../encryption/index.ts'
 import type { EngineContext, RestoreSession } from '../engines/port.ts'
 import { CopySources, type ObjectSource } from '../pipeline/download/copy-sources.ts'
 import { restoreStream } from '../pipeline/index.ts'
@@ -73,6 +74,7 @@ export function restoreRecipe(
         })
       await using scratch = await makeScratch(world.scratch)
       const context: EngineContext = { scratch: scratch.path, tools: world.tools, signal: voice.signal }
+      await using unsealed = await unsealedFor(manifest, world, scratch.path, voice.signal)
       const session = await world.engineFor(engineKind).openRestore(
         world.targetFor(instance, 'restore'),
         {
@@ -90,15 +92,52 @@ export function restoreRecipe(
       )
       for (const warning of session.warnings) options.onWarning?.(warning)
       // awaited here: store and scratch folder live as long as the work
-      const outcome = await restored({ session, manifest, store: opened.source, world, voice })
+      const outcome = await restored({
+        session,
+        manifest,
+        identities: unsealed.identities,
+        store: opened.source,
+        world,
+        voice,
+      })
       return { ...outcome, warnings: opened.warnings }
     },
   }
 }
 
+/** What opens the backup, before anything is touched in the target. */
+function unsealedFor(
+  manifest: Manifest,
+  world: Surroundings,
+  scratch: string,
+  signal: AbortSignal,
+): Promise<Unsealed> {
+  return unseal(
+    manifest.encryption,
+    keyContext({
+      cluster: manifest.cluster.name,
+      database: manifest.scope === 'database' ? manifest.databases[0]?.name : undefined,
+      attempt: manifest.attempt_id,
+    }),
+    {
+      tools: world.tools,
+      signal,
+      scratch,
+      identityFiles: world.encryption?.settings.identityFiles ?? [],
+      keyService: purpose => {
+        if (world.encryption === undefined)
+          throw new AppError('internal', { message: 'no key service is wired' })
+        return world.encryption.keyService(purpose)
+      },
+    },
+  )
+}
+
 interface Restoring {
   readonly session: RestoreSession
   readonly manifest: Manifest
+  /** Files of age identities, while the restore lasts. */
+  readonly identities: readonly string[]
   readonly store: ObjectSource
   readonly world: Surroundings
   readonly voice: AttemptVoice
@@ -138,12 +177,12 @@ async function restored(job: Restoring): Promise<Extract<RecipeOutcome, { kind: 
  * Restores every stream, phase by phase; those of one phase beside each other, the largest first. The first
  * failure ends all others.
  */
-async function restoreStreams({ session, manifest, store, world, voice }: Restoring): Promise<number> {
+async function restoreStreams({ session, manifest, identities, store, world, voice }: Restoring): Promise<number> {
   const tally = new Tally(voice, totals(manifest))
   for (const phase of phasesOf(session, manifest)) {
     const tasks = phase.map(
       stream => (signal: AbortSignal) =>
-        restoreOne(stream, { session, store, world, signal }, tally).finally(() => tally.ended(stream.name)),
+        restoreOne(stream, { session, identities, store, world, signal }, tally).finally(() => tally.ended(stream.name)),
     )
     await together(tasks, session.concurrency ?? 1, voice.signal)
   }
@@ -152,13 +191,20 @@ async function restoreStreams({ session, manifest, store, world, voice }: Restor
 
 async function restoreOne(
   stream: ManifestStream,
-  { session, store, world, signal }: Pick<Restoring, 'session' | 'store' | 'world'> & { signal: AbortSignal },
+  {
+    session,
+    identities,
+    store,
+    world,
+    signal,
+  }: Pick<Restoring, 'session' | 'identities' | 'store' | 'world'> & { signal: AbortSignal },
   tally: Tally,
 ): Promise<void> {
   const { name } = stream
   const outcome = await restoreStream({
     objects: stream.objects,
     codecs: stream.codecs,
+    identities,
     rawBytes: Number(stream.raw_bytes),
     consumer: session.consumer(name),
     store,

@@ -1,5 +1,5 @@
 import { dataKey, objectName } from '../../shared/object-store/keys.ts'
-import type { PartStore, StreamOutcome } from '../pipeline/index.ts'
+import { codecChain, type PartStore, type StreamOutcome } from '../pipeline/index.ts'
 import { type Staging, sendStaged } from '../pipeline/staging/index.ts'
 import { crashPoint } from './crash-point.ts'
 import type { DumpStreamsJob } from './dump-streams.ts'
@@ -29,7 +29,7 @@ export function stagingVoice(voice: AttemptVoice): AttemptVoice {
 export async function sendStreams(
   outcomes: readonly StreamOutcome[],
   staging: Staging,
-  { dump, codec, place, world, voice, transfer }: Omit<DumpStreamsJob, 'store'>,
+  { dump, codec, recipients, place, world, voice, transfer }: Omit<DumpStreamsJob, 'store'>,
   store: PartStore,
 ): Promise<readonly StreamOutcome[]> {
   const rawBytes = outcomes.reduce((sum, each) => sum + each.rawBytes, 0)
@@ -54,7 +54,7 @@ export async function sendStreams(
       staged: staging.uploads,
       objects: outcome.objects,
       store,
-      keyOf: each => dataKey({ ...place, objectName: objectName(stream, [codec], each) }),
+      keyOf: each => dataKey({ ...place, objectName: objectName(stream, codecChain(codec, recipients), each) }),
       budget: world.budget,
       signal: voice.signal,
       ...(transfer?.limit === undefined ? {} : { limit: transfer.limit }),

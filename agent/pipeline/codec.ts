@@ -97,7 +97,7 @@ export const codecDefinitions: Readonly<Record<Codec, CodecDefinition | undefine
 }
 
 /** Tools a compression needs on this host, besides the pipeline's own. */
-export function codecTools({ codec }: Compression): readonly string[] {
+export function codecTools(codec: Codec): readonly string[] {
   const definition = codecDefinitions[codec]
   if (definition === undefined) return []
   return definition.encodeTotals === undefined ? [definition.tool, 'tee', 'wc'] : [definition.tool]

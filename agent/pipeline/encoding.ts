@@ -1,4 +1,5 @@
 import type { Compression } from '../../shared/model/compression.ts'
+import type { Codec, StreamCodec } from '../../shared/model/engine.ts'
 import { AgeCount } from '../encryption/age-format.ts'
 import type { ToolFinder } from '../engines/port.ts'
 import type { JoinEnd, JoinedStage } from '../process/index.ts'
@@ -9,6 +10,11 @@ import type { StageBytes } from './stage-results.ts'
 
 /** Name of the stage that encrypts or decrypts. */
 export const ageName = 'age'
+
+/** What a stream goes through, as manifest and key tell it. */
+export function codecChain(codec: Codec, recipients: readonly string[] = []): readonly StreamCodec[] {
+  return recipients.length === 0 ? [codec] : [codec, ageName]
+}
 
 /** The stages between the raw stream and the uploader: codec, its check, encryption. */
 export interface Encoding {
@@ -47,6 +53,7 @@ export async function planEncoding(
   }
   const sealed = recipients.length === 0 ? undefined : new AgeCount()
   if (sealed !== undefined) {
+    // they are public, so they may stand among the arguments
     const { path } = await tools.find([ageName])
     const args = ['--encrypt', ...recipients.flatMap(recipient => ['-r', recipient])]
     stages.push({ command: { name: ageName, program: path, args } })

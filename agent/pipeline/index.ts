@@ -1,4 +1,6 @@
 export { type BackupStreamRequest, backupStream, type StreamOutcome } from './backup-stream.ts'
+export { codecTools, narrowCompression } from './codec.ts'
+export { codecChain } from './encoding.ts'
 export { PartBudget, type Reservation } from './part-budget.ts'
 export { type RestoreOutcome, type RestoreStreamRequest, restoreStream } from './restore-stream.ts'
 export type { PartStore, PendingObject } from './upload/object-writer.ts'
