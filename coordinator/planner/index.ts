@@ -2,6 +2,8 @@ export { urgencyOf } from './order.ts'
 export { plan } from './plan.ts'
 export type {
   AgentCapacity,
+  Budget,
+  Budgets,
   Plan,
   PlanDecision,
   PlanInput,
@@ -9,4 +11,5 @@ export type {
   Reason,
   RunningJob,
 } from './port.ts'
-export { type Prediction, type PredictionInput, predict } from './predict.ts'
+export { type Fit, fit, type PastRun, type Prediction, type PredictionInput, predict } from './predict.ts'
+export { type DailyWindow, lengthOf, openingOf, type Span, spansOf } from './window.ts'

@@ -1,172 +1,241 @@
-import type { AgentId, ClusterId, JobId } from '../../shared/model/identifiers.ts'
-import { isoOf } from '../../shared/time/index.ts'
-import { inOrder, type Ranked } from './order.ts'
-import type { AgentCapacity, PlanDecision, PlanInput, Reason } from './port.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import { inOrder, isManualRestore, type Ranked } from './order.ts'
+import type { Demand, Pool } from './pool.ts'
+import type { PlanDecision, PlanInput, QueuedJob, Reason } from './port.ts'
+import * as because from './reasons.ts'
+import { Room, type Seat } from './room.ts'
+import { openingOf } from './window.ts'
 
 /**
- * The first planner: in order of need, each job to the candidate with the most room. An agent has slots, a
- * cluster one job at a time; a manual restore may use one slot more than there are and does not wait for its
- * cluster. Every candidate that was passed over is told why, in codes and numbers. One decision for each
- * queued job, in the order considered.
+ * The planner (architecture §9, facts-runtime H1–H3). In order of need, each job to the candidate that is preferred
+ * and has the most room, within every budget: host, site, cluster, destination. The first job of a class that a
+ * budget keeps from starting gets a reservation of it at its earliest start; a later one may start only if it ends
+ * before that or leaves the reserved amount free. A cluster takes no more than its fair share of a destination
+ * while others of its class wait for it. A manual restore may use one slot more than its host has, waits neither
+ * for its cluster nor for a reservation, and takes no bytes a second: budgets are of what is stored.
+ *
+ * One decision for each queued job, in the order considered, with codes and numbers for what stood in its way.
  */
 export function plan(input: PlanInput): readonly PlanDecision[] {
-  const room = new Room(input)
-  const now = input.now.wall
-  const ready = input.queued.filter(job => job.notBefore <= now)
-  const decisions = inOrder(ready, now).map(ranked => place(ranked, room, now))
-  const later = input.queued
-    .filter(job => job.notBefore > now)
-    .sort((a, b) => a.notBefore - b.notBefore || (a.id < b.id ? -1 : 1))
-  for (const job of later)
-    decisions.push({
-      kind: 'wait',
-      jobId: job.id,
-      until: job.notBefore,
-      reasons: [
-        {
-          code: 'not-before',
-          subject: job.id,
-          text: `tried again from ${isoOf(job.notBefore)}`,
-          numbers: { not_before: job.notBefore, attempts: job.attempts },
-        },
-      ],
-    })
-  return decisions
+  return new Planning(input).run()
 }
 
-function place(ranked: Ranked, room: Room, now: number): PlanDecision {
-  const { job, restore } = ranked
-  if (job.candidates.length === 0) {
-    const none = job.noCandidateReason ?? { code: 'no-agent', text: 'no agent can do it' }
-    return {
-      kind: 'wait',
-      jobId: job.id,
-      reasons: [{ code: none.code, subject: job.id, text: none.text, numbers: {} }],
-    }
-  }
-  const busy = restore ? undefined : room.clusterBusy(job.clusterId)
-  if (busy !== undefined) return { kind: 'wait', jobId: job.id, reasons: [busy] }
-
-  const passedOver: Reason[] = []
-  let best: Seat | undefined
-  for (const id of job.candidates) {
-    const seat = room.seat(id, restore)
-    if ('code' in seat) passedOver.push(seat)
-    else if (best === undefined || better(seat, best)) {
-      if (best !== undefined) passedOver.push(fuller(best))
-      best = seat
-    } else passedOver.push(fuller(seat))
-  }
-  if (best === undefined) return { kind: 'wait', jobId: job.id, reasons: passedOver }
-  room.take(best.agent.id, job.clusterId, job.id)
-  return {
-    kind: 'assign',
-    jobId: job.id,
-    agentId: best.agent.id,
-    reasons: [placed(ranked, best, now), ...passedOver],
-  }
-}
-
-/** A free place at an agent: how many it has of what. */
-interface Seat {
-  readonly agent: AgentCapacity
-  readonly used: number
-  readonly limit: number
-}
-
-/** Most free places, then id. */
-function better(one: Seat, other: Seat): boolean {
-  const more = one.limit - one.used - (other.limit - other.used)
-  return more > 0 || (more === 0 && one.agent.id < other.agent.id)
-}
-
-function fuller({ agent, used, limit }: Seat): Reason {
-  return {
-    code: 'less-room',
-    subject: agent.host,
-    text: `another has more room: ${used} of ${limit} slots taken here`,
-    numbers: { used, slots: limit },
-  }
-}
-
-const urgencies = ['overdue or close to it', 'due soon', 'in time'] as const
-
-function placed(ranked: Ranked, seat: Seat, now: number): Reason {
-  const { job, urgency, weight, backlog, restore } = ranked
-  return {
-    code: 'placed',
-    subject: seat.agent.host,
-    text: restore ? 'a person waits for this restore' : urgencies[urgency],
-    numbers: {
-      urgency,
-      slack_ms: job.deadline - now,
-      weight,
-      backlog_ms: backlog,
-      p50_ms: job.p50,
-      p90_ms: job.p90,
-      used: seat.used,
-      slots: seat.limit,
-    },
-  }
-}
-
-/** What is taken: by what runs, and by what this plan has placed so far. */
-class Room {
-  readonly #agents = new Map<AgentId, AgentCapacity>()
-  readonly #used = new Map<AgentId, number>()
-  readonly #clusters = new Map<ClusterId, JobId[]>()
-  /** Said once for each cluster: thousands may wait for the same reason. */
-  readonly #busy = new Map<ClusterId, Reason>()
-  readonly #perCluster: number
+class Planning {
+  readonly #input: PlanInput
+  readonly #room: Room
+  readonly #now: Millis
+  /** Said once for each cluster: thousands may wait for the same. */
+  readonly #busy = new Map<Pool, readonly Reason[]>()
 
   constructor(input: PlanInput) {
-    this.#perCluster = input.jobsPerCluster ?? 1
-    for (const agent of input.agents) this.#agents.set(agent.id, agent)
-    for (const job of input.running) this.take(job.agentId, job.clusterId, job.id)
+    this.#input = input
+    this.#room = new Room(input)
+    this.#now = input.now.wall
   }
 
-  take(agentId: AgentId, clusterId: ClusterId | undefined, jobId: JobId): void {
-    this.#used.set(agentId, (this.#used.get(agentId) ?? 0) + 1)
-    if (clusterId === undefined) return
-    const jobs = this.#clusters.get(clusterId)
-    if (jobs === undefined) this.#clusters.set(clusterId, [jobId])
-    else jobs.push(jobId)
-    this.#busy.delete(clusterId)
-  }
-
-  clusterBusy(clusterId: ClusterId | undefined): Reason | undefined {
-    const jobs = clusterId === undefined ? undefined : this.#clusters.get(clusterId)
-    const first = jobs?.[0]
-    if (clusterId === undefined || jobs === undefined || first === undefined) return undefined
-    if (jobs.length < this.#perCluster) return undefined
-    const said = this.#busy.get(clusterId)
-    if (said !== undefined) return said
-    const reason: Reason = {
-      code: 'cluster-busy',
-      subject: clusterId,
-      text: `its cluster is at work on ${first}`,
-      numbers: { running: jobs.length, allowed: this.#perCluster },
+  run(): readonly PlanDecision[] {
+    const ready: QueuedJob[] = []
+    const later: { readonly until: Millis; readonly decision: PlanDecision }[] = []
+    for (const job of this.#input.queued) {
+      const asleep = this.#asleep(job)
+      if (asleep === undefined) ready.push(job)
+      else later.push({ until: asleep.until ?? Number.POSITIVE_INFINITY, decision: asleep })
     }
-    this.#busy.set(clusterId, reason)
-    return reason
+    const decisions: PlanDecision[] = []
+    for (const ranks of inOrder(ready, this.#input)) {
+      const deferred: { readonly at: number; readonly ranked: Ranked; readonly pool: Pool }[] = []
+      for (const ranked of ranks) {
+        const decision = this.#place(ranked, true)
+        if ('pool' in decision) {
+          deferred.push({ at: decisions.length, ranked, pool: decision.pool })
+          decisions.push(wait(ranked.job, [because.unfair(decision.pool)]))
+        } else decisions.push(decision)
+      }
+      // what others of the class left over is no longer unfair to take
+      for (const { at, ranked, pool } of deferred) {
+        if (pool.othersWait(ranked.job.clusterId)) continue
+        const decision = this.#place(ranked, false)
+        if (!('pool' in decision)) decisions[at] = decision
+      }
+      this.#room.nextClass()
+    }
+    later.sort((a, b) => a.until - b.until || (a.decision.jobId < b.decision.jobId ? -1 : 1))
+    for (const { decision } of later) decisions.push(decision)
+    return decisions
   }
 
-  seat(id: AgentId, restore: boolean): Seat | Reason {
-    const agent = this.#agents.get(id)
-    if (agent === undefined)
-      return { code: 'agent-unknown', subject: id, text: 'never heard of', numbers: {} }
-    if (!agent.connected)
-      return { code: 'agent-away', subject: agent.host, text: 'its agent is not connected', numbers: {} }
-    if (agent.draining)
-      return { code: 'agent-draining', subject: agent.host, text: 'its agent takes no new work', numbers: {} }
-    const used = this.#used.get(id) ?? 0
-    const limit = agent.slots + (restore ? 1 : 0)
-    if (used < limit) return { agent, used, limit }
+  /** A job that only time can wake. */
+  #asleep(job: QueuedJob): Extract<PlanDecision, { kind: 'wait' }> | undefined {
+    if (job.notBefore > this.#now)
+      return { kind: 'wait', jobId: job.id, until: job.notBefore, reasons: [because.notBefore(job)] }
+    if (job.windows === undefined || isManualRestore(job)) return undefined
+    const opening = openingOf(job.windows, this.#now, job.p90, job.mustFinish ?? true)
+    if (opening.kind === 'open') return undefined
+    const reasons = [because.closed(job, opening)]
+    return opening.kind === 'later'
+      ? { kind: 'wait', jobId: job.id, until: opening.at, reasons }
+      : { kind: 'wait', jobId: job.id, reasons }
+  }
+
+  #place(ranked: Ranked, fairly: boolean): PlanDecision | { readonly pool: Pool } {
+    const { job, restore, urgency } = ranked
+    if (job.candidates.length === 0) return wait(job, [because.noCandidate(job)])
+    const cluster = this.#room.cluster(job.clusterId)
+    if (!restore && cluster !== undefined && !cluster.hasSlot(0)) return wait(job, this.#clusterBusy(cluster))
+
+    const rate = restore ? 0 : Math.ceil(job.rate ?? 0)
+    const demand: Demand = { jobId: job.id, rate, endsAt: this.#now + job.p90 }
+    const destination = restore ? undefined : this.#room.destination(job.destination)
+    const lacking =
+      destination === undefined ? undefined : lack(destination, demand, 0, destination.name, job)
+    if (destination !== undefined && lacking !== undefined) {
+      if (lacking.code !== 'reserved') destination.waits(job.clusterId)
+      const kept = lacking.code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, destination)
+      return kept ?? wait(job, [lacking])
+    }
+    if (fairly && destination?.isUnfair(job.clusterId, rate)) return { pool: destination }
+    if (cluster !== undefined && !restore && cluster.rate !== Number.POSITIVE_INFINITY) {
+      const inCluster = lack(cluster, demand, 0, cluster.name, job)
+      if (inCluster !== undefined) {
+        const kept = inCluster.code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, cluster)
+        return kept ?? wait(job, [inCluster])
+      }
+    }
+    return this.#seatOf(ranked, demand, cluster, destination)
+  }
+
+  #seatOf(
+    ranked: Ranked,
+    demand: Demand,
+    cluster: Pool | undefined,
+    destination: Pool | undefined,
+  ): PlanDecision {
+    const { job, restore, urgency } = ranked
+    const extra = restore ? 1 : 0
+    const passedOver: Reason[] = []
+    let best: Seat | undefined
+    let bestRank = 0
+    let contended: Pool | undefined
+    for (const id of job.candidates) {
+      const seat = this.#room.seat(id)
+      const absent = because.agentAbsent(seat?.agent, id)
+      if (seat === undefined || absent !== undefined) {
+        if (absent !== undefined) passedOver.push(absent)
+        continue
+      }
+      const lacking = this.#lackOf(seat, demand, restore, job)
+      if (lacking !== undefined) {
+        passedOver.push(lacking.reason)
+        if (lacking.reason.code !== 'no-slot' && lacking.reason.code !== 'reserved')
+          contended ??= lacking.pool
+        continue
+      }
+      const rank = job.ranks?.get(id) ?? 1
+      if (best === undefined) {
+        best = seat
+        bestRank = rank
+      } else if (rank < bestRank || (rank === bestRank && roomier(seat, best))) {
+        passedOver.push(this.#second(best, bestRank, rank, extra))
+        best = seat
+        bestRank = rank
+      } else passedOver.push(this.#second(seat, rank, bestRank, extra))
+    }
+    if (best === undefined) {
+      const kept = contended === undefined ? undefined : this.#reserve(job, urgency, demand, contended)
+      return kept ?? wait(job, passedOver)
+    }
+    const { agent, host } = best
+    const reason = because.placed(ranked, host, agent, host.slots + extra, this.#now)
+    this.#room.take(demand, best, cluster, destination, job.clusterId)
+    if (cluster !== undefined) this.#busy.delete(cluster)
+    return { kind: 'assign', jobId: job.id, agentId: agent.id, reasons: [reason, ...passedOver] }
+  }
+
+  #second(seat: Seat, rank: number, other: number, extra: number): Reason {
+    return rank === other
+      ? because.fuller(seat.agent, seat.host.used, seat.host.slots + extra)
+      : because.lowerRank(seat.agent, rank, other)
+  }
+
+  #lackOf(
+    { agent, host, site }: Seat,
+    demand: Demand,
+    restore: boolean,
+    job: QueuedJob,
+  ): { readonly pool: Pool; readonly reason: Reason } | undefined {
+    const extra = restore ? 1 : 0
+    if (!host.hasSlot(extra)) {
+      const limit = host.slots + extra
+      const said = () => because.noSlot(host, agent.host, limit)
+      return { pool: host, reason: restore ? said() : host.full(said) }
+    }
+    if (restore) return undefined
+    const onHost = lack(host, demand, 0, agent.host, job)
+    if (onHost !== undefined) return { pool: host, reason: onHost }
+    const atSite = site === undefined ? undefined : lack(site, demand, 0, site.name, job)
+    return site === undefined || atSite === undefined ? undefined : { pool: site, reason: atSite }
+  }
+
+  /**
+   * Keeps budget for the first job of a class that `contended` keeps from starting: at its earliest start, on all
+   * pools it will pass through. Undefined where another of its class has one there, or nothing will ever free it.
+   */
+  #reserve(job: QueuedJob, urgency: number, demand: Demand, contended: Pool): PlanDecision | undefined {
+    if (contended.isReservedIn(urgency)) return undefined
+    const shared = [this.#room.cluster(job.clusterId), this.#room.destination(job.destination)]
+    let best: { readonly seat: Seat; readonly at: Millis; readonly pools: readonly Pool[] } | undefined
+    for (const id of job.candidates) {
+      const seat = this.#room.seat(id)
+      if (seat === undefined || because.agentAbsent(seat.agent, id) !== undefined) continue
+      const pools = [seat.host, seat.site, ...shared].filter(each => each !== undefined)
+      let at = this.#now
+      for (const pool of pools) at = Math.max(at, pool.earliest(demand.rate) ?? Number.POSITIVE_INFINITY)
+      if (at === Number.POSITIVE_INFINITY) continue
+      if (best === undefined || at < best.at || (at === best.at && seat.agent.id < best.seat.agent.id))
+        best = { seat, at, pools }
+    }
+    if (best === undefined) return undefined
+    for (const pool of best.pools) pool.reserve(job.id, urgency, best.at, best.at + job.p90, demand.rate)
+    const lacking = contended.hasSlot(0)
+      ? because.noRate(contended, contended.name, demand.rate)
+      : because.noSlot(contended, contended.name, contended.slots)
     return {
-      code: 'no-slot',
-      subject: agent.host,
-      text: `${used} of ${limit} slots taken`,
-      numbers: { used, slots: limit },
+      kind: 'wait',
+      jobId: job.id,
+      reasons: [because.reservation(contended, best.seat.agent, best.at), lacking],
+      reserved: { agentId: best.seat.agent.id, at: best.at },
     }
   }
+
+  #clusterBusy(pool: Pool): readonly Reason[] {
+    const said = this.#busy.get(pool)
+    if (said !== undefined) return said
+    const reasons = [because.clusterBusy(pool)]
+    this.#busy.set(pool, reasons)
+    return reasons
+  }
+}
+
+function wait(job: QueuedJob, reasons: readonly Reason[]): PlanDecision {
+  return { kind: 'wait', jobId: job.id, reasons }
+}
+
+/** What of a pool a job lacks now, if anything: slots, bytes a second, or what is kept for another. */
+function lack(
+  pool: Pool,
+  demand: Demand,
+  extra: number,
+  subject: string,
+  job: QueuedJob,
+): Reason | undefined {
+  if (!pool.hasSlot(extra)) return pool.full(() => because.noSlot(pool, subject, pool.slots))
+  if (!pool.hasRate(demand.rate)) return because.noRate(pool, subject, demand.rate)
+  const kept = pool.blockedBy(demand)
+  return kept === undefined ? undefined : because.reservedFor(pool, subject, kept, job.p90)
+}
+
+/** Most free slots, then id. */
+function roomier(one: Seat, other: Seat): boolean {
+  const more = one.host.slots - one.host.used - (other.host.slots - other.host.used)
+  return more > 0 || (more === 0 && one.agent.id < other.agent.id)
 }

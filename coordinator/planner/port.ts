@@ -1,11 +1,11 @@
 import type { AgentId, ClusterId, JobId } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis, Now } from '../../shared/time/index.ts'
 import type { JobKind } from '../jobs/job.ts'
+import type { Span } from './window.ts'
 
 /**
- * The planner's final port (architecture §9): a picture of the fleet in, decisions with reasons out. Same
- * input, same plan; ties by id. What the first planner does not use yet (budgets, windows, reservations)
- * joins as further optional fields.
+ * The planner's port (architecture §9): a picture of the fleet in, decisions with reasons out. Same input, same
+ * plan; ties by id. What is absent limits nothing.
  */
 export interface PlanInput {
   readonly now: Now
@@ -14,6 +14,27 @@ export interface PlanInput {
   readonly agents: readonly AgentCapacity[]
   /** Jobs that may run in one cluster at a time; 1 when absent. Manual restores do not wait for it. */
   readonly jobsPerCluster?: number
+  readonly budgets?: Budgets
+  /** Median work that waits in a cluster, milliseconds, where more waits than is queued here. */
+  readonly backlogs?: ReadonlyMap<ClusterId, Duration>
+}
+
+/** What may be taken at a time: jobs, and stored bytes a second summed over them. Absent: no limit. */
+export interface Budget {
+  readonly slots?: number
+  readonly bytesPerSecond?: number
+}
+
+/** Budgets of a kind of thing, and of single ones by name, which then replace the kind's. */
+export interface Budgets {
+  readonly host?: Budget
+  readonly cluster?: Budget
+  readonly site?: Budget
+  readonly destination?: Budget
+  readonly hosts?: ReadonlyMap<string, Budget>
+  readonly clusters?: ReadonlyMap<ClusterId, Budget>
+  readonly sites?: ReadonlyMap<string, Budget>
+  readonly destinations?: ReadonlyMap<string, Budget>
 }
 
 export interface QueuedJob {
@@ -29,10 +50,20 @@ export interface QueuedJob {
   readonly p50: Duration
   readonly p90: Duration
   readonly sizeBytes: number
+  /** Stored bytes a second, predicted, reserved for the whole run; absent or 0: takes none of any budget. */
+  readonly rate?: number
   readonly importance: number
   readonly attempts: number
+  /** Where its bytes go; absent: no budget of a destination holds for it. */
+  readonly destination?: string
+  /** When it may start, in order of time: this window or the next few. Absent: at any time. */
+  readonly windows?: readonly Span[]
+  /** Whether it must end inside its window by its P90; true when absent. */
+  readonly mustFinish?: boolean
   /** Agents that could do it, with nothing but identity and feature as criterion, or why there is none. */
   readonly candidates: readonly AgentId[]
+  /** Which candidates come first: lower first, 1 when absent. A replica within its lag limit is 0, a pool agent 2. */
+  readonly ranks?: ReadonlyMap<AgentId, number>
   readonly noCandidateReason?: { readonly code: string; readonly text: string }
 }
 
@@ -40,6 +71,10 @@ export interface RunningJob {
   readonly id: JobId
   readonly agentId: AgentId
   readonly clusterId?: ClusterId
+  readonly destination?: string
+  readonly rate?: number
+  /** When it should have ended, pessimistically; absent: nobody knows. */
+  readonly endsAt?: Millis
 }
 
 export interface AgentCapacity {
@@ -48,6 +83,8 @@ export interface AgentCapacity {
   readonly connected: boolean
   readonly draining: boolean
   readonly slots: number
+  /** The site its host is in; absent: no budget of a site holds for it. */
+  readonly site?: string
 }
 
 /** A reason is a code and numbers; the text is for people. */
@@ -69,7 +106,10 @@ export type PlanDecision =
       readonly kind: 'wait'
       readonly jobId: JobId
       readonly reasons: readonly Reason[]
+      /** Nothing changes for it before then: a retry's delay, the opening of its window. */
       readonly until?: Millis
+      /** Where budget is kept for it, from when on. */
+      readonly reserved?: { readonly agentId: AgentId; readonly at: Millis }
     }
 
 /** Signature of the planner: `plan(input)`, one decision for each queued job, in the order considered. */

@@ -1,0 +1,193 @@
+import type { ClusterId, JobId } from '../../shared/model/identifiers.ts'
+import type { Duration, Millis } from '../../shared/time/index.ts'
+import type { Budget, Reason } from './port.ts'
+
+/** What a job takes of every pool it passes through, and until when at the latest. */
+export interface Demand {
+  readonly jobId: JobId
+  /** Whole bytes a second, so that sums are exact. */
+  readonly rate: number
+  readonly endsAt: Millis
+}
+
+/** Budget kept for a job from a time on, and what of the pool is left beside it then. */
+interface Reservation {
+  readonly jobId: JobId
+  readonly from: Millis
+  readonly until: Millis
+  readonly rate: number
+  spareSlots: number
+  spareRate: number
+}
+
+/** At most this part of a destination's budget to one cluster while others of its class wait. */
+const fairShare = 1 / 3
+/** A job that is past its P90 ends soon, by all we know; "now" would let a reservation stand for ever. */
+const overrun: Duration = 60_000
+
+export type PoolKind = 'host' | 'cluster' | 'site' | 'destination'
+
+/**
+ * One thing with a budget: a host, a cluster, a site, a destination. What runs and what this plan placed takes
+ * slots and bytes a second of it; a reservation keeps some from a time on (EASY back-fill, facts-runtime H2).
+ */
+export class Pool {
+  readonly kind: PoolKind
+  readonly name: string
+  readonly slots: number
+  readonly rate: number
+  readonly #now: Millis
+  readonly #taken: Demand[] = []
+  readonly #shares = new Map<ClusterId, { slots: number; rate: number }>()
+  readonly #reservations: Reservation[] = []
+  readonly #reservedIn = new Set<number>()
+  #first: JobId | undefined
+  #usedSlots = 0
+  #usedRate = 0
+  #sorted = true
+  /** Clusters that wait for this pool in the class that is placed now. */
+  #waiting = new Set<ClusterId | undefined>()
+  #full: Reason | undefined
+
+  constructor(kind: PoolKind, name: string, budget: Budget, now: Millis) {
+    this.kind = kind
+    this.name = name
+    this.slots = budget.slots ?? Number.POSITIVE_INFINITY
+    this.rate = budget.bytesPerSecond ?? Number.POSITIVE_INFINITY
+    this.#now = now
+  }
+
+  get used(): number {
+    return this.#usedSlots
+  }
+
+  get usedRate(): number {
+    return this.#usedRate
+  }
+
+  /** The job that took of it first. */
+  get first(): JobId | undefined {
+    return this.#first
+  }
+
+  /** What a job takes of this pool: one that wants more than there is gets all there is, and takes longer. */
+  ask(rate: number): number {
+    return Math.min(rate, this.rate)
+  }
+
+  hasSlot(extra: number): boolean {
+    return this.#usedSlots < this.slots + extra
+  }
+
+  hasRate(rate: number): boolean {
+    return this.#usedRate + this.ask(rate) <= this.rate
+  }
+
+  /** The reservation a job would break: it ends after that begins, and what is left beside it is too little. */
+  blockedBy(demand: Demand): { readonly jobId: JobId; readonly from: Millis } | undefined {
+    if (this.#reservations.length === 0) return undefined
+    const rate = this.ask(demand.rate)
+    return this.#reservations.find(
+      each => demand.endsAt > each.from && (each.spareSlots < 1 || each.spareRate < rate),
+    )
+  }
+
+  take(demand: Demand, clusterId?: ClusterId): void {
+    const rate = this.ask(demand.rate)
+    this.#first ??= demand.jobId
+    this.#usedSlots++
+    this.#usedRate += rate
+    this.#taken.push({ ...demand, rate, endsAt: Math.max(demand.endsAt, this.#now + overrun) })
+    this.#sorted = false
+    this.#full = undefined
+    for (const each of this.#reservations)
+      if (demand.endsAt > each.from) {
+        each.spareSlots--
+        each.spareRate -= rate
+      }
+    if (clusterId === undefined || this.kind !== 'destination') return
+    const share = this.#shares.get(clusterId)
+    if (share === undefined) this.#shares.set(clusterId, { slots: 1, rate })
+    else {
+      share.slots++
+      share.rate += rate
+    }
+  }
+
+  /** Whether one more would give a cluster more than its fair share; its first job is never refused for that. */
+  isUnfair(clusterId: ClusterId | undefined, rate: number): boolean {
+    const share = clusterId === undefined ? undefined : this.#shares.get(clusterId)
+    if (share === undefined) return false
+    return share.slots + 1 > this.slots * fairShare || share.rate + this.ask(rate) > this.rate * fairShare
+  }
+
+  /** A job of the class that is placed now waits for want of this budget. */
+  waits(clusterId: ClusterId | undefined): void {
+    this.#waiting.add(clusterId)
+  }
+
+  othersWait(clusterId: ClusterId | undefined): boolean {
+    return this.#waiting.size > (this.#waiting.has(clusterId) ? 1 : 0)
+  }
+
+  nextClass(): void {
+    if (this.#waiting.size > 0) this.#waiting = new Set()
+  }
+
+  /** Whether the class's first job that had no room here has its reservation. */
+  isReservedIn(urgency: number): boolean {
+    return this.#reservedIn.has(urgency)
+  }
+
+  /** When this has room for it, by the P90 ends of what runs and what is reserved; undefined: never. */
+  earliest(rate: number): Millis | undefined {
+    const asked = this.ask(rate)
+    let slots = this.#usedSlots
+    let taken = this.#usedRate
+    const fits = () => slots + 1 <= this.slots && taken + asked <= this.rate
+    const ends: { readonly endsAt: Millis; readonly rate: number }[] = [...this.#byEnd()]
+    for (const each of this.#reservations) {
+      slots++
+      taken += each.rate
+      ends.push({ endsAt: each.until, rate: each.rate })
+    }
+    if (fits()) return this.#now
+    if (this.#reservations.length > 0) ends.sort((a, b) => a.endsAt - b.endsAt)
+    for (const each of ends) {
+      slots--
+      taken -= each.rate
+      if (fits()) return each.endsAt
+    }
+    return undefined
+  }
+
+  reserve(jobId: JobId, urgency: number, from: Millis, until: Millis, rate: number): void {
+    const asked = this.ask(rate)
+    let spareSlots = this.slots - 1
+    let spareRate = this.rate - asked
+    for (const each of this.#taken)
+      if (each.endsAt > from) {
+        spareSlots--
+        spareRate -= each.rate
+      }
+    for (const each of this.#reservations)
+      if (each.until > from && each.from < until) {
+        spareSlots--
+        spareRate -= each.rate
+      }
+    this.#reservedIn.add(urgency)
+    this.#reservations.push({ jobId, from, until, rate: asked, spareSlots, spareRate })
+  }
+
+  /** Why it has no slot; said once for each state it is in, as thousands may wait for the same. */
+  full(make: () => Reason): Reason {
+    this.#full ??= make()
+    return this.#full
+  }
+
+  #byEnd(): readonly Demand[] {
+    if (!this.#sorted) this.#taken.sort((a, b) => a.endsAt - b.endsAt)
+    this.#sorted = true
+    return this.#taken
+  }
+}

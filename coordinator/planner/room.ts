@@ -1,0 +1,97 @@
+import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import { type Demand, Pool } from './pool.ts'
+import type { AgentCapacity, Budget, PlanInput } from './port.ts'
+
+/** A host with its agent: its own pool, and its site's. */
+export interface Seat {
+  readonly agent: AgentCapacity
+  readonly host: Pool
+  readonly site: Pool | undefined
+}
+
+const none: Budget = {}
+
+/** Every pool of a picture, with what runs already taken from it. */
+export class Room {
+  readonly #input: PlanInput
+  readonly #now: Millis
+  readonly #seats = new Map<AgentId, Seat>()
+  readonly #sites = new Map<string, Pool>()
+  readonly #clusters = new Map<ClusterId, Pool>()
+  readonly #destinations = new Map<string, Pool>()
+
+  constructor(input: PlanInput) {
+    this.#input = input
+    this.#now = input.now.wall
+    const { budgets } = input
+    for (const agent of input.agents) {
+      const budget = budgets?.hosts?.get(agent.host) ?? budgets?.host ?? none
+      const slots = Math.min(agent.slots, budget.slots ?? agent.slots)
+      const host = new Pool('host', agent.host, { ...budget, slots }, this.#now)
+      this.#seats.set(agent.id, { agent, host, site: this.#site(agent.site) })
+    }
+    for (const job of input.running) {
+      const demand = {
+        jobId: job.id,
+        rate: Math.ceil(job.rate ?? 0),
+        endsAt: job.endsAt ?? this.#now,
+      }
+      const seat = this.#seats.get(job.agentId)
+      this.take(demand, seat, this.cluster(job.clusterId), this.destination(job.destination), job.clusterId)
+    }
+  }
+
+  take(
+    demand: Demand,
+    seat: Seat | undefined,
+    cluster: Pool | undefined,
+    destination: Pool | undefined,
+    clusterId: ClusterId | undefined,
+  ): void {
+    seat?.host.take(demand)
+    seat?.site?.take(demand)
+    cluster?.take(demand)
+    destination?.take(demand, clusterId)
+  }
+
+  seat(id: AgentId): Seat | undefined {
+    return this.#seats.get(id)
+  }
+
+  cluster(id: ClusterId | undefined): Pool | undefined {
+    if (id === undefined) return undefined
+    const { budgets, jobsPerCluster } = this.#input
+    return madeOnce(this.#clusters, id, () => {
+      const budget = budgets?.clusters?.get(id) ?? budgets?.cluster ?? none
+      return new Pool('cluster', id, { ...budget, slots: budget.slots ?? jobsPerCluster ?? 1 }, this.#now)
+    })
+  }
+
+  /** Undefined where nothing limits it. */
+  destination(name: string | undefined): Pool | undefined {
+    if (name === undefined) return undefined
+    const budget = this.#input.budgets?.destinations?.get(name) ?? this.#input.budgets?.destination
+    if (budget === undefined) return undefined
+    return madeOnce(this.#destinations, name, () => new Pool('destination', name, budget, this.#now))
+  }
+
+  nextClass(): void {
+    for (const pool of this.#destinations.values()) pool.nextClass()
+  }
+
+  #site(name: string | undefined): Pool | undefined {
+    if (name === undefined) return undefined
+    const budget = this.#input.budgets?.sites?.get(name) ?? this.#input.budgets?.site
+    if (budget === undefined) return undefined
+    return madeOnce(this.#sites, name, () => new Pool('site', name, budget, this.#now))
+  }
+}
+
+function madeOnce<K>(pools: Map<K, Pool>, key: K, make: () => Pool): Pool {
+  const known = pools.get(key)
+  if (known !== undefined) return known
+  const fresh = make()
+  pools.set(key, fresh)
+  return fresh
+}

@@ -1,0 +1,108 @@
+import type { ClusterId, JobId } from '../../shared/model/identifiers.ts'
+import type { Duration } from '../../shared/time/index.ts'
+import type { QueuedJob, Reason } from './port.ts'
+
+interface Queue {
+  /** In order of whose promise breaks first. */
+  readonly jobs: QueuedJob[]
+  running: number
+}
+
+/**
+ * What waits, by cluster. Only the most urgent of a cluster that may start one is offered to the planner: the rest
+ * would be told that its cluster is busy, a hundred thousand times.
+ */
+export class WaitingLine {
+  readonly backlogs = new Map<ClusterId, Duration>()
+  readonly #perCluster: number
+  readonly #limitOf: (id: ClusterId) => number
+  readonly #queues = new Map<ClusterId | JobId, Queue>()
+  readonly #jobs = new Map<JobId, QueuedJob>()
+  readonly #told = new Map<JobId, readonly Reason[]>()
+
+  constructor(perCluster: number, limitOf: (id: ClusterId) => number) {
+    this.#perCluster = perCluster
+    this.#limitOf = limitOf
+  }
+
+  add(job: QueuedJob): void {
+    this.#jobs.set(job.id, job)
+    const { jobs } = this.#of(job.clusterId ?? job.id)
+    let low = 0
+    let high = jobs.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const other = jobs[middle]
+      if (other !== undefined && compare(other, job) < 0) low = middle + 1
+      else high = middle
+    }
+    jobs.splice(low, 0, job)
+    this.#count(job, 1)
+  }
+
+  take(job: QueuedJob): void {
+    this.#jobs.delete(job.id)
+    this.#told.delete(job.id)
+    const key = job.clusterId ?? job.id
+    const queue = this.#of(key)
+    const at = queue.jobs.indexOf(job)
+    if (at >= 0) queue.jobs.splice(at, 1)
+    this.#count(job, -1)
+    if (job.clusterId === undefined && queue.jobs.length === 0) this.#queues.delete(key)
+  }
+
+  told(job: QueuedJob, reasons: readonly Reason[]): void {
+    this.#told.set(job.id, reasons)
+  }
+
+  began(clusterId: ClusterId | undefined): void {
+    if (clusterId !== undefined) this.#of(clusterId).running++
+  }
+
+  ended(clusterId: ClusterId | undefined): void {
+    if (clusterId !== undefined) this.#of(clusterId).running--
+  }
+
+  get(id: JobId): QueuedJob | undefined {
+    return this.#jobs.get(id)
+  }
+
+  offered(): readonly QueuedJob[] {
+    const offered: QueuedJob[] = []
+    for (const [key, { jobs, running }] of this.#queues) {
+      if (jobs.length === 0) continue
+      if (jobs[0]?.clusterId !== undefined && running >= this.#limitOf(key as ClusterId)) {
+        // a restore that a person waits for does not wait for its cluster
+        for (const job of jobs) if (job.manual && job.kind === 'restore') offered.push(job)
+        continue
+      }
+      const most = Math.min(jobs.length, this.#perCluster)
+      for (let i = 0; i < most; i++) {
+        const job = jobs[i]
+        if (job !== undefined) offered.push(job)
+      }
+    }
+    return offered
+  }
+
+  all(): readonly { readonly job: QueuedJob; readonly reasons: readonly Reason[] }[] {
+    return Array.from(this.#jobs.values(), job => ({ job, reasons: this.#told.get(job.id) ?? [] }))
+  }
+
+  #count({ clusterId, p50 }: QueuedJob, sign: 1 | -1): void {
+    if (clusterId !== undefined)
+      this.backlogs.set(clusterId, (this.backlogs.get(clusterId) ?? 0) + sign * p50)
+  }
+
+  #of(key: ClusterId | JobId): Queue {
+    const known = this.#queues.get(key)
+    if (known !== undefined) return known
+    const fresh: Queue = { jobs: [], running: 0 }
+    this.#queues.set(key, fresh)
+    return fresh
+  }
+}
+
+function compare(a: QueuedJob, b: QueuedJob): number {
+  return a.deadline - b.deadline || a.dueAt - b.dueAt || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+}
