@@ -1,7 +1,7 @@
 import { newId } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
-import type { Destination } from '../../shared/model/destination.ts'
 import type { Compression } from '../../shared/model/compression.ts'
+import type { Destination } from '../../shared/model/destination.ts'
 import { type Codec, isEngineKind } from '../../shared/model/engine.ts'
 import type { Manifest } from '../../shared/model/manifest.ts'
 import { type AttemptPlace, attemptPrefix, manifestKey } from '../../shared/object-store/keys.ts'
@@ -58,8 +58,7 @@ export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, 
     preflight: async () => {
       world.targetFor(request.instance, 'backup')
       world.engineFor(request.engine)
-      for (const tool of [...pipelineTools, ...codecTools(request.codec)])
-        await world.tools.find([tool])
+      for (const tool of [...pipelineTools, ...codecTools(request.codec)]) await world.tools.find([tool])
       await checkEncryption(request.encryption, world.tools)
       await transferOf(spec, world)
       await chooseStrategy(
@@ -163,7 +162,9 @@ function committable(
 ): Omit<Extract<RecipeOutcome, { kind: 'uploaded' }>, 'kind'> {
   const streams = dump.streams.flatMap((stream, index) => {
     const outcome = outcomes[index]
-    return outcome === undefined ? [] : [streamOf(stream, outcome, codecChain(request.codec, seal.recipients))]
+    return outcome === undefined
+      ? []
+      : [streamOf(stream, outcome, codecChain(request.codec, seal.recipients))]
   })
   const { instance, subject } = request
   const copies = opened.copies()

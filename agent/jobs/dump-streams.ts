@@ -132,7 +132,8 @@ function requestOf(
     ...(codecOptions === undefined ? {} : { codecOptions }),
     ...(recipients === undefined ? {} : { recipients }),
     predictedBytes: stream.predictedBytes > 0 ? stream.predictedBytes : predicted,
-    keyOf: index => dataKey({ ...place, objectName: objectName(stream, codecChain(codec, recipients), index) }),
+    keyOf: index =>
+      dataKey({ ...place, objectName: objectName(stream, codecChain(codec, recipients), index) }),
     store,
     tools: world.tools,
     budget: world.budget,

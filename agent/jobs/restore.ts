@@ -177,12 +177,21 @@ async function restored(job: Restoring): Promise<Extract<RecipeOutcome, { kind: 
  * Restores every stream, phase by phase; those of one phase beside each other, the largest first. The first
  * failure ends all others.
  */
-async function restoreStreams({ session, manifest, identities, store, world, voice }: Restoring): Promise<number> {
+async function restoreStreams({
+  session,
+  manifest,
+  identities,
+  store,
+  world,
+  voice,
+}: Restoring): Promise<number> {
   const tally = new Tally(voice, totals(manifest))
   for (const phase of phasesOf(session, manifest)) {
     const tasks = phase.map(
       stream => (signal: AbortSignal) =>
-        restoreOne(stream, { session, identities, store, world, signal }, tally).finally(() => tally.ended(stream.name)),
+        restoreOne(stream, { session, identities, store, world, signal }, tally).finally(() =>
+          tally.ended(stream.name),
+        ),
     )
     await together(tasks, session.concurrency ?? 1, voice.signal)
   }

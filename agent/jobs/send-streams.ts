@@ -54,7 +54,8 @@ export async function sendStreams(
       staged: staging.uploads,
       objects: outcome.objects,
       store,
-      keyOf: each => dataKey({ ...place, objectName: objectName(stream, codecChain(codec, recipients), each) }),
+      keyOf: each =>
+        dataKey({ ...place, objectName: objectName(stream, codecChain(codec, recipients), each) }),
       budget: world.budget,
       signal: voice.signal,
       ...(transfer?.limit === undefined ? {} : { limit: transfer.limit }),
