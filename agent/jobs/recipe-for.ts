@@ -2,6 +2,7 @@ import { AppError } from '../../shared/errors/index.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { Assign, AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { backupRecipe } from './backup.ts'
+import { copyRecipe } from './copy.ts'
 import { deleteRecipe } from './delete.ts'
 import type { Recipe } from './recipe.ts'
 import { restoreRecipe } from './restore.ts'
@@ -23,6 +24,8 @@ export function recipeFor(assign: Assign, attempt: AttemptRef, at: Millis, world
       })
     case 'delete':
       return deleteRecipe(spec.value, world)
+    case 'copy':
+      return copyRecipe(spec.value, world)
     default:
       throw new AppError('link.protocol', {
         message: 'the coordinator asks for a kind of work this agent does not know',

@@ -65,6 +65,15 @@ export interface Retention {
   readonly until: Millis
 }
 
+/** How a store names an object of its service to another store of it, for a copy that the service makes itself. */
+export interface CopySource {
+  /** The service: stores that name the same one can copy from each other, credentials permitting. */
+  readonly service: string
+  readonly bucket: string
+  /** Whole, with the prefix of its destination. */
+  readonly key: string
+}
+
 /** An open multipart upload. */
 export interface OpenUpload {
   readonly key: ObjectKey
@@ -139,6 +148,20 @@ export interface ObjectStore {
    * @throws AppError `object-store.unsupported` when store or bucket have no Object Lock
    */
   retain(keys: readonly ObjectKey[], retention: Retention, signal?: AbortSignal): Promise<void>
+
+  /** What another store of the same service copies the object from; absent where nothing is copied so. */
+  copySource?(key: ObjectKey): CopySource
+
+  /**
+   * Makes an object out of one that the same service has, without its bytes passing through here, in parts of
+   * these sizes. An object of that key is replaced; a failed copy leaves nothing open.
+   */
+  copyObject?(
+    key: ObjectKey,
+    from: CopySource,
+    partSizes: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<void>
 
   /** Lists open multipart uploads under a prefix. */
   listUploads(prefix: string, signal?: AbortSignal): AsyncIterable<OpenUpload>

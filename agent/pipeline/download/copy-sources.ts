@@ -2,7 +2,7 @@ import { AppError } from '../../../shared/errors/index.ts'
 import type { ObjectStore } from '../../../shared/object-store/port.ts'
 
 /** What a download needs of a store. */
-export type ObjectSource = Pick<ObjectStore, 'head' | 'read'>
+export type ObjectSource = Pick<ObjectStore, 'head' | 'read' | 'copySource'>
 
 /** One place that holds the same objects under the same keys. */
 export interface SourceCopy {
@@ -32,6 +32,11 @@ export class CopySources implements ObjectSource {
   /** The sources of a store that is one, or of any other as the only copy. */
   static of(store: ObjectSource): CopySources {
     return store instanceof CopySources ? store : new CopySources([{ name: '', store }])
+  }
+
+  /** The copies in the order they would be asked now. */
+  get copies(): readonly SourceCopy[] {
+    return this.#copies
   }
 
   /**

@@ -8,6 +8,7 @@ import {
 import { AppError } from '../../errors/index.ts'
 import { checksumOf } from '../checksum.ts'
 import type {
+  CopySource,
   ObjectInfo,
   ObjectKey,
   ObjectStore,
@@ -21,6 +22,7 @@ import { brief, type RetryPolicy } from '../retry.ts'
 import { readObject } from './read.ts'
 import { S3Requests, type S3StoreOptions } from './requests.ts'
 import { retainObject } from './retention.ts'
+import { copyObject, copySourceOf } from './server-copy.ts'
 import { S3Uploads } from './uploads.ts'
 import { checksumInput, keepingInput } from './wording.ts'
 
@@ -192,6 +194,19 @@ export class S3Store implements ObjectStore {
 
   abortUpload(upload: OpenUpload, signal?: AbortSignal): Promise<void> {
     return this.#uploads.abort(upload, signal)
+  }
+
+  copySource(key: ObjectKey): CopySource {
+    return copySourceOf(this.#requests, key)
+  }
+
+  copyObject(
+    key: ObjectKey,
+    from: CopySource,
+    partSizes: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<void> {
+    return copyObject(this.#requests, key, from, partSizes, signal)
   }
 
   listUploads(prefix: string, signal?: AbortSignal): AsyncIterable<OpenUpload> {
