@@ -93,5 +93,6 @@ async function travelled(
     transfer: unlimited,
   })
   await job.closeDump()
-  return sendStreams(outcomes, staging, { ...job, transfer }, store)
+  // awaited here: the folder goes when this function is left
+  return await sendStreams(outcomes, staging, { ...job, transfer }, store)
 }
