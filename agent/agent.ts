@@ -13,6 +13,7 @@ import { engineFor } from './engines/index.ts'
 import { type AgentMetrics, agentMetrics } from './host/agent-metrics.ts'
 import { targetFrom } from './host/credentials.ts'
 import { storeOpener } from './host/destinations.ts'
+import { encryptionFrom } from './host/encryption.ts'
 import { freeSpace } from './host/free-space.ts'
 import { hostFacts } from './host/host-facts.ts'
 import { sweepScratch } from './host/sweep-scratch.ts'
@@ -107,6 +108,7 @@ export async function startAgent(
       tools,
       budget: new PartBudget(config.part_budget),
       codec: config.codec,
+      encryption: encryptionFrom(config.encryption),
       staging,
       throttle: new Throttle(config.max_rate === 0 ? undefined : config.max_rate, clock),
       idleTimeoutMs: config.idle_timeout,
@@ -146,7 +148,7 @@ export async function startAgent(
       bootId: identity.bootId,
       version,
       protocolVersion,
-      features: ['restore', ...(config.keeper ? ['keeper'] : [])],
+      features: ['restore', 'encryption', ...(config.keeper ? ['keeper'] : [])],
       host: await facts(),
       running: [...attempts.running()],
       unacknowledged: spool.pending().map(({ attempt }) => ({

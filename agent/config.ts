@@ -10,10 +10,12 @@ import {
   loadConfig,
   readEnvironment,
   secretFile,
+  url,
 } from '../shared/config/index.ts'
 import { logLevels } from '../shared/log/index.ts'
 import { codecs, engineKinds } from '../shared/model/engine.ts'
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
+import { isRecipient } from '../shared/model/recipient.ts'
 
 /** A login of one purpose. The password is only ever a path. */
 const login = z.strictObject({
@@ -49,6 +51,40 @@ const destination = z.strictObject({
       session_token_file: secretFile().optional(),
     })
     .optional(),
+})
+
+const recipient = z.string().refine(isRecipient, {
+  message: 'expected an age recipient: age1…, ssh-ed25519 … or ssh-rsa … (a public key)',
+})
+
+const credentials = z.strictObject({
+  access_key_id_file: secretFile(),
+  secret_access_key_file: secretFile(),
+  session_token_file: secretFile().optional(),
+})
+
+const encryption = z.strictObject({
+  /** Nothing is stored in plaintext by this agent, whatever a policy says. */
+  required: z.boolean().prefault(false),
+  /** Who can read backups when the policy names nobody: age recipients, a file of them, or an AWS KMS key. */
+  recipients: z.array(recipient).prefault([]),
+  recipients_file: z.string().startsWith('/').optional(),
+  kms_key: z.string().min(1).optional(),
+  /** Further recipients of every encrypted backup. */
+  break_glass: z.array(recipient).prefault([]),
+  /** Identities that open backups when this agent restores; readable by their owner only. */
+  identity_files: z.array(secretFile()).prefault([]),
+  /** How KMS is reached; default the SDK's chain and AWS_ENDPOINT_URL_KMS. */
+  kms: z
+    .strictObject({
+      region: z.string().min(1).optional(),
+      endpoint: url().optional(),
+      /** For backups; they need kms:Encrypt only. */
+      credentials: credentials.optional(),
+      /** For restores, which need kms:Decrypt; default those above. */
+      restore: z.strictObject({ credentials }).optional(),
+    })
+    .prefault({}),
 })
 
 export const agentConfigSchema = z.strictObject({
@@ -97,6 +133,7 @@ export const agentConfigSchema = z.strictObject({
     .prefault({}),
   /** Used when a job names none. */
   codec: z.enum(codecs).prefault('zstd'),
+  encryption: encryption.prefault({}),
   tools: z
     .strictObject({
       /** Tool → absolute path. */

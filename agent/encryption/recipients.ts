@@ -1,10 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { AppError } from '../../shared/errors/index.ts'
+import { bareRecipient, isRecipient } from '../../shared/model/recipient.ts'
 import type { ToolFinder } from '../engines/port.ts'
 import { runCommand } from '../process/index.ts'
-
-/** What a recipient of age looks like: `age1…` (X25519 or of a plugin), an SSH key without its comment. */
-const recipientForm = /^(age1[a-z0-9]{10,}|ssh-(ed25519|rsa) [A-Za-z0-9+/=]+)$/
 
 /**
  * Narrows a recipient; the comment of an SSH key is left out.
@@ -20,8 +18,7 @@ export function narrowRecipient(text: string, where: Readonly<Record<string, str
       hint: 'Give the public key (`age-keygen -y FILE` prints it), and treat the secret one as exposed: make a new identity.',
       context: { ...where },
     })
-  const recipient = trimmed.startsWith('ssh-') ? trimmed.split(/\s+/).slice(0, 2).join(' ') : trimmed
-  if (recipientForm.test(recipient)) return recipient
+  if (isRecipient(trimmed)) return bareRecipient(trimmed)
   throw new AppError('encryption.recipient-invalid', {
     context: { recipient: trimmed.slice(0, 100), ...where },
   })

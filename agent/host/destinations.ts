@@ -1,7 +1,7 @@
 import { readSecretFile } from '../../shared/config/secret-file.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { Destination } from '../../shared/model/destination.ts'
-import { type CredentialsSource, type ObjectStore, openObjectStore } from '../../shared/object-store/index.ts'
+import { type ObjectStore, openObjectStore, type StoreCredentials } from '../../shared/object-store/index.ts'
 import type { AgentConfig } from '../config.ts'
 
 /**
@@ -26,9 +26,10 @@ export function storeOpener(
 /** Rotated files are taken up within this, ms: the SDK keeps what never expires. */
 const rereadAfter = 900_000
 
-function sourceOf(
+/** Credentials that are read from their files whenever they are asked for. */
+export function sourceOf(
   credentials: NonNullable<AgentConfig['destinations'][string]['credentials']>,
-): CredentialsSource {
+): () => Promise<StoreCredentials> {
   return async () => ({
     accessKeyId: await readSecretFile(credentials.access_key_id_file),
     secretAccessKey: await readSecretFile(credentials.secret_access_key_file),

@@ -1,13 +1,14 @@
 import { Command, Option } from 'commander'
 import { newId, systemClock } from '../../shared/clock/index.ts'
 import { AppError, type Failure } from '../../shared/errors/index.ts'
-import { codecs, engineKinds } from '../../shared/model/engine.ts'
+import { engineKinds } from '../../shared/model/engine.ts'
 import { formatDuration } from '../../shared/time/index.ts'
 import { destinationToWire } from '../../shared/wire/destination.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { standaloneStateFolder } from '../config.ts'
 import { backupRecipe } from '../jobs/backup.ts'
 import type { AttemptResult } from '../jobs/result.ts'
+import { type EncodingOptions, encodingOf, withEncodingOptions } from './encoding-options.ts'
 import { formatBytes } from './format-bytes.ts'
 import { urlOf } from './manifest-url.ts'
 import { type CommonOptions, destinationOf, targetOf, withCommonOptions } from './options.ts'
@@ -15,12 +16,12 @@ import { perform, standaloneLog } from './perform.ts'
 import type { Terminal } from './terminal.ts'
 import { openWorkplace } from './workplace.ts'
 
-interface BackupOptions extends CommonOptions {
+interface BackupOptions extends CommonOptions, EncodingOptions {
   readonly engine: string
   readonly database?: string
   readonly globals?: boolean
   readonly to: string
-  readonly codec: string
+  readonly globalsPasswords?: boolean
   readonly clusterName?: string
 }
 
@@ -34,18 +35,20 @@ export function backupCommand(terminal: Terminal): Command {
     .option('--database <name>', 'database to back up')
     .option('--globals', 'back up roles and tablespaces (with --database: as well)')
     .requiredOption('--to <url>', 'destination: s3://bucket/prefix or file:///path')
-    .addOption(new Option('--codec <codec>', 'compression').choices(codecs).default('zstd'))
+    .option('--globals-passwords', 'with --globals: their password verifiers too; only encrypted')
     .option(
       '--cluster-name <name>',
       'name of the cluster in keys and manifest (default: engine, host and port)',
     )
-  return withCommonOptions(command)
+  return withCommonOptions(withEncodingOptions(command))
     .addHelpText(
       'after',
       `
 Examples:
   $ holdfast-agent backup --engine postgres --host db1 --user backup --password-file pg.secret \\
       --database orders --to s3://backups/prod
+  $ holdfast-agent backup --engine postgres --user backup --database orders --to s3://backups/prod \\
+      --codec-level 6 --recipient age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg
   $ holdfast-agent backup --engine mariadb --user backup --password-file my.secret \\
       --database shop --to file:///mnt/backups -o json
 
@@ -60,6 +63,7 @@ store, 70 defect, 130 interrupted (uploads aborted).`,
 async function backup(options: BackupOptions, terminal: Terminal): Promise<void> {
   if (options.database === undefined && options.globals !== true)
     throw new AppError('usage.invalid', { message: 'nothing to back up: give --database, --globals or both' })
+  const encoding = encodingOf(options)
   const target = targetOf(options, options.engine)
   const destination = destinationOf(options.to, options, terminal.environment)
   const log = standaloneLog(options, terminal)
@@ -96,8 +100,8 @@ async function backup(options: BackupOptions, terminal: Terminal): Promise<void>
           ...subject,
           databaseId: '',
           destination: destinationToWire(destination),
-          codec: options.codec,
-          codecLevel: 0,
+          ...encoding,
+          globalsPasswords: options.globalsPasswords === true && subject.scope === 'cluster',
           policyName: '',
           policyVersion: '',
           backupClass: 'manual',

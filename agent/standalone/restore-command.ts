@@ -9,9 +9,11 @@ import { formatDuration } from '../../shared/time/index.ts'
 import { destinationToWire } from '../../shared/wire/destination.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { standaloneStateFolder } from '../config.ts'
+import { noEncryption } from '../encryption/index.ts'
 import { fetchManifest, restoreRecipe } from '../jobs/restore.ts'
 import type { AttemptResult } from '../jobs/result.ts'
 import { failed } from './backup-command.ts'
+import { gathered } from './encoding-options.ts'
 import { formatBytes } from './format-bytes.ts'
 import { manifestPlace } from './manifest-url.ts'
 import { type CommonOptions, destinationOf, targetOf, withCommonOptions } from './options.ts'
@@ -24,6 +26,7 @@ interface RestoreOptions extends CommonOptions {
   readonly into: string
   readonly sha256?: string
   readonly owner: boolean
+  readonly identity?: readonly string[]
 }
 
 /** `holdfast-agent restore`: a backup, by the URL of its manifest, into a new database. */
@@ -41,6 +44,12 @@ export function restoreCommand(terminal: Terminal): Command {
       ),
     )
     .option('--sha256 <hex>', 'SHA-256 the manifest must have')
+    .option(
+      '--identity <file>',
+      'identity that opens an encrypted backup, readable by its owner only; repeatable',
+      gathered,
+      [],
+    )
     .option('--no-owner', 'give everything to the restoring user, and leave grants out')
   return withCommonOptions(command)
     .addHelpText(
@@ -73,6 +82,7 @@ async function restore(options: RestoreOptions, terminal: Terminal): Promise<voi
     target,
     toolFolders: options.toolFolder ?? [],
     partBudget: options.partBudget,
+    encryption: { ...noEncryption, identityFiles: options.identity ?? [] },
     log,
   })
   const warnings: string[] = []

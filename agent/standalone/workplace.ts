@@ -7,6 +7,7 @@ import { Scope } from '../../shared/lifecycle/index.ts'
 import type { Log } from '../../shared/log/index.ts'
 import { version } from '../../shared/model/version.ts'
 import { openObjectStore } from '../../shared/object-store/index.ts'
+import { awsKms, type EncryptionSettings, noEncryption } from '../encryption/index.ts'
 import { engineFor } from '../engines/index.ts'
 import type { InstanceTarget } from '../engines/port.ts'
 import { DurableFolder, lockStateFolder } from '../identity/index.ts'
@@ -28,6 +29,7 @@ export interface WorkplaceOptions {
   readonly target: InstanceTarget | undefined
   readonly toolFolders: readonly string[]
   readonly partBudget: number
+  readonly encryption?: EncryptionSettings
   readonly log: Log
 }
 
@@ -55,6 +57,7 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
       tools: createToolFinder({ folders: options.toolFolders }),
       budget: new PartBudget(options.partBudget),
       codec: 'zstd',
+      encryption: { settings: options.encryption ?? noEncryption, keyService: () => awsKms() },
       scratch: join(folder, 'scratch'),
       host: { hostname: hostname(), version },
       bootId: attemptId,

@@ -56,7 +56,7 @@ export async function openDump(
       const facts = await readServerFacts(session)
       return subject.scope === 'database'
         ? dumpDatabase({ target, database, facts, session, context, options })
-        : dumpGlobals(target, database, facts, session, context)
+        : dumpGlobals(target, database, facts, session, context, subject.passwords === true)
     },
   )
 }
@@ -198,13 +198,14 @@ async function whole(
   }
 }
 
-/** Roles and tablespaces. Without password verifiers: they would let a reader of the bucket log in (§11). */
+/** Roles and tablespaces. Without password verifiers, which would let a reader of the bucket log in (§11), unless asked for. */
 async function dumpGlobals(
   target: InstanceTarget,
   database: string,
   facts: ServerFacts,
   session: PostgresSession,
   context: EngineContext,
+  passwords: boolean,
 ): Promise<DumpSession> {
   const tool = await findTool('pg_dumpall', facts.major, context)
   const stream: DumpStream = {
@@ -213,7 +214,13 @@ async function dumpGlobals(
     command: {
       name: 'pg_dumpall',
       program: tool.path,
-      args: ['--globals-only', '--no-role-passwords', '--no-password', '-d', conninfo(database)],
+      args: [
+        '--globals-only',
+        ...(passwords ? [] : ['--no-role-passwords']),
+        '--no-password',
+        '-d',
+        conninfo(database),
+      ],
       env: await toolEnvironment(target, context, 'globals'),
     },
     footer: /^-- PostgreSQL database cluster dump complete$/,
