@@ -13,14 +13,18 @@ export function storeOpener(
   log: Log,
 ): (destination: Destination) => Promise<ObjectStore> {
   return async destination => {
-    const credentials = Object.hasOwn(destinations, destination.name)
-      ? destinations[destination.name]?.credentials
-      : undefined
-    return openObjectStore(destination, {
-      log,
-      ...(credentials === undefined ? {} : { credentials: sourceOf(credentials) }),
-    })
+    const credentials = credentialsOf(destinations, destination.name)
+    return openObjectStore(destination, { log, ...(credentials === undefined ? {} : { credentials }) })
   }
+}
+
+/** The credentials configured for a destination's name; undefined leaves it to the SDK's usual chain. */
+export function credentialsOf(
+  destinations: AgentConfig['destinations'],
+  name: string,
+): CredentialsSource | undefined {
+  const configured = Object.hasOwn(destinations, name) ? destinations[name]?.credentials : undefined
+  return configured === undefined ? undefined : sourceOf(configured)
 }
 
 /** Rotated files are taken up within this, ms: the SDK keeps what never expires. */

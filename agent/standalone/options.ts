@@ -2,13 +2,12 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseByteSize } from '../../shared/config/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import { logLevels } from '../../shared/log/index.ts'
-import type { Destination, DestinationProfile } from '../../shared/model/destination.ts'
 import { type EngineKind, engineKinds, isEngineKind } from '../../shared/model/engine.ts'
-import { parseDestination } from '../../shared/object-store/index.ts'
 import type { InstanceTarget } from '../engines/port.ts'
+import { type StoreOptions, withStoreOptions } from './store-options.ts'
 
 /** Options both standalone commands have. */
-export interface CommonOptions {
+export interface CommonOptions extends StoreOptions {
   readonly engine?: string
   readonly host: string
   readonly port?: number
@@ -17,9 +16,6 @@ export interface CommonOptions {
   readonly maintenanceDatabase?: string
   readonly tls?: NonNullable<InstanceTarget['tls']>
   readonly tlsCaFile?: string
-  readonly endpoint?: string
-  readonly region?: string
-  readonly storeProfile?: DestinationProfile
   readonly stateDir?: string
   readonly toolFolder?: readonly string[]
   readonly partBudget: number
@@ -29,7 +25,7 @@ export interface CommonOptions {
 
 /** Adds them to a command. */
 export function withCommonOptions(command: Command): Command {
-  return command
+  return withStoreOptions(command)
     .option('--host <host>', 'host or socket folder of the server', '127.0.0.1')
     .option('--port <port>', 'port of the server (default by engine)', portNumber)
     .option('--user <name>', 'user to log in as')
@@ -44,15 +40,6 @@ export function withCommonOptions(command: Command): Command {
       ]),
     )
     .option('--tls-ca-file <file>', 'CA for verify-full')
-    .option('--endpoint <url>', 'S3 endpoint of a store other than AWS (AWS_ENDPOINT_URL_S3)')
-    .option('--region <region>', 'region of the bucket (AWS_REGION)')
-    .addOption(
-      new Option('--store-profile <profile>', 'kind of S3 store (default by endpoint)').choices([
-        'aws',
-        'generic',
-        'ceph',
-      ]),
-    )
     .option('--tool-folder <folder...>', 'folders searched for database tools before PATH')
     .option('--part-budget <size>', 'memory for part buffers', byteCount, 256 << 20)
     .option('--state-dir <folder>', 'where the commit journal lies (default: ~/.local/state/holdfast)')
@@ -84,25 +71,6 @@ export function targetOf(options: CommonOptions, engine: string): InstanceTarget
       : { maintenanceDatabase: options.maintenanceDatabase }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
     ...(options.tlsCaFile === undefined ? {} : { tlsCaFile: options.tlsCaFile }),
-  }
-}
-
-/** The destination the options name. @throws AppError `destination.invalid` */
-export function destinationOf(
-  url: string,
-  options: CommonOptions,
-  environment: Readonly<Record<string, string | undefined>>,
-): Destination {
-  const location = parseDestination(url)
-  const endpoint = options.endpoint ?? environment['AWS_ENDPOINT_URL_S3'] ?? environment['AWS_ENDPOINT_URL']
-  const foreign = endpoint !== undefined && endpoint !== '' && !/\.amazonaws\.com(\.cn)?[/:]?/.test(endpoint)
-  return {
-    name: 'standalone',
-    url,
-    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
-    ...(options.region === undefined ? {} : { region: options.region }),
-    profile:
-      location.kind === 'directory' ? 'directory' : (options.storeProfile ?? (foreign ? 'generic' : 'aws')),
   }
 }
 

@@ -4,6 +4,7 @@ import { printFailure } from '../../shared/errors/index.ts'
 import { version } from '../../shared/model/version.ts'
 import { backupCommand } from './backup-command.ts'
 import { configCommand } from './config-command.ts'
+import { doctorCommand } from './doctor-command.ts'
 import { restoreCommand } from './restore-command.ts'
 import { runCommand } from './run-command.ts'
 import type { Terminal } from './terminal.ts'
@@ -18,7 +19,9 @@ function program(terminal: Terminal): Command {
       '\nExamples:\n  $ holdfast-agent run --config /etc/holdfast/agent.yaml\n' +
         '  $ holdfast-agent backup --engine postgres --user backup --database orders --to s3://backups/prod',
     )
-  for (const command of [runCommand, backupCommand, restoreCommand, configCommand, versionCommand])
+  for (const command of [
+    ...[runCommand, backupCommand, restoreCommand, doctorCommand, configCommand, versionCommand],
+  ])
     root.addCommand(command(terminal))
   return root
 }
