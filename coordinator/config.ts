@@ -23,6 +23,7 @@ import { codecs, engineKinds, strategies } from '../shared/model/engine.ts'
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
+import { type AlertRules, alertRules } from './alerts/index.ts'
 import type { Settings } from './operations/index.ts'
 import { type Policy, policyVersion } from './policy/index.ts'
 
@@ -270,7 +271,7 @@ export function settingsOf(config: CoordinatorConfig): Settings {
     destinations: new Map(
       Object.entries(config.destinations).map(([name, each]) => [name, destinationOf(name, each)]),
     ),
-    channels: Object.keys(config.alerts.webhooks),
+    alerts: alertRulesOf(config),
     slotsPerAgent: config.slots_per_agent,
     times: {
       heartbeat: times.heartbeat,
@@ -289,6 +290,10 @@ export function settingsOf(config: CoordinatorConfig): Settings {
       leaderMargin: times.leader_margin,
     },
   }
+}
+
+function alertRulesOf({ alerts }: CoordinatorConfig): AlertRules {
+  return alertRules({ channels: Object.keys(alerts.webhooks) })
 }
 
 function policyOf(each: CoordinatorConfig['policies'][number]): Policy {

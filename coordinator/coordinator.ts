@@ -7,7 +7,7 @@ import { Scope } from '../shared/lifecycle/index.ts'
 import type { Log } from '../shared/log/index.ts'
 import { createMetrics, startStatusServer } from '../shared/metrics/index.ts'
 import { version } from '../shared/model/version.ts'
-import { createWebhook, type Notifier, startDeadMan, startDelivery } from './alerts/index.ts'
+import { AlertBook, createWebhook, type Notifier, startDeadMan, startDelivery } from './alerts/index.ts'
 import { type CoordinatorConfig, settingsOf } from './config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
 import { declareCounts, declareGauges, takePicture } from './metrics/index.ts'
@@ -112,6 +112,7 @@ export async function startCoordinator(
       discovery: health,
       term: led,
       draining: () => draining,
+      notifiers,
     })
 
     const server: RunningServer = scope.own(
@@ -186,6 +187,7 @@ export async function startCoordinator(
       newId,
       settings,
       jobs: new OpenJobs(),
+      alerts: new AlertBook(),
       fleet: new FleetMap(),
       live: new LiveAgents(3 * settings.times.heartbeat),
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),

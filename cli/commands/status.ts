@@ -43,7 +43,10 @@ export function statusCommand(terminal: Terminal): Command {
             `${status.jobsQueued} queued, ${status.jobsRunning} running; in 24 h ${status.jobsSucceeded24h} succeeded, ${status.jobsFailed24h} failed`,
           ],
           ['backups', `${status.backups}, ${bytes(status.storedBytes)} stored`],
-          ['alerts to deliver', String(status.outboxPending)],
+          [
+            'alerts to deliver',
+            `${status.outboxPending}${status.outboxDead > 0 ? `; ${status.outboxDead} given up: nobody was told (\`holdfast alert list\`)` : ''}`,
+          ],
           ['as of', instant(status.now)],
         ]),
       )

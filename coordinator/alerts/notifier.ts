@@ -1,11 +1,12 @@
 import type { Duration } from '../../shared/time/index.ts'
+import type { AlertEvent } from '../store/records.ts'
 import type { AlertPayload } from './payload.ts'
 
 /** One message to one channel. `body` is the payload's very bytes, the same in every retry. */
 export interface Notification {
   readonly idempotencyKey: string
   readonly dedupKey: string
-  readonly event: 'opened' | 'resolved'
+  readonly event: AlertEvent
   readonly body: string
   readonly payload: AlertPayload
   /** 1 is the first try. */
@@ -14,7 +15,10 @@ export interface Notification {
 
 /** What became of a try. */
 export type Delivery =
-  | { readonly kind: 'delivered' }
+  | {
+      readonly kind: 'delivered' /** What the receiver said, when that is worth knowing; no secrets. */
+      readonly note?: string
+    }
   | {
       readonly kind: 'failed'
       /** For people: no secrets, no URL. */
@@ -31,5 +35,7 @@ export type Delivery =
  */
 export interface Notifier {
   readonly name: string
+  /** Whether it opens something that stays until a `resolved` comes. */
+  readonly keepsIncidents?: boolean
   deliver(notification: Notification, signal: AbortSignal): Promise<Delivery>
 }

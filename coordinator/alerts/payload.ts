@@ -1,10 +1,10 @@
 import { isoOf } from '../../shared/time/index.ts'
-import type { AlertRecord } from '../store/records.ts'
+import type { AlertEvent, AlertRecord, Labels } from '../store/records.ts'
 
 /** What an alert event says to a channel, as stored in the outbox (JSON) and documented in docs/reference/webhook.md. */
 export interface AlertPayload {
   readonly version: 1
-  readonly event: 'opened' | 'resolved'
+  readonly event: AlertEvent
   readonly alert: {
     readonly id: string
     readonly kind: string
@@ -15,11 +15,20 @@ export interface AlertPayload {
     /** ISO 8601, UTC. */
     readonly opened_at: string
     readonly resolved_at?: string
+    /** What it is about, by the keys of a selector. */
+    readonly labels?: Labels
+    /** Open alerts it explains; people are not told of these singly. */
+    readonly explains?: { readonly count: number; readonly summaries: readonly string[] }
   }
 }
 
 /** Built once, when the alert changes: every retry sends the same bytes. `summary` is the event's own. */
-export function payloadOf(event: 'opened' | 'resolved', alert: AlertRecord, summary: string): string {
+export function payloadOf(
+  event: AlertEvent,
+  alert: AlertRecord,
+  summary: string,
+  explains?: { readonly count: number; readonly summaries: readonly string[] },
+): string {
   const payload: AlertPayload = {
     version: 1,
     event,
@@ -32,6 +41,8 @@ export function payloadOf(event: 'opened' | 'resolved', alert: AlertRecord, summ
       facts: alert.facts,
       opened_at: isoOf(alert.openedAt),
       ...(alert.resolvedAt === undefined ? {} : { resolved_at: isoOf(alert.resolvedAt) }),
+      ...(alert.labels === undefined ? {} : { labels: alert.labels }),
+      ...(explains === undefined || explains.count === 0 ? {} : { explains }),
     },
   }
   return JSON.stringify(payload)

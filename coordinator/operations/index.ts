@@ -1,9 +1,19 @@
 import type { Clock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
-import type { AgentId, BackupId, DatabaseId, InstanceId, JobId } from '../../shared/model/identifiers.ts'
+import type {
+  AgentId,
+  BackupId,
+  DatabaseId,
+  InstanceId,
+  JobId,
+  SilenceId,
+} from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
+import type { Notifier } from '../alerts/index.ts'
 import type { Job } from '../jobs/index.ts'
 import type { Aggregates, Store } from '../store/port.ts'
+import type { AlertRecord, Labels, SilenceRecord } from '../store/records.ts'
+import { type Asked, ackAlert, endSilence, silenceAlerts, testAlertChannel } from './alert-verbs.ts'
 import { cancelJob } from './cancel-job.ts'
 import type { DiscoveryHealth, SourceHealth } from './discovery-health.ts'
 import type { JobView, Progress } from './job-views.ts'
@@ -57,6 +67,20 @@ export interface Operations {
     principal: Principal,
     request: { readonly jobId: JobId; readonly requestId: string; readonly reason: string },
   ): Promise<Job>
+  ackAlert(principal: Principal, request: Asked & { readonly alert: string }): Promise<AlertRecord>
+  silenceAlerts(
+    principal: Principal,
+    request: Asked & { readonly selector: Labels; readonly duration: number },
+  ): Promise<{ readonly silence: SilenceRecord; readonly matches: number }>
+  endSilence(principal: Principal, request: Asked & { readonly silenceId: SilenceId }): Promise<SilenceRecord>
+  testAlertChannel(
+    principal: Principal,
+    request: Asked & { readonly channel: string },
+    signal: AbortSignal,
+  ): Promise<{ readonly delivered: boolean; readonly answer: string; readonly tookMs: number }>
+  /** Open alerts that another one explains; empty on a standby. */
+  explainedAlerts(): readonly AlertRecord[]
+  now(): Millis
   status(): Promise<Status>
   watchJob(jobId: JobId, signal: AbortSignal): AsyncIterable<JobView>
   jobView(jobId: JobId): Promise<JobView>
@@ -77,6 +101,8 @@ export interface OperationsDeps {
   readonly term: () => Term | undefined
   /** Whether the process takes no new requests. */
   readonly draining: () => boolean
+  /** Alert channels by name. */
+  readonly notifiers: ReadonlyMap<string, Notifier>
 }
 
 /** Makes the facade. */
@@ -101,6 +127,14 @@ export function createOperations(deps: OperationsDeps): Operations {
     startBackup: async (principal, request) => startBackup(principal, request, led()),
     startRestore: async (principal, request) => startRestore(principal, request, led()),
     cancelJob: async (principal, request) => cancelJob(principal, request, led()),
+    ackAlert: async (principal, request) => ackAlert(principal, request, led()),
+    silenceAlerts: async (principal, request) => silenceAlerts(principal, request, led()),
+    endSilence: async (principal, request) => endSilence(principal, request, led()),
+    testAlertChannel: async (principal, request, signal) =>
+      testAlertChannel(principal, request, deps.notifiers, led(), signal),
+    explainedAlerts: () =>
+      [...(deps.term()?.alerts.all() ?? [])].filter(each => each.parentKey !== undefined),
+    now: () => clock.now().wall,
     status: async () => {
       const now = clock.now().wall
       const [aggregates, outbox] = await Promise.all([store.read.aggregates(now), store.read.outboxCounts()])

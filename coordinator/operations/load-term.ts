@@ -18,6 +18,7 @@ export async function loadTerm(term: Term): Promise<void> {
     new Set(alerts.filter(each => each.kind === kind).map(each => each.facts['agent_id']))
   const [silent, cloned] = [told('agent-silent'), told('agent-cloned')]
   const now = term.clock.now()
+  term.alerts.load(alerts, await read.silences(now.wall), now.wall)
   for await (const agent of all(page => read.agents(page))) {
     term.live.remember(agent, silent.has(agent.id), now)
     if (cloned.has(agent.id)) term.live.clones.refused(agent.id, now.mono)

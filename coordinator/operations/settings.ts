@@ -1,5 +1,6 @@
 import type { Destination } from '../../shared/model/destination.ts'
 import type { Duration } from '../../shared/time/index.ts'
+import type { AlertRules } from '../alerts/index.ts'
 import type { Policy } from '../policy/policy.ts'
 
 /** Every span the coordinator goes by, milliseconds. Those agents need travel in `Welcome` (architecture §5). */
@@ -31,8 +32,8 @@ export interface Settings {
   readonly version: string
   readonly policies: readonly Policy[]
   readonly destinations: ReadonlyMap<string, Destination>
-  /** Names of the alert channels. */
-  readonly channels: readonly string[]
+  /** Who is told of what, and when. */
+  readonly alerts: AlertRules
   readonly times: Times
   /** Jobs an agent works on at a time. */
   readonly slotsPerAgent: number

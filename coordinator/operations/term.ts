@@ -2,6 +2,7 @@ import type { Clock, newId } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { InstanceId } from '../../shared/model/identifiers.ts'
+import type { AlertBook } from '../alerts/index.ts'
 import type { FleetMap } from '../fleet/fleet-map.ts'
 import type { Store, WriteTx } from '../store/port.ts'
 import type { InTurn } from './in-turn.ts'
@@ -29,6 +30,7 @@ export interface Term {
   readonly newId: typeof newId
   readonly settings: Settings
   readonly jobs: OpenJobs
+  readonly alerts: AlertBook
   readonly fleet: FleetMap
   readonly live: LiveAgents
   readonly leases: LeaseClock

@@ -7,6 +7,7 @@ import type {
   DatabaseId,
   InstanceId,
   JobId,
+  SilenceId,
 } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { Job, JobKind } from '../jobs/job.ts'
@@ -25,6 +26,7 @@ import type {
   InstanceRecord,
   JobFilter,
   OutboxRecord,
+  SilenceRecord,
 } from './records.ts'
 
 /**
@@ -117,13 +119,22 @@ export interface WriteTx {
   }
   readonly alerts: {
     openByKey(dedupKey: string): Promise<AlertRecord | undefined>
+    /** The newest of a key, open or not. */
+    latestByKey(dedupKey: string): Promise<AlertRecord | undefined>
+    get(id: AlertId): Promise<AlertRecord | undefined>
     put(alert: AlertRecord): Promise<void>
   }
   readonly outbox: {
     enqueue(message: Omit<OutboxRecord, 'id' | 'attempts' | 'state'>): Promise<void>
     /** The undelivered `opened` of an alert on a channel, for cancelling out with its `resolved`. */
     pendingOpened(alertId: AlertId, channel: string): Promise<OutboxRecord | undefined>
+    /** All undelivered messages of an alert, oldest first. */
+    pendingOf(alertId: AlertId): Promise<readonly OutboxRecord[]>
     put(message: OutboxRecord): Promise<void>
+  }
+  readonly silences: {
+    get(id: SilenceId): Promise<SilenceRecord | undefined>
+    put(silence: SilenceRecord): Promise<void>
   }
   readonly audit: { append(entry: AuditEntry): Promise<AuditRecord> }
   readonly requests: {
@@ -217,7 +228,10 @@ export interface ReadModel {
   ): Promise<Page<BackupRecord>>
   debris(): Promise<readonly DebrisRecord[]>
   alerts(page: PageRequest, filter: { readonly state?: 'open' | 'resolved' }): Promise<Page<AlertRecord>>
+  alert(id: AlertId): Promise<AlertRecord | undefined>
   openAlerts(): Promise<readonly AlertRecord[]>
+  /** Silences that end after then, the next to end first. */
+  silences(endAfter: Millis): Promise<readonly SilenceRecord[]>
   /** Due messages in order, at most one per (dedup key, channel): the oldest undelivered. */
   outboxDue(now: Millis, limit: number): Promise<readonly OutboxRecord[]>
   outboxCounts(): Promise<{ readonly pending: number; readonly dead: number }>

@@ -9,6 +9,7 @@ import type {
   DatabaseId,
   InstanceId,
   JobId,
+  SilenceId,
 } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { JobKind } from '../jobs/job.ts'
@@ -114,6 +115,10 @@ export interface DatabaseStateRecord {
   readonly lastRawBytes?: number
   readonly lastStoredBytes?: number
   readonly lastDurationMs?: Duration
+  /** Of the last good backups, oldest first, ten at most: what is usual for this database. */
+  readonly recentDurations?: readonly Duration[]
+  readonly recentRawBytes?: readonly number[]
+  readonly recentStoredBytes?: readonly number[]
   readonly backups: number
   readonly nextDueAt?: Millis
   readonly openJobId?: JobId
@@ -194,6 +199,9 @@ export interface DecisionRecord {
   readonly numbers: Readonly<Record<string, number>>
 }
 
+/** What something is about, by the keys of a selector: `datacenter`, `service`, `engine`, `database`, `host`, `destination`. */
+export type Labels = Readonly<Record<string, readonly string[]>>
+
 export interface AlertRecord {
   readonly id: AlertId
   /** One open alert per key. */
@@ -205,7 +213,44 @@ export interface AlertRecord {
   readonly state: 'open' | 'resolved'
   readonly openedAt: Millis
   readonly resolvedAt?: Millis
+  /** When its fact was last stated. */
+  readonly lastSeenAt?: Millis
+  readonly labels?: Labels
+  /** Dedup keys that explain it: any list all of whose alerts are open. */
+  readonly causes?: readonly (readonly string[])[]
+  /** The open alert that explains it; people are told of that one. */
+  readonly parentKey?: string
+  /** Nobody is told before. */
+  readonly heldUntil?: Millis
+  /** When telling is thought about again: a hold, a silence, quiet hours, a reminder. */
+  readonly lookAt?: Millis
+  /** Channels that were told. */
+  readonly channels?: readonly string[]
+  readonly toldAt?: Millis
+  /** How bad it was when people were last told. */
+  readonly toldSeverity?: 'info' | 'warning' | 'critical'
+  /** Messages after the first, for their idempotency keys. */
+  readonly tellings?: number
+  readonly ack?: { readonly by: string; readonly at: Millis; readonly reason: string }
+  /** When it opened lately, itself included: a key that comes and goes is flapping. */
+  readonly openings?: readonly Millis[]
+  /** A flapping alert whose fact has turned since; resolved when that lasts. */
+  readonly calmSince?: Millis
 }
+
+/** Alerts that a person does not want to be told of for a while. */
+export interface SilenceRecord {
+  readonly id: SilenceId
+  /** Key to patterns with `*`: labels, `kind`, `alert` (an id), `severity`. All keys must match. */
+  readonly selector: Labels
+  readonly reason: string
+  readonly by: string
+  readonly createdAt: Millis
+  readonly endsAt: Millis
+}
+
+/** What a message says: `updated` and `reminder` follow an `opened`; a `notice` stands alone. */
+export type AlertEvent = 'opened' | 'updated' | 'reminder' | 'resolved' | 'notice'
 
 /** One message to one channel. Delivered at least once, with the same idempotency key each time. */
 export interface OutboxRecord {
@@ -213,7 +258,7 @@ export interface OutboxRecord {
   readonly alertId: AlertId
   readonly dedupKey: string
   readonly channel: string
-  readonly event: 'opened' | 'resolved'
+  readonly event: AlertEvent
   readonly idempotencyKey: string
   /** JSON. */
   readonly payload: string

@@ -62,6 +62,7 @@ export interface Schema {
     state: string
     next_attempt_at: number
   }
+  silences: Recorded & { id: string; ends_at: number }
   audit: {
     seq: number
     at: number

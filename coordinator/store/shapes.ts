@@ -12,6 +12,7 @@ import type {
   DecisionRecord,
   InstanceRecord,
   OutboxRecord,
+  SilenceRecord,
 } from './records.ts'
 
 export const decodeJob = decoder<Job>('jobs', {
@@ -138,6 +139,9 @@ export const decodeDatabaseState = decoder<DatabaseStateRecord>('database_states
   lastRawBytes: 'number?',
   lastStoredBytes: 'number?',
   lastDurationMs: 'number?',
+  recentDurations: 'list?',
+  recentRawBytes: 'list?',
+  recentStoredBytes: 'list?',
   backups: 'number',
   nextDueAt: 'number?',
   openJobId: 'text?',
@@ -193,6 +197,28 @@ export const decodeAlert = decoder<AlertRecord>('alerts', {
   state: 'text',
   openedAt: 'number',
   resolvedAt: 'number?',
+  lastSeenAt: 'number?',
+  labels: 'object?',
+  causes: 'list?',
+  parentKey: 'text?',
+  heldUntil: 'number?',
+  lookAt: 'number?',
+  channels: 'list?',
+  toldAt: 'number?',
+  toldSeverity: 'text?',
+  tellings: 'number?',
+  ack: 'object?',
+  openings: 'list?',
+  calmSince: 'number?',
+})
+
+export const decodeSilence = decoder<SilenceRecord>('silences', {
+  id: 'text',
+  selector: 'object',
+  reason: 'text',
+  by: 'text',
+  createdAt: 'number',
+  endsAt: 'number',
 })
 
 /** An outbox message's JSON; the database gives the id. */

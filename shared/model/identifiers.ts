@@ -18,6 +18,7 @@ export const idPrefixes = {
   agent: 'agt',
   result: 'res',
   alert: 'alr',
+  silence: 'sil',
   incarnation: 'inc',
   fleet: 'flt',
 } as const
@@ -33,6 +34,7 @@ export type BackupId = IdOf<'backup'>
 export type AgentId = IdOf<'agent'>
 export type ResultId = IdOf<'result'>
 export type AlertId = IdOf<'alert'>
+export type SilenceId = IdOf<'silence'>
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

@@ -24,7 +24,7 @@ describe('the configuration of the coordinator', () => {
     const settings = settingsOf(value)
     expect(settings.policies.map(each => each.name)).toEqual(['important', 'everything'])
     expect(settings.policies[0]).toMatchObject({ rpo: 8 * 3_600_000, destination: 'main' })
-    expect(settings.channels).toEqual(['ops'])
+    expect(settings.alerts.channels).toEqual(['ops'])
     expect(value.insecure_loopback).toBe(false)
   })
 

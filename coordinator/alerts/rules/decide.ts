@@ -1,19 +1,20 @@
-import { isoOf } from '../../../shared/time/index.ts'
-import type { AlertDecision, AlertFact } from './fact.ts'
+import { formatDuration, isoOf } from '../../../shared/time/index.ts'
+import { decideTrouble } from './decide-trouble.ts'
+import type { About, AlertDecision, AlertFact, OpenDecision } from './fact.ts'
+import { keyOf } from './keys.ts'
 
 /**
- * What a fact means for people: one alert per dedup key, opened once, resolved when the fact turns. Keys:
- * `job-failed/<kind>/<subject>`, `breach/<database id>`, `agent-silent/<agent id>`, `agent-cloned/<agent id>`.
+ * What a fact means for people: one alert per dedup key (`keys.ts`), opened once, resolved when the fact turns.
  *
- * Severities: a broken promise, a person's failed restore and a cloned host are critical; what may still mend
- * itself before a promise breaks is a warning.
+ * Severities: a broken promise, a person's failed restore, a dead site and a cloned host are critical; what may
+ * still mend itself before a promise breaks is a warning.
  */
 export function decide(fact: AlertFact): AlertDecision {
+  const { about = {} } = fact
   switch (fact.kind) {
     case 'job-failed-finally':
-      return {
-        kind: 'open',
-        dedupKey: jobKey(fact),
+      return opens(about, {
+        dedupKey: keyOf.jobFailed(fact.jobKind, fact.subject),
         alert: 'job-failed',
         severity: fact.jobKind === 'restore' ? 'critical' : 'warning',
         summary: `${fact.jobKind} of ${fact.subjectName} failed: ${fact.message}`,
@@ -25,19 +26,20 @@ export function decide(fact: AlertFact): AlertDecision {
           code: fact.code,
           message: fact.message,
         },
-      }
+        causes: [...silences(about), ...(fact.code.startsWith('object-store.') ? destinationOf(about) : [])],
+        waits: fact.jobKind === 'backup',
+      })
     case 'job-succeeded':
       return {
         kind: 'resolve',
-        dedupKey: jobKey(fact),
+        dedupKey: keyOf.jobFailed(fact.jobKind, fact.subject),
         summary: `${fact.jobKind} of ${fact.subjectName} succeeded again`,
       }
     case 'protection': {
-      const dedupKey = `breach/${fact.databaseId}`
+      const dedupKey = keyOf.breach(fact.databaseId)
       if (!fact.breached)
         return { kind: 'resolve', dedupKey, summary: `${fact.name} is inside its RPO again` }
-      return {
-        kind: 'open',
+      return opens(about, {
         dedupKey,
         alert: 'rpo-breach',
         severity: 'critical',
@@ -49,43 +51,103 @@ export function decide(fact: AlertFact): AlertDecision {
           detail: fact.detail,
           last_data_as_of: fact.lastDataAsOf === undefined ? 'never' : isoOf(fact.lastDataAsOf),
         },
-      }
+        causes: [...silences(about), ...destinationOf(about)],
+        waits: true,
+      })
     }
-    case 'agent': {
-      const dedupKey = `agent-silent/${fact.agentId}`
-      if (!fact.silent)
-        return { kind: 'resolve', dedupKey, summary: `the agent on ${fact.hostname} is heard of again` }
-      return {
-        kind: 'open',
+    case 'running': {
+      const dedupKey = keyOf.longRunning(fact.jobKind, fact.subject)
+      if (fact.long === undefined)
+        return {
+          kind: 'resolve',
+          dedupKey,
+          summary: `${fact.jobKind} of ${fact.subjectName} runs long no more`,
+        }
+      const { startedAt, limit, usual } = fact.long
+      return opens(about, {
         dedupKey,
-        alert: 'agent-silent',
+        alert: 'long-running',
         severity: 'warning',
-        summary: `the agent on ${fact.hostname} is silent since ${isoOf(fact.lastSeenAt)}`,
+        summary: `${fact.jobKind} of ${fact.subjectName} runs since ${isoOf(startedAt)}, usually for ${formatDuration(usual)}`,
         facts: {
-          agent_id: fact.agentId,
-          hostname: fact.hostname,
-          last_seen_at: isoOf(fact.lastSeenAt),
+          job_id: fact.jobId,
+          subject: fact.subject,
+          subject_name: fact.subjectName,
+          started_at: isoOf(startedAt),
+          usual: formatDuration(usual),
+          limit: formatDuration(limit),
         },
-      }
+        causes: [
+          ...silences(about),
+          ...(about.destination === undefined
+            ? []
+            : [[keyOf.destinationSlow(about.destination)], [keyOf.destinationFailing(about.destination)]]),
+        ],
+        waits: true,
+      })
     }
-    case 'agent-cloned':
+    case 'size': {
+      const dedupKey = keyOf.sizeAnomaly(fact.databaseId)
+      if (fact.anomaly === undefined)
+        return { kind: 'resolve', dedupKey, summary: `the backup of ${fact.name} has its usual size` }
+      const { text, severity, what, usual, now } = fact.anomaly
+      return opens(about, {
+        dedupKey,
+        alert: 'size-anomaly',
+        severity,
+        summary: `the backup of ${fact.name} ${text}`,
+        facts: {
+          database_id: fact.databaseId,
+          database: fact.name,
+          backup_id: fact.backupId,
+          anomaly: what,
+          usual: String(usual),
+          now: String(now),
+        },
+        causes: [],
+        waits: true,
+      })
+    }
+    case 'backup-succeeded':
       return {
-        kind: 'open',
-        dedupKey: `agent-cloned/${fact.agentId}`,
-        alert: 'agent-cloned',
-        severity: 'critical',
-        summary: `a second host claims the identity of the agent on ${fact.hostname} and was refused`,
-        facts: { agent_id: fact.agentId, hostname: fact.hostname },
+        ...opens(about, {
+          dedupKey: keyOf.backupSucceeded(fact.jobId),
+          alert: 'backup-succeeded',
+          severity: 'info',
+          summary: `backup of ${fact.subjectName} succeeded`,
+          facts: {
+            job_id: fact.jobId,
+            backup_id: fact.backupId,
+            subject_name: fact.subjectName,
+            stored_bytes: String(fact.storedBytes),
+          },
+          causes: [],
+          waits: false,
+        }),
+        kind: 'notice',
       }
-    case 'agent-clone-over':
-      return {
-        kind: 'resolve',
-        dedupKey: `agent-cloned/${fact.agentId}`,
-        summary: `no second host claims the identity of the agent on ${fact.hostname} any more`,
-      }
+    default:
+      return decideTrouble(fact, about)
   }
 }
 
-function jobKey(fact: { readonly jobKind: string; readonly subject: string }): string {
-  return `job-failed/${fact.jobKind}/${fact.subject}`
+/** An opening with the labels of what it is about. */
+export function opens(about: About, decision: Omit<OpenDecision, 'kind' | 'labels'>): OpenDecision {
+  return {
+    kind: 'open',
+    ...decision,
+    ...(about.labels === undefined ? {} : { labels: about.labels }),
+  }
+}
+
+/** A silent site, or the silence of every agent it depends on. */
+function silences({ agentIds = [], site }: About): readonly (readonly string[])[] {
+  return [
+    ...(site === undefined || site === '' ? [] : [[keyOf.siteSilent(site)]]),
+    ...(agentIds.length === 0 ? [] : [agentIds.map(keyOf.agentSilent)]),
+  ]
+}
+
+function destinationOf({ destination }: About): readonly (readonly string[])[] {
+  return destination === undefined ? [] : [[keyOf.destinationFailing(destination)]]
 }

@@ -1,7 +1,18 @@
-import type { Millis } from '../../../shared/time/index.ts'
+import type { Duration, Millis } from '../../../shared/time/index.ts'
+import type { Labels } from '../../store/records.ts'
+import type { Severity } from './severity.ts'
+
+/** Where a fact belongs: what routes and silences select by, and whose trouble would explain it. */
+export interface About {
+  readonly labels?: Labels
+  /** The agents it depends on: all of them silent explain it. */
+  readonly agentIds?: readonly string[]
+  readonly site?: string
+  readonly destination?: string
+}
 
 /** What alert rules look at: facts that the writer states, in the same transaction as the change they tell of. */
-export type AlertFact =
+export type AlertFact = { readonly about?: About } & (
   | {
       readonly kind: 'job-failed-finally'
       readonly jobId: string
@@ -35,16 +46,94 @@ export type AlertFact =
     }
   | { readonly kind: 'agent-cloned'; readonly agentId: string; readonly hostname: string }
   | { readonly kind: 'agent-clone-over'; readonly agentId: string; readonly hostname: string }
-
-/** What a rule decides: open or resolve the one alert of a key, or nothing. */
-export type AlertDecision =
   | {
-      readonly kind: 'open'
-      readonly dedupKey: string
-      readonly alert: string
-      readonly severity: 'info' | 'warning' | 'critical'
-      readonly summary: string
-      readonly facts: Readonly<Record<string, string>>
+      readonly kind: 'site'
+      readonly site: string
+      readonly dead: boolean
+      readonly silent: number
+      readonly agents: number
+      readonly since: Millis
     }
+  | {
+      readonly kind: 'destination'
+      readonly destination: string
+      readonly failing: boolean
+      readonly databases: number
+      readonly code: string
+      readonly since: Millis
+    }
+  | {
+      readonly kind: 'destination-speed'
+      readonly destination: string
+      readonly slow: boolean
+      readonly running: number
+      readonly long: number
+    }
+  | {
+      readonly kind: 'running'
+      readonly jobId: string
+      readonly jobKind: string
+      readonly subject: string
+      readonly subjectName: string
+      /** Absent: no longer, or not beyond what is usual. */
+      readonly long?: { readonly startedAt: Millis; readonly limit: Duration; readonly usual: Duration }
+    }
+  | {
+      readonly kind: 'clock'
+      readonly agentId: string
+      readonly hostname: string
+      readonly offset: Duration
+      /** Absent: near enough. */
+      readonly severity?: Severity
+    }
+  | {
+      readonly kind: 'size'
+      readonly databaseId: string
+      readonly name: string
+      readonly backupId: string
+      /** Absent: as usual. */
+      readonly anomaly?: {
+        readonly what: string
+        readonly text: string
+        readonly severity: Severity
+        readonly usual: number
+        readonly now: number
+      }
+    }
+  | {
+      readonly kind: 'disk'
+      readonly agentId: string
+      readonly hostname: string
+      readonly path: string
+      readonly freeBytes: number
+      readonly totalBytes: number
+      readonly low: boolean
+    }
+  | {
+      readonly kind: 'backup-succeeded'
+      readonly jobId: string
+      readonly subjectName: string
+      readonly backupId: string
+      readonly storedBytes: number
+    }
+)
+
+/** What a rule decides: open or resolve the one alert of a key, or say something once. */
+export type AlertDecision =
+  | OpenDecision
   | { readonly kind: 'resolve'; readonly dedupKey: string; readonly summary: string }
-  | { readonly kind: 'none' }
+
+/** An alert that opens, or is brought up to date; a notice is over as soon as it is told. */
+export interface OpenDecision {
+  readonly kind: 'open' | 'notice'
+  readonly dedupKey: string
+  readonly alert: string
+  readonly severity: Severity
+  readonly summary: string
+  readonly facts: Readonly<Record<string, string>>
+  readonly labels?: Labels
+  /** Keys whose open alerts explain it: any list all of which are open. */
+  readonly causes: readonly (readonly string[])[]
+  /** Whether others of its kind may come at the same time: then it waits for them. */
+  readonly waits: boolean
+}

@@ -4,7 +4,7 @@ import {
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import { type HandleEnv, serverStream, unary } from '../handle.ts'
 import { getAgent, listAgents } from './agents.ts'
-import { listAlerts } from './alerts.ts'
+import { ackAlert, getAlert, listAlerts, testAlertChannel } from './alerts.ts'
 import { listAudit, verifyAudit } from './audit.ts'
 import { copyBackup, getBackup, listBackups, startBackup, startRestore } from './backups.ts'
 import { getDatabase, listDatabases } from './databases.ts'
@@ -12,6 +12,7 @@ import type { OperatorDeps } from './deps.ts'
 import { listGaps } from './gaps.ts'
 import { listInstances } from './instances.ts'
 import { cancelJob, explainJob, getJob, listJobs, watchJob } from './jobs.ts'
+import { endSilence, listSilences, silenceAlerts } from './silences.ts'
 import { getStatus } from './status.ts'
 
 /** The operator service: every RPC of the contract, wrapped so that no handler can end the process. */
@@ -35,6 +36,12 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     copyBackup: unary(env, copyBackup(deps)),
     startRestore: unary(env, startRestore(deps)),
     listAlerts: unary(env, listAlerts(deps)),
+    getAlert: unary(env, getAlert(deps)),
+    ackAlert: unary(env, ackAlert(deps)),
+    silenceAlerts: unary(env, silenceAlerts(deps)),
+    listSilences: unary(env, listSilences(deps)),
+    endSilence: unary(env, endSilence(deps)),
+    testAlertChannel: unary(env, testAlertChannel(deps)),
     listAudit: unary(env, listAudit(deps)),
     verifyAudit: unary(env, verifyAudit(deps)),
   }

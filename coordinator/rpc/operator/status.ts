@@ -41,6 +41,7 @@ export function getStatus({ operations }: OperatorDeps) {
         failure: source.failure && failureToWire(source.failure),
       })),
       outboxPending: status.outbox.pending,
+      outboxDead: status.outbox.dead,
     }
   }
 }

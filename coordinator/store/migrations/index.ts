@@ -1,8 +1,9 @@
 import { first } from './0001-first.ts'
 import { presentAndPast } from './0002-present-and-past.ts'
+import { silences } from './0003-silences.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
 
 /** Every migration in order; numbers without gaps from 1. */
-export const migrations: readonly Migration[] = [first, presentAndPast]
+export const migrations: readonly Migration[] = [first, presentAndPast, silences]

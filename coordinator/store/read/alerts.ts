@@ -4,7 +4,7 @@ import { type ListOrder, pageOf } from '../page.ts'
 import type { ReadModel } from '../port.ts'
 import type { OutboxRecord } from '../records.ts'
 import type { Database } from '../schema.ts'
-import { decodeAlert, decodeMessage } from '../shapes.ts'
+import { decodeAlert, decodeMessage, decodeSilence } from '../shapes.ts'
 
 const newestFirst: ListOrder = {
   list: 'alerts',
@@ -21,7 +21,10 @@ export function messageOf(row: { id: number; record: string }): OutboxRecord {
 /** Alerts, newest first, and the outbox in order. */
 export function alertReads(
   db: Database,
-): Pick<ReadModel, 'alerts' | 'openAlerts' | 'outboxDue' | 'outboxCounts' | 'outboxOf'> {
+): Pick<
+  ReadModel,
+  'alerts' | 'alert' | 'openAlerts' | 'silences' | 'outboxDue' | 'outboxCounts' | 'outboxOf'
+> {
   return {
     alerts: (page, filter) =>
       pageOf(
@@ -43,6 +46,25 @@ export function alertReads(
         .orderBy('id')
         .execute()
       return rows.map(row => decodeAlert(row.id, row))
+    },
+    alert: async id => {
+      const row = await db
+        .selectFrom('alerts')
+        .select(['id', 'record'])
+        .where('id', '=', keyText(id))
+        .executeTakeFirst()
+      return row && decodeAlert(row.id, row)
+    },
+    silences: async endAfter => {
+      const rows = await db
+        .selectFrom('silences')
+        .select(['id', 'record'])
+        .where('ends_at', '>', endAfter)
+        .orderBy('ends_at')
+        .orderBy('id')
+        .limit(1_000)
+        .execute()
+      return rows.map(row => decodeSilence(row.id, row))
     },
     outboxDue: async (now, limit) => {
       const rows = await db

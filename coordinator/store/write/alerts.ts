@@ -5,7 +5,7 @@ import { keyText } from '../key-text.ts'
 import type { WriteTx } from '../port.ts'
 import { messageOf } from '../read/alerts.ts'
 import type { StoredMessage } from '../shapes.ts'
-import { decodeAlert } from '../shapes.ts'
+import { decodeAlert, decodeSilence } from '../shapes.ts'
 import type { Step } from '../step.ts'
 
 /** Alerts inside a step; one open alert per dedup key is a unique index. */
@@ -20,6 +20,25 @@ export function alertWrites(step: Step): WriteTx['alerts'] {
         .executeTakeFirst()
       return row && decodeAlert(row.id, row)
     },
+    latestByKey: async key => {
+      const row = await step.q
+        .selectFrom('alerts')
+        .select(['id', 'record'])
+        .where('dedup_key', '=', keyText(key))
+        .orderBy('opened_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row && decodeAlert(row.id, row)
+    },
+    get: async id => {
+      const row = await step.q
+        .selectFrom('alerts')
+        .select(['id', 'record'])
+        .where('id', '=', keyText(id))
+        .executeTakeFirst()
+      return row && decodeAlert(row.id, row)
+    },
     put: async alert => {
       const row = {
         dedup_key: keyText(alert.dedupKey),
@@ -30,6 +49,28 @@ export function alertWrites(step: Step): WriteTx['alerts'] {
       await step.q
         .insertInto('alerts')
         .values({ id: alert.id, ...row })
+        .onConflict(oc => oc.column('id').doUpdateSet(row))
+        .execute()
+    },
+  }
+}
+
+/** Silences inside a step. */
+export function silenceWrites(step: Step): WriteTx['silences'] {
+  return {
+    get: async id => {
+      const row = await step.q
+        .selectFrom('silences')
+        .select(['id', 'record'])
+        .where('id', '=', keyText(id))
+        .executeTakeFirst()
+      return row && decodeSilence(row.id, row)
+    },
+    put: async silence => {
+      const row = { ends_at: silence.endsAt, ...encode(silence) }
+      await step.q
+        .insertInto('silences')
+        .values({ id: silence.id, ...row })
         .onConflict(oc => oc.column('id').doUpdateSet(row))
         .execute()
     },
@@ -56,6 +97,16 @@ export function outboxWrites(step: Step): WriteTx['outbox'] {
         .orderBy('id')
         .executeTakeFirst()
       return row && messageOf(row)
+    },
+    pendingOf: async alertId => {
+      const rows = await step.q
+        .selectFrom('outbox')
+        .select(['id', 'record'])
+        .where('alert_id', '=', keyText(alertId))
+        .where('state', '=', sql.lit('pending'))
+        .orderBy('id')
+        .execute()
+      return rows.map(messageOf)
     },
     put: async message => {
       const { id, ...stored } = message

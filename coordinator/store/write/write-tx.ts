@@ -3,7 +3,7 @@ import type { WriteTx } from '../port.ts'
 import type { Step } from '../step.ts'
 import { isTotal } from '../totals.ts'
 import { agentWrites } from './agents.ts'
-import { alertWrites, outboxWrites } from './alerts.ts'
+import { alertWrites, outboxWrites, silenceWrites } from './alerts.ts'
 import { attemptWrites, decisionWrites } from './attempts.ts'
 import { auditWrites } from './audit.ts'
 import { backupWrites, debrisWrites } from './backups.ts'
@@ -47,6 +47,9 @@ export function writeTx(step: Step): WriteTx {
     },
     get outbox() {
       return outboxWrites(step)
+    },
+    get silences() {
+      return silenceWrites(step)
     },
     get audit() {
       return auditWrites(step)

@@ -10,7 +10,7 @@ import {
 } from '../../../coordinator/alerts/index.ts'
 import type { Store } from '../../../coordinator/store/index.ts'
 import type { OutboxRecord } from '../../../coordinator/store/records.ts'
-import { newId, systemClock } from '../../../shared/clock/index.ts'
+import { systemClock } from '../../../shared/clock/index.ts'
 import { AppError } from '../../../shared/errors/index.ts'
 import { Scope } from '../../../shared/lifecycle/index.ts'
 import { silentLog } from '../../../shared/log/index.ts'
@@ -18,7 +18,7 @@ import { freePort } from '../../harness/free-port.ts'
 import { waitUntil } from '../../harness/wait-until.ts'
 import { type WebhookSink, webhookSink } from '../../harness/webhook-sink.ts'
 import { type FreshStore, freshStore } from '../store/fresh-store.ts'
-import { breach, kept } from './facts.ts'
+import { breach, kept, telling } from './facts.ts'
 
 // The real store, a real listener, the real clock; delays are short.
 
@@ -56,7 +56,7 @@ function deliver(options: Partial<DeliveryOptions> = {}): Delivering {
 
 async function tell(fact: AlertFact, channels: readonly string[] = ['ops']): Promise<void> {
   const now = systemClock.now().wall
-  await fresh.store.write('fact', tx => recordFact(tx, fact, now, channels, () => newId('alert')))
+  await fresh.store.write('fact', tx => recordFact(tx, fact, now, telling(channels)))
 }
 
 async function outbox(): Promise<readonly OutboxRecord[]> {

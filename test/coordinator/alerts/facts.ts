@@ -1,4 +1,21 @@
-import type { AlertFact } from '../../../coordinator/alerts/index.ts'
+import {
+  type AlertFact,
+  type AlertRules,
+  alertRules,
+  type RecordContext,
+} from '../../../coordinator/alerts/index.ts'
+import { newId } from '../../../shared/clock/index.ts'
+
+/** Every channel is told of everything, at once unless `over` says otherwise. */
+export const telling = (channels: readonly string[], over: Partial<AlertRules> = {}): RecordContext => ({
+  rules: alertRules({
+    channels,
+    groupWait: 0,
+    flapping: { openings: 100, within: 1, settle: 1 },
+    ...over,
+  }),
+  newAlertId: () => newId('alert'),
+})
 
 const dead = {
   kind: 'protection',

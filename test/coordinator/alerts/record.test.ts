@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type AlertFact, recordFact } from '../../../coordinator/alerts/index.ts'
 import type { OutboxRecord } from '../../../coordinator/store/records.ts'
-import { newId } from '../../../shared/clock/index.ts'
 import type { AlertId } from '../../../shared/model/identifiers.ts'
 import { type FreshStore, freshStore } from '../store/fresh-store.ts'
-import { breach, kept } from './facts.ts'
+import { breach, kept, telling } from './facts.ts'
 
 let fresh: FreshStore
 beforeEach(async () => {
@@ -16,7 +15,7 @@ const now = 1_800_000_000_000
 const channels = ['ops', 'boss']
 
 function record(fact: AlertFact, at = now) {
-  return fresh.store.write('fact', tx => recordFact(tx, fact, at, channels, () => newId('alert')))
+  return fresh.store.write('fact', tx => recordFact(tx, fact, at, telling(channels)))
 }
 
 async function alertIds(): Promise<readonly AlertId[]> {
@@ -38,7 +37,7 @@ const brief = (rows: readonly OutboxRecord[]) => rows.map(row => `${row.channel}
 describe('recording a fact', () => {
   it('leaves neither alert nor message when the step it belongs to fails', async () => {
     const step = fresh.store.write('fact', async tx => {
-      await recordFact(tx, breach(), now, channels, () => newId('alert'))
+      await recordFact(tx, breach(), now, telling(channels))
       throw new Error('the job could not be written')
     })
     await expect(step).rejects.toThrow('the job could not be written')

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { AlertBook, alertRules } from '../../../coordinator/alerts/index.ts'
 import { LiveAgents } from '../../../coordinator/operations/live-agents.ts'
 import { loadTerm } from '../../../coordinator/operations/load-term.ts'
 import { recordAgent, tellClone } from '../../../coordinator/operations/record-agent.ts'
@@ -25,7 +26,8 @@ async function world() {
       log: silentLog,
       newId,
       clock: { now: () => ({ mono, wall: 1_795_000_000_000 + mono }) },
-      settings: { channels: [], times: { heartbeat } },
+      settings: { alerts: alertRules(), times: { heartbeat } },
+      alerts: new AlertBook(),
       live: new LiveAgents(3 * heartbeat),
       fleet: { setCluster() {}, setInstance() {}, setDatabase() {}, setState() {} },
       jobs: { set() {}, all: () => [] },

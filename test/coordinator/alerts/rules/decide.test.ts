@@ -3,9 +3,7 @@ import { decide } from '../../../../coordinator/alerts/rules/decide.ts'
 import { breach, failedJob, kept, silentAgent, succeededJob } from '../facts.ts'
 
 const brief = (decision: ReturnType<typeof decide>) =>
-  decision.kind === 'none'
-    ? 'none'
-    : `${decision.kind} ${decision.dedupKey}${decision.kind === 'open' ? ` ${decision.severity}` : ''}`
+  `${decision.kind} ${decision.dedupKey}${decision.kind === 'resolve' ? '' : ` ${decision.severity}`}`
 
 describe('alert rules', () => {
   it.each([

@@ -1,0 +1,152 @@
+import { formatDuration, isoOf } from '../../../shared/time/index.ts'
+import type { About, AlertDecision, AlertFact, OpenDecision } from './fact.ts'
+import { keyOf } from './keys.ts'
+
+type Trouble = Extract<
+  AlertFact,
+  {
+    readonly kind:
+      | 'agent'
+      | 'agent-cloned'
+      | 'agent-clone-over'
+      | 'site'
+      | 'destination'
+      | 'destination-speed'
+      | 'clock'
+      | 'disk'
+  }
+>
+
+/** What facts about hosts, sites and destinations mean: the troubles that explain others. */
+export function decideTrouble(fact: Trouble, about: About): AlertDecision {
+  const opens = (decision: Omit<OpenDecision, 'kind' | 'labels' | 'causes' | 'waits'>): OpenDecision => ({
+    kind: 'open',
+    causes: [],
+    waits: false,
+    ...decision,
+    ...(about.labels === undefined ? {} : { labels: about.labels }),
+  })
+  switch (fact.kind) {
+    case 'agent': {
+      const dedupKey = keyOf.agentSilent(fact.agentId)
+      if (!fact.silent)
+        return { kind: 'resolve', dedupKey, summary: `the agent on ${fact.hostname} is heard of again` }
+      const { site } = about
+      return {
+        ...opens({
+          dedupKey,
+          alert: 'agent-silent',
+          severity: 'warning',
+          summary: `the agent on ${fact.hostname} is silent since ${isoOf(fact.lastSeenAt)}`,
+          facts: {
+            agent_id: fact.agentId,
+            hostname: fact.hostname,
+            last_seen_at: isoOf(fact.lastSeenAt),
+          },
+        }),
+        causes: site === undefined || site === '' ? [] : [[keyOf.siteSilent(site)]],
+        waits: true,
+      }
+    }
+    case 'agent-cloned':
+      return opens({
+        dedupKey: keyOf.agentCloned(fact.agentId),
+        alert: 'agent-cloned',
+        severity: 'critical',
+        summary: `a second host claims the identity of the agent on ${fact.hostname} and was refused`,
+        facts: { agent_id: fact.agentId, hostname: fact.hostname },
+      })
+    case 'agent-clone-over':
+      return {
+        kind: 'resolve',
+        dedupKey: keyOf.agentCloned(fact.agentId),
+        summary: `no second host claims the identity of the agent on ${fact.hostname} any more`,
+      }
+    case 'site': {
+      const dedupKey = keyOf.siteSilent(fact.site)
+      if (!fact.dead)
+        return { kind: 'resolve', dedupKey, summary: `most agents of ${fact.site} are heard of again` }
+      return opens({
+        dedupKey,
+        alert: 'site-silent',
+        severity: 'critical',
+        summary: `${fact.silent} of ${fact.agents} agents of ${fact.site} are silent since ${isoOf(fact.since)}`,
+        facts: {
+          datacenter: fact.site,
+          agents: String(fact.agents),
+          silent: String(fact.silent),
+          since: isoOf(fact.since),
+        },
+      })
+    }
+    case 'destination': {
+      const dedupKey = keyOf.destinationFailing(fact.destination)
+      if (!fact.failing)
+        return { kind: 'resolve', dedupKey, summary: `backups reach destination ${fact.destination} again` }
+      return opens({
+        dedupKey,
+        alert: 'destination-failing',
+        severity: 'critical',
+        summary: `destination ${fact.destination} fails: backups of ${fact.databases} databases could not be stored there (${fact.code})`,
+        facts: {
+          destination: fact.destination,
+          databases: String(fact.databases),
+          code: fact.code,
+          since: isoOf(fact.since),
+        },
+      })
+    }
+    case 'destination-speed': {
+      const dedupKey = keyOf.destinationSlow(fact.destination)
+      if (!fact.slow)
+        return { kind: 'resolve', dedupKey, summary: `destination ${fact.destination} is as fast as usual` }
+      return opens({
+        dedupKey,
+        alert: 'destination-slow',
+        severity: 'warning',
+        summary: `destination ${fact.destination} is slow: ${fact.long} of ${fact.running} backups there run long`,
+        facts: {
+          destination: fact.destination,
+          running: String(fact.running),
+          long: String(fact.long),
+        },
+      })
+    }
+    case 'clock': {
+      const dedupKey = keyOf.clockOffset(fact.agentId)
+      if (fact.severity === undefined)
+        return { kind: 'resolve', dedupKey, summary: `the clock of ${fact.hostname} is right again` }
+      return {
+        ...opens({
+          dedupKey,
+          alert: 'clock-offset',
+          severity: fact.severity,
+          summary: `the clock of ${fact.hostname} is ${fact.offset > 0 ? 'behind' : 'ahead of'} the coordinator's by ${formatDuration(Math.abs(fact.offset))}`,
+          facts: { agent_id: fact.agentId, hostname: fact.hostname, offset_ms: String(fact.offset) },
+        }),
+        waits: true,
+      }
+    }
+    case 'disk': {
+      const dedupKey = keyOf.diskLow(fact.agentId, fact.path)
+      if (!fact.low)
+        return { kind: 'resolve', dedupKey, summary: `${fact.path} of ${fact.hostname} has room again` }
+      return {
+        ...opens({
+          dedupKey,
+          alert: 'disk-low',
+          severity: 'warning',
+          summary: `${fact.path} of ${fact.hostname} is nearly full: ${fact.freeBytes} of ${fact.totalBytes} bytes are free`,
+          facts: {
+            agent_id: fact.agentId,
+            hostname: fact.hostname,
+            path: fact.path,
+            free_bytes: String(fact.freeBytes),
+            total_bytes: String(fact.totalBytes),
+          },
+        }),
+        waits: true,
+      }
+    }
+  }
+}
