@@ -29,6 +29,7 @@ describe('holdfast-agent', () => {
     ['run', '--help'],
     ['backup', '--help'],
     ['restore', '--help'],
+    ['doctor', '--help'],
     ['config', 'show', '--help'],
     ['version', '--help'],
   ])('%s %s has an example', async (...argv) => {
