@@ -66,7 +66,7 @@ const toolMessages: readonly (readonly [RegExp, ErrorCode])[] = [
     'tool.too-old',
   ],
   [
-    /invalid snapshot identifier|could not import the requested snapshot|source (process|transaction) .* is not running/s,
+    /invalid snapshot identifier|snapshot ".*" does not exist|could not import the requested snapshot|source (process|transaction) .* is not running/s,
     'dump.snapshot-lost',
   ],
   [/database ".*" does not exist/s, 'database.gone'],

@@ -54,6 +54,8 @@ export interface HolderOptions {
   /** A session beside the holder: reads the moment, which inside the holder would take the snapshot. */
   readonly beside: PostgresSession
   readonly onLost: (error: AppError) => void
+  /** For tests; else a minute. */
+  readonly idleLimitMs?: number
   /** Seam for tests: the locks are taken, the snapshot is not. */
   readonly beforeSnapshot?: () => Promise<void>
 }
@@ -73,7 +75,7 @@ export async function openHolder(
     purpose: options.purpose,
     signal: options.signal,
     statementTimeoutMs: 0,
-    settings: holderSettings(options.facts.major),
+    settings: holderSettings(options.facts.major, options.idleLimitMs ?? idleLimitMs),
     onLost: options.onLost,
   })
   try {
@@ -103,11 +105,11 @@ export async function openHolder(
 }
 
 /** In the start-up packet, where they win over what database and role were given (`= 2s` would kill it). */
-function holderSettings(major: number): Readonly<Record<string, string | number>> {
+function holderSettings(major: number, limitMs: number): Readonly<Record<string, string | number>> {
   return {
     lock_timeout: lockWaitMs,
-    idle_in_transaction_session_timeout: idleLimitMs,
-    ...(major >= 12 ? { tcp_user_timeout: idleLimitMs } : {}),
+    idle_in_transaction_session_timeout: limitMs,
+    ...(major >= 12 ? { tcp_user_timeout: limitMs } : {}),
     ...(major >= 14 ? { idle_session_timeout: 0 } : {}),
     ...(major >= 17 ? { transaction_timeout: 0 } : {}),
   }

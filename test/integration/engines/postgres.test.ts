@@ -1,7 +1,7 @@
 import { chmod, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { InstanceTarget } from '../../../agent/engines/port.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { DumpSession, InstanceTarget } from '../../../agent/engines/port.ts'
 import { postgres } from '../../../agent/engines/postgres/engine.ts'
 import { demandFooter } from '../../../agent/pipeline/footer.ts'
 import {
@@ -42,8 +42,15 @@ describe.skipIf(servers.missing)('the PostgreSQL engine', () => {
 
   const context = (signal?: AbortSignal) =>
     contextIn(folder.path, { bin: server.bin, ...(signal === undefined ? {} : { signal }) })
-  const openDump = async (at: InstanceTarget, name: string) =>
-    postgres.openDump(at, { scope: 'database', name }, await context())
+  const opened: DumpSession[] = []
+  const openDump = async (at: InstanceTarget, name: string) => {
+    const session = await postgres.openDump(at, { scope: 'database', name }, await context())
+    opened.push(session)
+    return session
+  }
+  afterEach(async () => {
+    for (const session of opened.splice(0)) await session.close()
+  })
 
   describe('refuses with a clear error', () => {
     it('a wrong password', async () => {
@@ -471,7 +478,7 @@ describe.skipIf(servers.missing)('the PostgreSQL engine', () => {
     const session = await openDump(target, 'vanishing')
     const [stream] = session.streams
     if (stream === undefined) throw new Error('no stream')
-    await server.psql('DROP DATABASE vanishing')
+    await server.psql('DROP DATABASE vanishing WITH (FORCE)')
     const ended = await runCommand(stream.command, {})
     expect(ended.status).toBe(1)
     expect(session.diagnose(stream, ended.stderr)?.code).toBe('database.gone')
@@ -484,7 +491,7 @@ describe.skipIf(servers.missing)('the PostgreSQL engine', () => {
     const [stream] = session.streams
     if (stream === undefined) throw new Error('no stream')
     const args = stream.command.args.map(arg =>
-      arg.replace('--lock-wait-timeout=10s', '--lock-wait-timeout=200ms'),
+      arg.replace('--lock-wait-timeout=5s', '--lock-wait-timeout=200ms'),
     )
     expect(args).not.toEqual(stream.command.args)
     const holder = server

@@ -1,7 +1,8 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import type {
+  DumpOptions,
   DumpSession,
   Engine,
   EngineContext,
@@ -47,17 +48,37 @@ export async function dumpTo(
   target: InstanceTarget,
   database: string,
   context: EngineContext,
+  options: DumpOptions = {},
 ): Promise<{ source: RestoreSource; fileOf: (stream: string) => string; session: DumpSession }> {
-  const session = await engine.openDump(target, { scope: 'database', name: database }, context)
+  const session = await engine.openDump(target, { scope: 'database', name: database }, context, options)
+  try {
+    const fileOf = await streamsTo(folder, session)
+    return { source: sourceOf(session, database), fileOf, session }
+  } finally {
+    await session.close()
+  }
+}
+
+/** Runs the streams of an open dump into files, one after the other, and hears its account. */
+export async function streamsTo(folder: string, session: DumpSession): Promise<(stream: string) => string> {
   const base = await mkdtemp(join(folder, 'dump-'))
   const fileOf = (stream: string) => join(base, stream)
   for (const stream of session.streams) {
     const ended = await runCommand(stream.command, { stdout: fileOf(stream.name) })
     expect(ended).toEqual({ status: 0, stderr: expect.any(String) })
+    if (stream.tap !== undefined) {
+      const said = join(base, 'said')
+      expect(
+        await runCommand(stream.tap.command, { stdin: fileOf(stream.name), stdout: said }),
+      ).toMatchObject({
+        status: 0,
+      })
+      stream.tap.take(await readFile(said))
+    }
     await session.verify(stream, ended.stderr)
   }
-  await session.close()
-  return { source: sourceOf(session, database), fileOf, session }
+  await session.account?.()
+  return fileOf
 }
 
 /** Restores from files up to the commit and beyond; returns the closed session. */
@@ -72,11 +93,15 @@ export async function restoreFrom(
 ): Promise<RestoreSession> {
   const session = await engine.openRestore(target, source, into, attempt, context)
   try {
-    for (const stream of [...source.streams].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const ended = await runCommand(session.consumer(stream.name), { stdin: fileOf(stream.name) })
-      expect(ended).toEqual({ status: 0, stderr: expect.any(String) })
-      await session.verify(stream.name, ended.stderr)
-    }
+    const names = source.streams.map(({ name }) => name).sort()
+    for (const phase of session.phases ?? names.map(name => [name]))
+      await Promise.all(
+        phase.map(async name => {
+          const ended = await runCommand(session.consumer(name), { stdin: fileOf(name) })
+          expect(ended).toEqual({ status: 0, stderr: expect.any(String) })
+          await session.verify(name, ended.stderr)
+        }),
+      )
     await session.prepareCommit()
     await session.commit()
   } catch (thrown) {
