@@ -22,6 +22,7 @@ import { Attempts } from './jobs/attempts.ts'
 import { Journal } from './jobs/journal.ts'
 import { Spool } from './jobs/spool.ts'
 import type { Surroundings } from './jobs/surroundings.ts'
+import { ReportFile } from './last-backup/index.ts'
 import { Inventories } from './link/inventory.ts'
 import { Link, type LinkEnd } from './link/link.ts'
 import { Results } from './link/results.ts'
@@ -127,6 +128,13 @@ export async function startAgent(
 
     const registry = createMetrics()
     let counts: AgentMetrics | undefined
+    const report = scope.own(
+      await ReportFile.open(
+        config.status_file ?? join(config.state_dir, 'last_backup.json'),
+        { host: world.host.hostname, agent_id: identity.agentId, agent_version: version },
+        agentLog,
+      ),
+    )
     const results = new Results({ spool, clock, log: agentLog })
     const told = (sending: Promise<void>) => {
       sending.catch((error: unknown) => agentLog.error('a result could not be sent', { error }))
@@ -137,6 +145,7 @@ export async function startAgent(
       send: frame => link.send(frame),
       onResult: result => {
         counts?.ended(result)
+        report.add(result)
         told(results.flush())
       },
       onAsked: result => told(results.sayAgain(result)),

@@ -159,6 +159,8 @@ export const agentConfigSchema = z.strictObject({
       format: z.enum(['auto', 'json', 'pretty']).prefault('auto'),
     })
     .prefault({}),
+  /** What monitors of this host read, replaced at each result; default `last_backup.json` in the state folder. */
+  status_file: z.string().min(1).optional(),
   /** How long a stop waits for uploads to be aborted and results to be told. */
   stop_grace: duration({ min: 0, max: 600_000 }).prefault('30s'),
 })

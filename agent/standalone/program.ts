@@ -3,6 +3,7 @@ import { runCommandLine } from '../../shared/command-line/index.ts'
 import { printFailure } from '../../shared/errors/index.ts'
 import { version } from '../../shared/model/version.ts'
 import { backupCommand } from './backup-command.ts'
+import { checkCommand } from './check-command.ts'
 import { configCommand } from './config-command.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { restoreCommand } from './restore-command.ts'
@@ -20,7 +21,15 @@ function program(terminal: Terminal): Command {
         '  $ holdfast-agent backup --engine postgres --user backup --database orders --to s3://backups/prod',
     )
   for (const command of [
-    ...[runCommand, backupCommand, restoreCommand, doctorCommand, configCommand, versionCommand],
+    ...[
+      runCommand,
+      backupCommand,
+      restoreCommand,
+      checkCommand,
+      doctorCommand,
+      configCommand,
+      versionCommand,
+    ],
   ])
     root.addCommand(command(terminal))
   return root

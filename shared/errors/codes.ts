@@ -40,6 +40,22 @@ export interface ErrorTraits {
 }
 
 export const errorCodes = {
+  // what monitors of a host read
+  'report.missing': {
+    message: 'there is no status file',
+    hint: 'The agent writes it after its first backup; --file says where it lies (`status_file` of the agent).',
+    grpc: 'NOT_FOUND',
+    exit: 11,
+    retry: 'after-fix',
+  },
+  'report.unreadable': {
+    message: 'the status file cannot be read',
+    hint: 'Check who may read it; the agent writes a new one after its next backup.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+
   // configuration and input
   'config.invalid': {
     message: 'the configuration has problems',
