@@ -19,8 +19,8 @@ export function checkCommand(terminal: Terminal): Command {
   return new Command('check')
     .description('judge the status file of this host, for Nagios-style monitors')
     .option('--file <file>', 'the status file', '/var/lib/holdfast/agent/last_backup.json')
-    .option('--warn <duration>', 'warning when data is older', age, 26 * 3_600_000)
-    .option('--critical <duration>', 'critical when data is older', age, 50 * 3_600_000)
+    .addOption(ageOption('--warn <duration>', 'warning when data is older', '26h'))
+    .addOption(ageOption('--critical <duration>', 'critical when data is older', '50h'))
     .option('--at-least <n>', 'critical when fewer databases have a good backup', count, 1)
     .addOption(new Option('-o, --output <format>', 'form').choices(['text', 'json']).default('text'))
     .addHelpText(
@@ -46,6 +46,10 @@ async function verdict(flags: CheckFlags): Promise<Verdict> {
     const { message, traits } = AppError.from(thrown)
     return { state: 'UNKNOWN', text: `HOLDFAST UNKNOWN - ${message}: ${flags.file}. ${traits.hint}` }
   }
+}
+
+function ageOption(flags: string, description: string, usual: string): Option {
+  return new Option(flags, description).argParser(age).default(age(usual), usual)
 }
 
 function age(text: string): Duration {
