@@ -76,6 +76,10 @@ const policy = z.strictObject({
   max_rate: byteSize().optional(),
   /** A stream without a byte for so long is ended and retried; default the agent's. */
   idle_timeout: duration({ min: 10_000 }).optional(),
+  /** Streams at the same time inside one PostgreSQL database, on one snapshot; 1: one archive; default by the host's cores and the tables' sizes. */
+  streams: z.int().min(1).max(32).optional(),
+  /** A dump that blocks others for so long ends itself and is retried: production comes first; `0s`: never; default 30 s. */
+  blocking_limit: duration().optional(),
   retry: z
     .strictObject({
       attempts: z.int().min(1).max(100).prefault(4),
@@ -321,6 +325,8 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
     ...(each.strategy === undefined ? {} : { strategy: each.strategy }),
     ...(each.max_rate === undefined ? {} : { maxRate: each.max_rate }),
     ...(each.idle_timeout === undefined ? {} : { idleTimeout: each.idle_timeout }),
+    ...(each.streams === undefined ? {} : { streams: each.streams }),
+    ...(each.blocking_limit === undefined ? {} : { blockingLimit: each.blocking_limit }),
   }
   return { ...content, version: policyVersion(content) }
 }

@@ -14,10 +14,11 @@ import { urlOf } from './manifest-url.ts'
 import { type CommonOptions, targetOf, withCommonOptions } from './options.ts'
 import { perform, standaloneLog } from './perform.ts'
 import { destinationOf } from './store-options.ts'
+import { dumpingOf, type StreamOptions, withStreamOptions } from './stream-options.ts'
 import type { Terminal } from './terminal.ts'
 import { openWorkplace } from './workplace.ts'
 
-interface BackupOptions extends CommonOptions, EncodingOptions {
+interface BackupOptions extends CommonOptions, EncodingOptions, StreamOptions {
   readonly engine: string
   readonly database?: string
   readonly globals?: boolean
@@ -41,7 +42,7 @@ export function backupCommand(terminal: Terminal): Command {
       '--cluster-name <name>',
       'name of the cluster in keys and manifest (default: engine, host and port)',
     )
-  return withCommonOptions(withEncodingOptions(command))
+  return withCommonOptions(withStreamOptions(withEncodingOptions(command)))
     .addHelpText(
       'after',
       `
@@ -102,6 +103,7 @@ async function backup(options: BackupOptions, terminal: Terminal): Promise<void>
           databaseId: '',
           destination: destinationToWire(destination),
           ...encoding,
+          ...dumpingOf(options),
           globalsPasswords: options.globalsPasswords === true && subject.scope === 'cluster',
           policyName: '',
           policyVersion: '',

@@ -19,6 +19,7 @@ import { manifestPlace } from './manifest-url.ts'
 import { type CommonOptions, targetOf, withCommonOptions } from './options.ts'
 import { perform, standaloneLog } from './perform.ts'
 import { destinationOf } from './store-options.ts'
+import { streamCount } from './stream-options.ts'
 import type { Terminal } from './terminal.ts'
 import { openWorkplace } from './workplace.ts'
 
@@ -28,6 +29,7 @@ interface RestoreOptions extends CommonOptions {
   readonly sha256?: string
   readonly owner: boolean
   readonly identity?: readonly string[]
+  readonly streams?: number
 }
 
 /** `holdfast-agent restore`: a backup, by the URL of its manifest, into a new database. */
@@ -51,6 +53,7 @@ export function restoreCommand(terminal: Terminal): Command {
       gathered,
       [],
     )
+    .option('--streams <count>', 'streams and jobs at the same time (default by cores)', streamCount)
     .option('--no-owner', 'give everything to the restoring user, and leave grants out')
   return withCommonOptions(command)
     .addHelpText(
@@ -105,6 +108,7 @@ async function restore(options: RestoreOptions, terminal: Terminal): Promise<voi
         into: options.into,
         backupId: '',
         fallbacks: [],
+        streams: options.streams,
       },
       attempt,
       workplace.world,

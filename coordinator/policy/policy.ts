@@ -35,6 +35,10 @@ export interface Policy {
   readonly maxRate?: number
   /** A stream without a byte for so long is ended; absent: the agent's own. */
   readonly idleTimeout?: Duration
+  /** Streams at the same time inside one database; 1: one archive; absent: as the agent finds right. */
+  readonly streams?: number
+  /** A dump ends itself when it blocks others for so long (P6); 0: never; absent: the agent's own. */
+  readonly blockingLimit?: Duration
 }
 
 /** The facts a policy is chosen by. */

@@ -43,6 +43,8 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             strategy: policy.strategy ?? '',
             maxRate: policy.maxRate ?? 0,
             idleTimeoutMs: policy.idleTimeout ?? 0,
+            streams: policy.streams,
+            blockingLimitMs: policy.blockingLimit,
             predictedStoredBytes: assignment.predictedStoredBytes ?? 0,
           },
         },
