@@ -1,8 +1,12 @@
+import type { ClusterId } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
-import type { PlanInput, QueuedJob } from './port.ts'
+import type { Budget, PlanInput, QueuedJob } from './port.ts'
+import { type Level, Pressure, stepOf, worth } from './pressure.ts'
+
+export type Urgency = 0 | 1 | 2
 
 /** Where a job stands: 0 overdue or slack < P90, 1 slack < 4 × P90, 2 the rest (facts-runtime H3). */
-export function urgencyOf(job: QueuedJob, now: Millis): 0 | 1 | 2 {
+export function urgencyOf(job: QueuedJob, now: Millis): Urgency {
   const slack = job.deadline - now
   return slack < job.p90 ? 0 : slack < 4 * job.p90 ? 1 : 2
 }
@@ -12,50 +16,147 @@ export function isManualRestore(job: QueuedJob): boolean {
   return job.manual && job.kind === 'restore'
 }
 
-/** A job with what it is sorted by, worked out once. */
-export interface Ranked {
-  readonly job: QueuedJob
+/** Jobs that differ only in their length and id, as far as their order goes; longest first. */
+export interface Rank {
   readonly restore: boolean
-  readonly urgency: 0 | 1 | 2
+  readonly urgency: Urgency
+  /** Of the queues they stand in: more of them than time before their deadline. */
+  readonly pressure: Level
   /** Importance plus one step for each hour waited. */
   readonly weight: number
-  /** Median work queued in its cluster, milliseconds. */
+  /** Median work queued in their cluster, milliseconds. */
   readonly backlog: number
+  readonly jobs: QueuedJob[]
+}
+
+interface Line {
+  backlog: number
+  readonly pressure: Pressure
+  readonly budget: Budget
 }
 
 /**
- * The jobs in the order they are considered, class by class: manual restores; urgency class; in each importance
- * plus ageing; backlog of the cluster; longest first; id. Total, so that the same input gives the same plan.
+ * The jobs in the order they are considered, class by class: manual restores; urgency class; in each the pressure
+ * of the queue before its deadline; importance plus ageing; backlog of the cluster; longest first; id. Total, so
+ * that the same input gives the same plan. Jobs are put into ranks first and sorted within them: most of a
+ * hundred thousand then need a handful of comparisons.
  */
-export function inOrder(jobs: readonly QueuedJob[], input: PlanInput): readonly (readonly Ranked[])[] {
+export function inOrder(jobs: readonly QueuedJob[], input: PlanInput): readonly (readonly Rank[])[] {
   const now = input.now.wall
-  const backlog = new Map<string, number>()
-  for (const { clusterId, p50 } of jobs)
-    if (clusterId !== undefined) backlog.set(clusterId, (backlog.get(clusterId) ?? 0) + p50)
-  for (const [clusterId, more] of input.backlogs ?? [])
-    if (more > (backlog.get(clusterId) ?? 0)) backlog.set(clusterId, more)
-  const classes: Ranked[][] = [[], [], [], []]
-  for (const job of jobs) {
+  const lines = new Lines(input)
+  const steps = new Uint8Array(jobs.length)
+  const clusters = jobs.map((job, n) => {
+    const step = stepOf(job.deadline - now)
+    steps[n] = step
+    return lines.add(job, step)
+  })
+  lines.count(input)
+  const classes: Map<number, Map<number, Rank>>[][] = Array.from({ length: 4 }, () => [])
+  jobs.forEach((job, n) => {
     const restore = isManualRestore(job)
     const urgency = urgencyOf(job, now)
-    classes[restore ? 0 : urgency + 1]?.push({
-      job,
-      restore,
-      urgency,
-      weight: job.importance + Math.max(0, Math.floor((now - job.dueAt) / 3_600_000)),
-      backlog: job.clusterId === undefined ? job.p50 : (backlog.get(job.clusterId) ?? 0),
-    })
-  }
-  for (const each of classes) each.sort(compare)
-  return classes
+    const cluster = clusters[n]
+    const pressure = lines.levelOf(job, cluster, steps[n] ?? 0)
+    const weight = job.importance + Math.max(0, Math.floor((now - job.dueAt) / 3_600_000))
+    const backlog = cluster?.backlog ?? job.p50
+    const group = classes[restore ? 0 : urgency + 1] ?? []
+    const level = restore ? 2 - urgency : pressure
+    let byWeight = group[level]
+    if (byWeight === undefined) {
+      byWeight = new Map()
+      group[level] = byWeight
+    }
+    let byBacklog = byWeight.get(weight)
+    if (byBacklog === undefined) {
+      byBacklog = new Map()
+      byWeight.set(weight, byBacklog)
+    }
+    const rank = byBacklog.get(backlog)
+    if (rank === undefined)
+      byBacklog.set(backlog, { restore, urgency, pressure, weight, backlog, jobs: [job] })
+    else rank.jobs.push(job)
+  })
+  return classes.map(group =>
+    [2, 1, 0].flatMap(level =>
+      descending(group[level]).flatMap(byBacklog =>
+        descending(byBacklog).map(rank => {
+          if (rank.jobs.length > 1) rank.jobs.sort(longestFirst)
+          return rank
+        }),
+      ),
+    ),
+  )
 }
 
-function compare(a: Ranked, b: Ranked): number {
-  return (
-    a.urgency - b.urgency ||
-    b.weight - a.weight ||
-    b.backlog - a.backlog ||
-    b.job.p50 - a.job.p50 ||
-    (a.job.id < b.job.id ? -1 : a.job.id > b.job.id ? 1 : 0)
-  )
+/** The queues jobs stand in: their cluster's and their destination's. */
+class Lines {
+  readonly #input: PlanInput
+  readonly #clusters = new Map<ClusterId, Line>()
+  readonly #destinations = new Map<string, Line | undefined>()
+
+  constructor(input: PlanInput) {
+    this.#input = input
+  }
+
+  add(job: QueuedJob, step: number): Line | undefined {
+    const { clusterId, destination, p50, rate = 0 } = job
+    if (destination !== undefined) {
+      const line = this.#destination(destination)
+      line?.pressure.add(step, worth(p50, rate, line.budget))
+    }
+    if (clusterId === undefined) return undefined
+    const line = this.#cluster(clusterId)
+    line.backlog += p50
+    line.pressure.add(step, worth(p50, rate, line.budget))
+    return line
+  }
+
+  /** What runs holds up the others; what waits beyond the picture counts for the backlog. */
+  count({ running, backlogs, now }: PlanInput): void {
+    for (const { clusterId, destination, rate = 0, endsAt = now.wall } of running) {
+      const left = Math.max(0, endsAt - now.wall)
+      const cluster = clusterId === undefined ? undefined : this.#clusters.get(clusterId)
+      cluster?.pressure.add(0, worth(left, rate, cluster.budget))
+      const line = destination === undefined ? undefined : this.#destination(destination)
+      line?.pressure.add(0, worth(left, rate, line.budget))
+    }
+    for (const [clusterId, more] of backlogs ?? []) {
+      const line = this.#clusters.get(clusterId)
+      if (line !== undefined && more > line.backlog) line.backlog = more
+    }
+  }
+
+  levelOf(job: QueuedJob, cluster: Line | undefined, step: number): Level {
+    const own = cluster?.pressure.levelOf(step) ?? 0
+    if (own === 2 || job.destination === undefined) return own
+    const other = this.#destination(job.destination)?.pressure.levelOf(step) ?? 0
+    return other > own ? other : own
+  }
+
+  #cluster(id: ClusterId): Line {
+    const known = this.#clusters.get(id)
+    if (known !== undefined) return known
+    const { budgets, jobsPerCluster = 1 } = this.#input
+    const budget = budgets?.clusters?.get(id) ?? budgets?.cluster
+    const slots = budget?.slots ?? jobsPerCluster
+    const fresh = { backlog: 0, pressure: new Pressure(), budget: { ...budget, slots } }
+    this.#clusters.set(id, fresh)
+    return fresh
+  }
+
+  #destination(name: string): Line | undefined {
+    if (this.#destinations.has(name)) return this.#destinations.get(name)
+    const budget = this.#input.budgets?.destinations?.get(name) ?? this.#input.budgets?.destination
+    const line = budget === undefined ? undefined : { backlog: 0, pressure: new Pressure(), budget }
+    this.#destinations.set(name, line)
+    return line
+  }
+}
+
+function descending<T>(map: ReadonlyMap<number, T> | undefined): T[] {
+  return [...(map ?? [])].sort((a, b) => b[0] - a[0]).map(([, value]) => value)
+}
+
+function longestFirst(a: QueuedJob, b: QueuedJob): number {
+  return b.p50 - a.p50 || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
 }

@@ -1,5 +1,5 @@
 import type { Millis } from '../../shared/time/index.ts'
-import { inOrder, isManualRestore, type Ranked } from './order.ts'
+import { inOrder, isManualRestore, type Rank } from './order.ts'
 import type { Demand, Pool } from './pool.ts'
 import type { PlanDecision, PlanInput, QueuedJob, Reason } from './port.ts'
 import * as because from './reasons.ts'
@@ -18,6 +18,14 @@ import { openingOf } from './window.ts'
  */
 export function plan(input: PlanInput): readonly PlanDecision[] {
   return new Planning(input).run()
+}
+
+/** A job that would give its cluster more than its share, and its place among the decisions. */
+interface Deferred {
+  readonly at: number
+  readonly job: QueuedJob
+  readonly rank: Rank
+  readonly pool: Pool
 }
 
 class Planning {
@@ -43,19 +51,20 @@ class Planning {
     }
     const decisions: PlanDecision[] = []
     for (const ranks of inOrder(ready, this.#input)) {
-      const deferred: { readonly at: number; readonly ranked: Ranked; readonly pool: Pool }[] = []
-      for (const ranked of ranks) {
-        const decision = this.#place(ranked, true)
-        if ('pool' in decision) {
-          deferred.push({ at: decisions.length, ranked, pool: decision.pool })
-          decisions.push(wait(ranked.job, [because.unfair(decision.pool)]))
-        } else decisions.push(decision)
-      }
+      const deferred: Deferred[] = []
+      for (const rank of ranks)
+        for (const job of rank.jobs) {
+          const decision = this.#place(job, rank, true)
+          if (decision.kind === 'defer') {
+            deferred.push({ at: decisions.length, job, rank, pool: decision.pool })
+            decisions.push(wait(job, [because.unfair(decision.pool)]))
+          } else decisions.push(decision)
+        }
       // what others of the class left over is no longer unfair to take
-      for (const { at, ranked, pool } of deferred) {
-        if (pool.othersWait(ranked.job.clusterId)) continue
-        const decision = this.#place(ranked, false)
-        if (!('pool' in decision)) decisions[at] = decision
+      for (const { at, job, rank, pool } of deferred) {
+        if (pool.othersWait(job.clusterId)) continue
+        const decision = this.#place(job, rank, false)
+        if (decision.kind !== 'defer') decisions[at] = decision
       }
       this.#room.nextClass()
     }
@@ -77,8 +86,12 @@ class Planning {
       : { kind: 'wait', jobId: job.id, reasons }
   }
 
-  #place(ranked: Ranked, fairly: boolean): PlanDecision | { readonly pool: Pool } {
-    const { job, restore, urgency } = ranked
+  #place(
+    job: QueuedJob,
+    rank: Rank,
+    fairly: boolean,
+  ): PlanDecision | { readonly kind: 'defer'; readonly pool: Pool } {
+    const { restore, urgency } = rank
     if (job.candidates.length === 0) return wait(job, [because.noCandidate(job)])
     const cluster = this.#room.cluster(job.clusterId)
     if (!restore && cluster !== undefined && !cluster.hasSlot(0)) return wait(job, this.#clusterBusy(cluster))
@@ -93,7 +106,7 @@ class Planning {
       const kept = lacking.code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, destination)
       return kept ?? wait(job, [lacking])
     }
-    if (fairly && destination?.isUnfair(job.clusterId, rate)) return { pool: destination }
+    if (fairly && destination?.isUnfair(job.clusterId, rate)) return { kind: 'defer', pool: destination }
     if (cluster !== undefined && !restore && cluster.rate !== Number.POSITIVE_INFINITY) {
       const inCluster = lack(cluster, demand, 0, cluster.name, job)
       if (inCluster !== undefined) {
@@ -101,16 +114,17 @@ class Planning {
         return kept ?? wait(job, [inCluster])
       }
     }
-    return this.#seatOf(ranked, demand, cluster, destination)
+    return this.#seatOf(job, rank, demand, cluster, destination)
   }
 
   #seatOf(
-    ranked: Ranked,
+    job: QueuedJob,
+    standing: Rank,
     demand: Demand,
     cluster: Pool | undefined,
     destination: Pool | undefined,
   ): PlanDecision {
-    const { job, restore, urgency } = ranked
+    const { restore, urgency } = standing
     const extra = restore ? 1 : 0
     const passedOver: Reason[] = []
     let best: Seat | undefined
@@ -145,7 +159,7 @@ class Planning {
       return kept ?? wait(job, passedOver)
     }
     const { agent, host } = best
-    const reason = because.placed(ranked, host, agent, host.slots + extra, this.#now)
+    const reason = because.placed(job, standing, host, agent, host.slots + extra, this.#now)
     this.#room.take(demand, best, cluster, destination, job.clusterId)
     if (cluster !== undefined) this.#busy.delete(cluster)
     return { kind: 'assign', jobId: job.id, agentId: agent.id, reasons: [reason, ...passedOver] }

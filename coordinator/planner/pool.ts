@@ -37,16 +37,17 @@ export class Pool {
   readonly slots: number
   readonly rate: number
   readonly #now: Millis
-  readonly #taken: Demand[] = []
-  readonly #shares = new Map<ClusterId, { slots: number; rate: number }>()
-  readonly #reservations: Reservation[] = []
-  readonly #reservedIn = new Set<number>()
+  // made when needed: most of some ten thousand pools of a look need none of them
+  #taken: Demand[] | undefined
+  #shares: Map<ClusterId, { slots: number; rate: number }> | undefined
+  #reservations: Reservation[] | undefined
+  #reservedIn: Set<number> | undefined
   #first: JobId | undefined
   #usedSlots = 0
   #usedRate = 0
   #sorted = true
   /** Clusters that wait for this pool in the class that is placed now. */
-  #waiting = new Set<ClusterId | undefined>()
+  #waiting: Set<ClusterId | undefined> | undefined
   #full: Reason | undefined
 
   constructor(kind: PoolKind, name: string, budget: Budget, now: Millis) {
@@ -85,7 +86,7 @@ export class Pool {
 
   /** The reservation a job would break: it ends after that begins, and what is left beside it is too little. */
   blockedBy(demand: Demand): { readonly jobId: JobId; readonly from: Millis } | undefined {
-    if (this.#reservations.length === 0) return undefined
+    if (this.#reservations === undefined) return undefined
     const rate = this.ask(demand.rate)
     return this.#reservations.find(
       each => demand.endsAt > each.from && (each.spareSlots < 1 || each.spareRate < rate),
@@ -97,15 +98,17 @@ export class Pool {
     this.#first ??= demand.jobId
     this.#usedSlots++
     this.#usedRate += rate
+    this.#taken ??= []
     this.#taken.push({ ...demand, rate, endsAt: Math.max(demand.endsAt, this.#now + overrun) })
     this.#sorted = false
     this.#full = undefined
-    for (const each of this.#reservations)
+    for (const each of this.#reservations ?? [])
       if (demand.endsAt > each.from) {
         each.spareSlots--
         each.spareRate -= rate
       }
     if (clusterId === undefined || this.kind !== 'destination') return
+    this.#shares ??= new Map()
     const share = this.#shares.get(clusterId)
     if (share === undefined) this.#shares.set(clusterId, { slots: 1, rate })
     else {
@@ -116,27 +119,28 @@ export class Pool {
 
   /** Whether one more would give a cluster more than its fair share; its first job is never refused for that. */
   isUnfair(clusterId: ClusterId | undefined, rate: number): boolean {
-    const share = clusterId === undefined ? undefined : this.#shares.get(clusterId)
+    const share = clusterId === undefined ? undefined : this.#shares?.get(clusterId)
     if (share === undefined) return false
     return share.slots + 1 > this.slots * fairShare || share.rate + this.ask(rate) > this.rate * fairShare
   }
 
   /** A job of the class that is placed now waits for want of this budget. */
   waits(clusterId: ClusterId | undefined): void {
+    this.#waiting ??= new Set()
     this.#waiting.add(clusterId)
   }
 
   othersWait(clusterId: ClusterId | undefined): boolean {
-    return this.#waiting.size > (this.#waiting.has(clusterId) ? 1 : 0)
+    return this.#waiting !== undefined && this.#waiting.size > (this.#waiting.has(clusterId) ? 1 : 0)
   }
 
   nextClass(): void {
-    if (this.#waiting.size > 0) this.#waiting = new Set()
+    this.#waiting = undefined
   }
 
   /** Whether the class's first job that had no room here has its reservation. */
   isReservedIn(urgency: number): boolean {
-    return this.#reservedIn.has(urgency)
+    return this.#reservedIn?.has(urgency) ?? false
   }
 
   /** When this has room for it, by the P90 ends of what runs and what is reserved; undefined: never. */
@@ -146,13 +150,13 @@ export class Pool {
     let taken = this.#usedRate
     const fits = () => slots + 1 <= this.slots && taken + asked <= this.rate
     const ends: { readonly endsAt: Millis; readonly rate: number }[] = [...this.#byEnd()]
-    for (const each of this.#reservations) {
+    for (const each of this.#reservations ?? []) {
       slots++
       taken += each.rate
       ends.push({ endsAt: each.until, rate: each.rate })
     }
     if (fits()) return this.#now
-    if (this.#reservations.length > 0) ends.sort((a, b) => a.endsAt - b.endsAt)
+    if (this.#reservations !== undefined) ends.sort((a, b) => a.endsAt - b.endsAt)
     for (const each of ends) {
       slots--
       taken -= each.rate
@@ -165,17 +169,19 @@ export class Pool {
     const asked = this.ask(rate)
     let spareSlots = this.slots - 1
     let spareRate = this.rate - asked
-    for (const each of this.#taken)
+    for (const each of this.#taken ?? [])
       if (each.endsAt > from) {
         spareSlots--
         spareRate -= each.rate
       }
-    for (const each of this.#reservations)
+    for (const each of this.#reservations ?? [])
       if (each.until > from && each.from < until) {
         spareSlots--
         spareRate -= each.rate
       }
+    this.#reservedIn ??= new Set()
     this.#reservedIn.add(urgency)
+    this.#reservations ??= []
     this.#reservations.push({ jobId, from, until, rate: asked, spareSlots, spareRate })
   }
 
@@ -186,6 +192,7 @@ export class Pool {
   }
 
   #byEnd(): readonly Demand[] {
+    this.#taken ??= []
     if (!this.#sorted) this.#taken.sort((a, b) => a.endsAt - b.endsAt)
     this.#sorted = true
     return this.#taken

@@ -1,6 +1,6 @@
 import type { JobId } from '../../shared/model/identifiers.ts'
 import { isoOf, type Millis } from '../../shared/time/index.ts'
-import type { Ranked } from './order.ts'
+import type { Rank } from './order.ts'
 import type { Pool } from './pool.ts'
 import type { AgentCapacity, QueuedJob, Reason } from './port.ts'
 import type { Opening } from './window.ts'
@@ -8,14 +8,22 @@ import type { Opening } from './window.ts'
 const urgencies = ['overdue or close to it', 'due soon', 'in time'] as const
 
 /** Why a job is where it is, with the numbers it was ranked by. */
-export function placed(ranked: Ranked, pool: Pool, agent: AgentCapacity, limit: number, now: Millis): Reason {
-  const { job, urgency, weight, backlog, restore } = ranked
+export function placed(
+  job: QueuedJob,
+  rank: Rank,
+  pool: Pool,
+  agent: AgentCapacity,
+  limit: number,
+  now: Millis,
+): Reason {
+  const { urgency, pressure, weight, backlog, restore } = rank
   return {
     code: 'placed',
     subject: agent.host,
     text: restore ? 'a person waits for this restore' : urgencies[urgency],
     numbers: {
       urgency,
+      pressure,
       slack_ms: job.deadline - now,
       weight,
       backlog_ms: backlog,

@@ -16,6 +16,7 @@ const none: Budget = {}
 export class Room {
   readonly #input: PlanInput
   readonly #now: Millis
+  readonly #agents = new Map<AgentId, AgentCapacity>()
   readonly #seats = new Map<AgentId, Seat>()
   readonly #sites = new Map<string, Pool>()
   readonly #clusters = new Map<ClusterId, Pool>()
@@ -24,20 +25,14 @@ export class Room {
   constructor(input: PlanInput) {
     this.#input = input
     this.#now = input.now.wall
-    const { budgets } = input
-    for (const agent of input.agents) {
-      const budget = budgets?.hosts?.get(agent.host) ?? budgets?.host ?? none
-      const slots = Math.min(agent.slots, budget.slots ?? agent.slots)
-      const host = new Pool('host', agent.host, { ...budget, slots }, this.#now)
-      this.#seats.set(agent.id, { agent, host, site: this.#site(agent.site) })
-    }
+    for (const agent of input.agents) this.#agents.set(agent.id, agent)
     for (const job of input.running) {
       const demand = {
         jobId: job.id,
         rate: Math.ceil(job.rate ?? 0),
         endsAt: job.endsAt ?? this.#now,
       }
-      const seat = this.#seats.get(job.agentId)
+      const seat = this.seat(job.agentId)
       this.take(demand, seat, this.cluster(job.clusterId), this.destination(job.destination), job.clusterId)
     }
   }
@@ -56,7 +51,17 @@ export class Room {
   }
 
   seat(id: AgentId): Seat | undefined {
-    return this.#seats.get(id)
+    const known = this.#seats.get(id)
+    if (known !== undefined) return known
+    const agent = this.#agents.get(id)
+    if (agent === undefined) return undefined
+    const { budgets } = this.#input
+    const budget = budgets?.hosts?.get(agent.host) ?? budgets?.host ?? none
+    const slots = Math.min(agent.slots, budget.slots ?? agent.slots)
+    const host = new Pool('host', agent.host, { ...budget, slots }, this.#now)
+    const seat = { agent, host, site: this.#site(agent.site) }
+    this.#seats.set(id, seat)
+    return seat
   }
 
   cluster(id: ClusterId | undefined): Pool | undefined {

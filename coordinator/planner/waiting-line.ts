@@ -1,11 +1,14 @@
 import type { ClusterId, JobId } from '../../shared/model/identifiers.ts'
 import type { Duration } from '../../shared/time/index.ts'
+import { isManualRestore } from './order.ts'
 import type { QueuedJob, Reason } from './port.ts'
 
 interface Queue {
   /** In order of whose promise breaks first. */
   readonly jobs: QueuedJob[]
   running: number
+  /** Restores that a person waits for among them: they do not wait for their cluster. */
+  restores: number
 }
 
 /**
@@ -27,7 +30,9 @@ export class WaitingLine {
 
   add(job: QueuedJob): void {
     this.#jobs.set(job.id, job)
-    const { jobs } = this.#of(job.clusterId ?? job.id)
+    const queue = this.#of(job.clusterId ?? job.id)
+    const { jobs } = queue
+    if (isManualRestore(job)) queue.restores++
     let low = 0
     let high = jobs.length
     while (low < high) {
@@ -47,6 +52,7 @@ export class WaitingLine {
     const queue = this.#of(key)
     const at = queue.jobs.indexOf(job)
     if (at >= 0) queue.jobs.splice(at, 1)
+    if (isManualRestore(job)) queue.restores--
     this.#count(job, -1)
     if (job.clusterId === undefined && queue.jobs.length === 0) this.#queues.delete(key)
   }
@@ -69,11 +75,10 @@ export class WaitingLine {
 
   offered(): readonly QueuedJob[] {
     const offered: QueuedJob[] = []
-    for (const [key, { jobs, running }] of this.#queues) {
+    for (const [key, { jobs, running, restores }] of this.#queues) {
       if (jobs.length === 0) continue
       if (jobs[0]?.clusterId !== undefined && running >= this.#limitOf(key as ClusterId)) {
-        // a restore that a person waits for does not wait for its cluster
-        for (const job of jobs) if (job.manual && job.kind === 'restore') offered.push(job)
+        if (restores > 0) for (const job of jobs) if (isManualRestore(job)) offered.push(job)
         continue
       }
       const most = Math.min(jobs.length, this.#perCluster)
@@ -97,7 +102,7 @@ export class WaitingLine {
   #of(key: ClusterId | JobId): Queue {
     const known = this.#queues.get(key)
     if (known !== undefined) return known
-    const fresh: Queue = { jobs: [], running: 0 }
+    const fresh: Queue = { jobs: [], running: 0, restores: 0 }
     this.#queues.set(key, fresh)
     return fresh
   }
