@@ -19,12 +19,14 @@ import type {
   AuditRecord,
   BackupRecord,
   ClusterRecord,
+  CopyRecord,
   DatabaseRecord,
   DatabaseStateRecord,
   DebrisRecord,
   DecisionRecord,
   InstanceRecord,
   JobFilter,
+  MissingCopy,
   OutboxRecord,
   SilenceRecord,
 } from './records.ts'
@@ -110,6 +112,8 @@ export interface WriteTx {
     get(id: BackupId): Promise<BackupRecord | undefined>
     byAttempt(id: AttemptId): Promise<BackupRecord | undefined>
     insert(backup: BackupRecord): Promise<void>
+    /** Writes down what is known of one copy, whatever was known before. */
+    putCopy(id: BackupId, copy: CopyRecord): Promise<void>
   }
   readonly debris: {
     put(debris: DebrisRecord): Promise<void>
@@ -169,6 +173,12 @@ export interface WriteTx {
   afterCommit(effect: () => void): void
 }
 
+/** A backup without its manifest, and one copy that it lacks. */
+export interface LackingBackup {
+  readonly backup: Omit<BackupRecord, 'manifest' | 'copies'>
+  readonly copy: MissingCopy
+}
+
 /** What is older, and how much of it at a time. */
 export interface Prune {
   readonly before: Millis
@@ -226,6 +236,8 @@ export interface ReadModel {
     page: PageRequest,
     filter: { readonly databaseId?: DatabaseId; readonly clusterId?: ClusterId },
   ): Promise<Page<BackupRecord>>
+  /** Copies that are asked for and not there, the longest missing first, with their backups. */
+  missingCopies(limit: number): Promise<readonly LackingBackup[]>
   debris(): Promise<readonly DebrisRecord[]>
   alerts(page: PageRequest, filter: { readonly state?: 'open' | 'resolved' }): Promise<Page<AlertRecord>>
   alert(id: AlertId): Promise<AlertRecord | undefined>

@@ -171,11 +171,32 @@ export interface BackupRecord {
   readonly copies: readonly CopyRecord[]
 }
 
-export interface CopyRecord {
+/** One destination's copy of a backup: there, or asked for and not there. */
+export type CopyRecord = PresentCopy | MissingCopy
+
+/** A copy whose manifest was read back. */
+export interface PresentCopy {
   readonly destination: string
   readonly url: string
   readonly manifestKey: string
   readonly state: 'present'
+  /** When its manifest was last read back; absent for what an earlier version recorded. */
+  readonly verifiedAt?: Millis
+}
+
+/** A copy that a policy asks for and that is not there. */
+export interface MissingCopy {
+  readonly destination: string
+  readonly url: string
+  readonly manifestKey: string
+  /** `copying` while a job is at work on it, `failed` when the last one failed. */
+  readonly state: 'missing' | 'copying' | 'failed'
+  readonly since: Millis
+  /** Not tried again before. */
+  readonly nextAt: Millis
+  readonly jobId?: JobId
+  /** Why it is not there. */
+  readonly failure?: Failure
 }
 
 /** What lies in a bucket without belonging to a backup, and who must remove it. */

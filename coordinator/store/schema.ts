@@ -50,7 +50,22 @@ export interface Schema {
     manifest: Uint8Array
   }
   backup_databases: { backup_id: string; database_id: string; committed_at: number }
-  copies: { backup_id: string; destination: string; url: string; manifest_key: string; state: string }
+  copies: {
+    backup_id: string
+    destination: string
+    url: string
+    manifest_key: string
+    state: string
+    verified_at: number | null
+  }
+  missing_copies: Recorded & {
+    backup_id: string
+    destination: string
+    state: string
+    since: number
+    next_at: number
+    job_id: string | null
+  }
   debris: Recorded & { attempt_id: string; delete_job_id: string | null; found_at: number }
   alerts: Recorded & { id: string; dedup_key: string; state: string; opened_at: number }
   outbox: Recorded & {

@@ -11,6 +11,7 @@ import type {
   DebrisRecord,
   DecisionRecord,
   InstanceRecord,
+  MissingCopy,
   OutboxRecord,
   SilenceRecord,
 } from './records.ts'
@@ -176,6 +177,17 @@ export const decodeBackup = decoder<StoredBackup>('backups', {
   backupClass: 'text',
   surplus: 'flag',
   manifestSha256: 'text',
+})
+
+export const decodeMissingCopy = decoder<MissingCopy>('missing_copies', {
+  destination: 'text',
+  url: 'text',
+  manifestKey: 'text',
+  state: 'text',
+  since: 'number',
+  nextAt: 'number',
+  jobId: 'text?',
+  failure: 'object?',
 })
 
 export const decodeDebris = decoder<DebrisRecord>('debris', {

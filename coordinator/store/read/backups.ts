@@ -3,7 +3,7 @@ import { type ListOrder, pageOf } from '../page.ts'
 import type { ReadModel } from '../port.ts'
 import type { BackupRecord, CopyRecord } from '../records.ts'
 import type { Database } from '../schema.ts'
-import { decodeBackup, decodeDebris } from '../shapes.ts'
+import { decodeBackup, decodeDebris, decodeMissingCopy } from '../shapes.ts'
 
 const newestFirst: ListOrder = {
   list: 'backups',
@@ -38,7 +38,9 @@ export async function wholeBackup(
 }
 
 /** Backups, newest first (by commit), and debris. */
-export function backupReads(db: Database): Pick<ReadModel, 'backup' | 'backups' | 'debris'> {
+export function backupReads(
+  db: Database,
+): Pick<ReadModel, 'backup' | 'backups' | 'missingCopies' | 'debris'> {
   return {
     backup: id => wholeBackup(db, 'id', id),
     backups: async (page, filter) => {
@@ -81,6 +83,21 @@ export function backupReads(db: Database): Pick<ReadModel, 'backup' | 'backups' 
       }))
       return { ...found, items }
     },
+    missingCopies: async limit => {
+      const rows = await db
+        .selectFrom('missing_copies')
+        .innerJoin('backups', 'backups.id', 'missing_copies.backup_id')
+        .select(['backups.id', 'backups.record as backup', 'missing_copies.record'])
+        .orderBy('missing_copies.since')
+        .orderBy('missing_copies.backup_id')
+        .orderBy('missing_copies.destination')
+        .limit(limit)
+        .execute()
+      return rows.map(row => ({
+        backup: decodeBackup(row.id, { record: row.backup }),
+        copy: decodeMissingCopy(row.id, row),
+      }))
+    },
     debris: async () => {
       const rows = await db
         .selectFrom('debris')
@@ -96,23 +113,33 @@ export function backupReads(db: Database): Pick<ReadModel, 'backup' | 'backups' 
 async function copiesOf(db: Database, ids: readonly string[]): Promise<Map<string, CopyRecord[]>> {
   const copies = new Map<string, CopyRecord[]>()
   if (ids.length === 0) return copies
-  const rows = await db
+  const add = (id: string, copy: CopyRecord) => {
+    const list = copies.get(id)
+    if (list === undefined) copies.set(id, [copy])
+    else list.push(copy)
+  }
+  const present = await db
     .selectFrom('copies')
     .selectAll()
     .where('backup_id', 'in', ids)
     .orderBy('backup_id')
     .orderBy('destination')
     .execute()
-  for (const row of rows) {
-    const copy: CopyRecord = {
+  for (const row of present)
+    add(row.backup_id, {
       destination: row.destination,
       url: row.url,
       manifestKey: row.manifest_key,
       state: 'present',
-    }
-    const list = copies.get(row.backup_id)
-    if (list === undefined) copies.set(row.backup_id, [copy])
-    else list.push(copy)
-  }
+      ...(row.verified_at === null ? {} : { verifiedAt: row.verified_at }),
+    })
+  const missing = await db
+    .selectFrom('missing_copies')
+    .select(['backup_id', 'record'])
+    .where('backup_id', 'in', ids)
+    .orderBy('backup_id')
+    .orderBy('destination')
+    .execute()
+  for (const row of missing) add(row.backup_id, decodeMissingCopy(row.backup_id, row))
   return copies
 }

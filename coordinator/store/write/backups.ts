@@ -2,11 +2,12 @@ import { encode } from '../decode.ts'
 import { keyText } from '../key-text.ts'
 import type { WriteTx } from '../port.ts'
 import { wholeBackup } from '../read/backups.ts'
+import type { CopyRecord } from '../records.ts'
 import { decodeDebris } from '../shapes.ts'
 import type { Step } from '../step.ts'
 import { totals } from '../totals.ts'
 
-/** Backups inside a step: inserted once with their copies and databases, never changed. */
+/** Backups inside a step: inserted once with their copies and databases, never changed; copies come and go. */
 export function backupWrites(step: Step): WriteTx['backups'] {
   return {
     get: id => wholeBackup(step.q, 'id', id),
@@ -36,23 +37,48 @@ export function backupWrites(step: Step): WriteTx['backups'] {
             })),
           )
           .execute()
-      if (copies.length > 0)
-        await step.q
-          .insertInto('copies')
-          .values(
-            copies.map(copy => ({
-              backup_id: backup.id,
-              destination: keyText(copy.destination),
-              url: copy.url,
-              manifest_key: copy.manifestKey,
-              state: copy.state,
-            })),
-          )
-          .execute()
+      for (const copy of copies) await putCopy(step, backup.id, copy)
       step.add(totals.backups, 1)
       step.add(totals.storedBytes, backup.storedBytes)
     },
+    putCopy: (id, copy) => putCopy(step, id, copy),
   }
+}
+
+async function putCopy(step: Step, backupId: string, copy: CopyRecord): Promise<void> {
+  const key = { backup_id: backupId, destination: keyText(copy.destination) }
+  const other = copy.state === 'present' ? 'missing_copies' : 'copies'
+  await step.q
+    .deleteFrom(other)
+    .where('backup_id', '=', key.backup_id)
+    .where('destination', '=', key.destination)
+    .execute()
+  if (copy.state === 'present') {
+    const row = {
+      url: copy.url,
+      manifest_key: copy.manifestKey,
+      state: copy.state,
+      verified_at: copy.verifiedAt ?? null,
+    }
+    await step.q
+      .insertInto('copies')
+      .values({ ...key, ...row })
+      .onConflict(oc => oc.columns(['backup_id', 'destination']).doUpdateSet(row))
+      .execute()
+    return
+  }
+  const row = {
+    state: copy.state,
+    since: copy.since,
+    next_at: copy.nextAt,
+    job_id: copy.jobId ?? null,
+    ...encode(copy),
+  }
+  await step.q
+    .insertInto('missing_copies')
+    .values({ ...key, ...row })
+    .onConflict(oc => oc.columns(['backup_id', 'destination']).doUpdateSet(row))
+    .execute()
 }
 
 /** Debris inside a step. */
