@@ -1,5 +1,5 @@
 import { cases } from './pipeline/cases.ts'
-import { takeCourse } from './pipeline/course.ts'
+import { takeCourse, WrongOptions } from './pipeline/course.ts'
 import { help, readOptions } from './pipeline/options.ts'
 import type { BenchAnswer } from './run.ts'
 
@@ -33,6 +33,10 @@ export async function run(report: (line: string) => void, args: readonly string[
   try {
     const rows = await takeCourse(options, stop.signal, report)
     return { rows, status: stop.signal.aborted ? 130 : rows.some(row => row.value === null) ? 1 : 0 }
+  } catch (thrown) {
+    if (!(thrown instanceof WrongOptions)) throw thrown
+    console.error(thrown.message)
+    return { status: 2 }
   } finally {
     for (const signal of signals) process.off(signal, onSignal)
   }

@@ -175,32 +175,3 @@ export function rowOf(one: Case, samples: Samples): Row {
         : samples.conditions(one.conditionsOf),
   }
 }
-
-/** Seconds and core-seconds per raw GB of each subject: the numbers behind the ratios. */
-export function subjectRows(name: string, samples: Samples): readonly Row[] {
-  if (samples.of(name).length === 0) return []
-  const row = (what: string, value: number, unit: string): Row => ({
-    case: `${name}: ${what}`,
-    value: Number(value.toPrecision(4)),
-    unit,
-    target: null,
-    ok: true,
-    conditions: samples.conditions(name),
-  })
-  const perRaw = (value: (sample: Sample) => number) =>
-    samples.median(name, sample => (value(sample) / sample.rawBytes) * gigabyte)
-  return [
-    row('time', samples.median(name, wall), 's'),
-    row('CPU of our side', perRaw(cpu), 's/GB'),
-    row(
-      'CPU of the database',
-      perRaw(sample => sample.databaseCpuSeconds),
-      's/GB',
-    ),
-    row(
-      'CPU of the store',
-      perRaw(sample => sample.storeCpuSeconds),
-      's/GB',
-    ),
-  ]
-}

@@ -1,19 +1,24 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchRow } from '../row.ts'
-import { type Case, cases, rowOf, subjectRows } from './cases.ts'
+import { type Case, cases, rowOf } from './cases.ts'
+import { detailRows, detailTable } from './details.ts'
 import type { PipelineOptions } from './options.ts'
 import { machine, record } from './record.ts'
 import { Samples } from './sample.ts'
 import type { Course, Subject } from './subject.ts'
 import { subjects } from './subjects.ts'
-import { table } from './table.ts'
+import { columns, table } from './table.ts'
 import { World } from './world.ts'
 
 /** What the real S3 server can hold, bytes: it keeps what is deleted for hours. */
 const s3Room = 14e9
 
-/** Measures the cases asked for, round by round, and tells. When `signal` aborts, tells what there is. */
+/**
+ * Measures the cases asked for, round by round, and tells. When `signal` aborts, tells what there is.
+ *
+ * @throws WrongOptions
+ */
 export async function takeCourse(
   options: PipelineOptions,
   signal: AbortSignal,
@@ -26,10 +31,9 @@ export async function takeCourse(
   const startedAt = new Date().toISOString()
   const progress = (line: string) => tell(`${clock(performance.now() - began)}  ${line}`)
   const samples = new Samples()
-  const rows = () => [
-    ...wanted.map(each => rowOf(each, samples)),
-    ...needed.filter(each => each.mostRounds !== 1).flatMap(each => subjectRows(each.name, samples)),
-  ]
+  const details = needed.filter(each => !each.name.startsWith('stage-')).map(each => each.name)
+  const judged = () => wanted.map(each => rowOf(each, samples))
+  const rows = () => [...judged(), ...details.flatMap(each => detailRows(each, samples))]
   const file =
     options.out ?? join(tmpdir(), `holdfast-bench-pipeline-${startedAt.replaceAll(/[:.]/g, '-')}.json`)
   try {
@@ -54,7 +58,8 @@ export async function takeCourse(
   } finally {
     tell(`everything measured is in ${file}`)
   }
-  tellAll(samples, rows(), tell)
+  for (const line of ['', ...table(judged()), '', ...columns(detailTable(details, samples)), '']) tell(line)
+  tellStrangers(samples, tell)
   return rows()
 }
 
@@ -100,26 +105,28 @@ async function take(
   }
 }
 
-/** The cases asked for. @throws Error for a name that is none */
+/** What was asked for cannot be done. */
+export class WrongOptions extends Error {}
+
+/** The cases asked for. @throws WrongOptions */
 function choose({ cases: names }: PipelineOptions): readonly Case[] {
   const unknown = names.find(name => !cases.some(each => each.name === name))
   if (unknown !== undefined)
-    throw new Error(`no case is called ${unknown}; there are ${cases.map(each => each.name).join(', ')}`)
+    throw new WrongOptions(
+      `no case is called ${unknown}; there are ${cases.map(each => each.name).join(', ')}`,
+    )
   return names.length === 0 ? cases : cases.filter(each => names.includes(each.name))
 }
 
 function demandRoom(needed: readonly Subject[], { size, rounds }: PipelineOptions): void {
   const stored = (needed.filter(each => each.needsS3).length * rounds * size) / 3
   if (stored > s3Room)
-    throw new Error(
+    throw new WrongOptions(
       'the real S3 server of the tests cannot hold so much: give less --size, --rounds or --case',
     )
 }
 
-function tellAll(samples: Samples, rows: readonly BenchRow[], tell: (line: string) => void): void {
-  tell('')
-  for (const line of table(rows)) tell(line)
-  tell('')
+function tellStrangers(samples: Samples, tell: (line: string) => void): void {
   const wall = samples.all.reduce((sum, each) => sum + each.wallSeconds, 0)
   const strangers = samples.all.reduce((sum, each) => sum + each.strangerCpuSeconds, 0)
   if (strangers > wall * 0.05)

@@ -2,8 +2,7 @@ import type { BenchRow } from '../row.ts'
 
 /** Rows as lines for a terminal. */
 export function table(rows: readonly BenchRow[]): readonly string[] {
-  const heading = ['case', 'value', 'unit', 'target', 'ok', 'under']
-  const cells = rows.map(row => [
+  const lines = rows.map(row => [
     row.case,
     row.value === null ? '–' : String(row.value),
     row.unit,
@@ -11,13 +10,18 @@ export function table(rows: readonly BenchRow[]): readonly string[] {
     row.target === null && row.ok ? '' : row.ok ? 'yes' : 'NO',
     row.conditions ?? '',
   ])
-  const widths = heading.map((title, column) =>
-    Math.max(title.length, ...cells.map(line => (line[column] ?? '').length)),
+  return columns([['case', 'value', 'unit', 'target', 'ok', 'under'], ...lines])
+}
+
+/** Cells as columns; numbers to the right. */
+export function columns(lines: readonly (readonly string[])[]): readonly string[] {
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map(line => (line[column] ?? '').length)),
   )
-  return [heading, ...cells].map(line =>
+  return lines.map(line =>
     line
       .map((cell, column) =>
-        column === 1 || column === 3 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+        /^[≥≤\d–]/.test(cell) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
       )
       .join('  ')
       .trimEnd(),

@@ -13,7 +13,7 @@ import {
 } from '../../test/harness/index.ts'
 import { type AgentFlags, agentFlags } from './agent-flags.ts'
 import { ownChildren } from './cpu.ts'
-import { type Filling, fill } from './data/fill.ts'
+import { fillScript } from './data/fill.ts'
 import { type Bench, type Cost, measured, type Script } from './measured.ts'
 import { bucket, type DatabaseName, farLine, type StoreName, shares } from './names.ts'
 import { findTools, type Tools } from './tools.ts'
@@ -127,9 +127,11 @@ export class World implements AsyncDisposable {
     let filled = this.#filled.get(name)
     if (filled === undefined) {
       const mib = (this.size / (1 << 20)) * shares[name]
-      const filling: Filling = name === 'mixed' ? 'mixed' : 'bulk'
       this.#tell(`filling database ${name}: ${Math.round(mib)} MiB of raw dump`)
-      filled = fill(this.postgres, name, filling, mib)
+      const filling = name === 'mixed' ? 'mixed' : 'bulk'
+      filled = this.postgres.createDatabase(name).then(async () => {
+        await this.measure(fillScript(filling, mib, this.environment('sink', name)))
+      })
       this.#filled.set(name, filled)
     }
     return filled
