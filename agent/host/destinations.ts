@@ -1,7 +1,12 @@
 import { readSecretFile } from '../../shared/config/secret-file.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { Destination } from '../../shared/model/destination.ts'
-import { type ObjectStore, openObjectStore, type StoreCredentials } from '../../shared/object-store/index.ts'
+import {
+  type CredentialsSource,
+  type ObjectStore,
+  openObjectStore,
+  type StoreCredentials,
+} from '../../shared/object-store/index.ts'
 import type { AgentConfig } from '../config.ts'
 
 /**
