@@ -11,6 +11,7 @@ import {
   url,
 } from '../shared/config/index.ts'
 import { logLevels } from '../shared/log/index.ts'
+import { codecTraits, compressionProblems } from '../shared/model/compression.ts'
 import {
   checksumModes,
   type Destination,
@@ -21,6 +22,7 @@ import {
 } from '../shared/model/destination.ts'
 import { codecs, engineKinds, strategies } from '../shared/model/engine.ts'
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
+import { isRecipient } from '../shared/model/recipient.ts'
 import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
 import { type AlertRules, alertRules } from './alerts/index.ts'
@@ -51,6 +53,10 @@ const destination = z.strictObject({
   object_lock: z.strictObject({ mode: z.enum(lockModes), days: z.int().min(1) }).optional(),
 })
 
+const recipient = z.string().refine(isRecipient, {
+  message: 'expected an age recipient: age1…, ssh-ed25519 … or ssh-rsa … (a public key)',
+})
+
 const policy = z.strictObject({
   name: z.string().min(1),
   /** Which databases it is for; what is absent matches everything. */
@@ -69,7 +75,37 @@ const policy = z.strictObject({
   rpo: duration({ min: 1_000 }).prefault('26h'),
   destination: z.string().min(1),
   codec: z.enum(codecs).prefault('zstd'),
+  /** Of `codec`; `compression` says more. */
   codec_level: z.int().min(1).max(19).prefault(3),
+  /** In place of `codec` and `codec_level`. */
+  compression: z
+    .strictObject({
+      codec: z.enum(codecs).prefault('zstd'),
+      /** zstd 1–19, gzip, xz and bzip2 1–9; default the tool's own, 3 for zstd. */
+      level: z.int().optional(),
+      /** zstd's long mode: log2 of the window in bytes, 10–31. */
+      long: z.int().optional(),
+      /** Of zstd and xz, 1–64. */
+      threads: z.int().optional(),
+    })
+    .optional(),
+  /** Who can read the backups; absent: as each agent is configured. */
+  encryption: z
+    .strictObject({
+      /** Nothing may be stored in plaintext. */
+      required: z.boolean().prefault(false),
+      /** age recipients: age1…, ssh-ed25519 …. */
+      recipients: z.array(recipient).prefault([]),
+      /** A file of recipients on the agents' hosts. */
+      recipients_file: z.string().startsWith('/').optional(),
+      /** AWS KMS key that wraps an identity made for each backup: ARN, id or alias. */
+      kms_key: z.string().min(1).optional(),
+      /** Further recipients of every encrypted backup, for the day the key is gone. */
+      break_glass: z.array(recipient).prefault([]),
+    })
+    .optional(),
+  /** A cluster's globals with the password verifiers of its roles: only encrypted. */
+  globals_passwords: z.boolean().optional(),
   /** `streaming`; `staged` over a private folder of the host, refused without room; `auto`: staged where there is room. */
   strategy: z.enum(strategies).optional(),
   /** Most bytes a second each job stores, such as `50MB`. */
@@ -128,6 +164,7 @@ function crossCheck(
       )
     if (seen.has(each['name'])) problem(['policies', i, 'name'], 'must be a name no other policy has')
     seen.add(each['name'])
+    for (const { path, text } of encodingProblems(each)) problem(['policies', i, ...path], text)
     if (less(each['rpo'], each['every']))
       problem(
         ['policies', i, 'rpo'],
@@ -144,6 +181,34 @@ function crossCheck(
   const { heartbeat } = times
   if (typeof heartbeat === 'number' && less(times['lease_ttl'], 3 * heartbeat))
     problem(['times', 'lease_ttl'], 'must be at least three heartbeats')
+}
+
+/** What of a policy's compression and encryption does not go together. */
+function encodingProblems(
+  policy: Readonly<Record<string, unknown>>,
+): readonly { readonly path: readonly string[]; readonly text: string }[] {
+  const own = policy['compression'] !== undefined
+  const told = own ? section(policy['compression']) : { codec: policy['codec'], level: policy['codec_level'] }
+  const codec = codecs.find(each => each === told['codec'])
+  const number = (key: string) => (typeof told[key] === 'number' ? { [key]: told[key] } : {})
+  // beside `codec: none` a level was always allowed
+  const problems =
+    codec === undefined || (!own && codec === 'none')
+      ? []
+      : compressionProblems({ codec, ...number('level'), ...number('long'), ...number('threads') })
+  const { required, recipients, recipients_file: file, kms_key: key } = section(policy['encryption'])
+  const named = required === true || (Array.isArray(recipients) && recipients.length > 0)
+  return [
+    ...problems.map(each => ({ path: own ? ['compression', each.key] : ['codec_level'], text: each.text })),
+    ...(policy['globals_passwords'] === true && !named && file === undefined && key === undefined
+      ? [
+          {
+            path: ['globals_passwords'],
+            text: 'must not be true unless `encryption` says who can read it, or is `required`',
+          },
+        ]
+      : []),
+  ]
 }
 
 function section(value: unknown): Readonly<Record<string, unknown>> {
@@ -314,8 +379,7 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
     schedule: { kind: 'interval', every: each.every },
     rpo: each.rpo,
     destination: each.destination,
-    codec: each.codec,
-    codecLevel: each.codec_level,
+    ...compressionOf(each),
     retry: {
       maxAttempts: each.retry.attempts,
       baseDelay: each.retry.base_delay,
@@ -325,10 +389,42 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
     ...(each.strategy === undefined ? {} : { strategy: each.strategy }),
     ...(each.max_rate === undefined ? {} : { maxRate: each.max_rate }),
     ...(each.idle_timeout === undefined ? {} : { idleTimeout: each.idle_timeout }),
+    ...(each.encryption === undefined ? {} : { encryption: encryptionOf(each.encryption) }),
+    ...(each.globals_passwords === undefined ? {} : { globalsPasswords: each.globals_passwords }),
     ...(each.streams === undefined ? {} : { streams: each.streams }),
     ...(each.blocking_limit === undefined ? {} : { blockingLimit: each.blocking_limit }),
   }
   return { ...content, version: policyVersion(content) }
+}
+
+function compressionOf({
+  compression,
+  codec,
+  codec_level,
+}: CoordinatorConfig['policies'][number]): Pick<
+  Policy,
+  'codec' | 'codecLevel' | 'codecLong' | 'codecThreads'
+> {
+  if (compression === undefined) return { codec, codecLevel: codec_level }
+  const { level, long, threads } = compression
+  return {
+    codec: compression.codec,
+    codecLevel: level ?? codecTraits[compression.codec].level?.standard ?? 0,
+    ...(long === undefined ? {} : { codecLong: long }),
+    ...(threads === undefined ? {} : { codecThreads: threads }),
+  }
+}
+
+function encryptionOf(
+  each: NonNullable<CoordinatorConfig['policies'][number]['encryption']>,
+): NonNullable<Policy['encryption']> {
+  return {
+    required: each.required,
+    recipients: each.recipients,
+    ...(each.recipients_file === undefined ? {} : { recipientsFile: each.recipients_file }),
+    ...(each.kms_key === undefined ? {} : { kmsKey: each.kms_key }),
+    breakGlass: each.break_glass,
+  }
 }
 
 function destinationOf(name: string, each: CoordinatorConfig['destinations'][string]): Destination {

@@ -1,5 +1,6 @@
 import type { AgentId } from '../../shared/model/identifiers.ts'
 import type { Job } from '../jobs/job.ts'
+import type { Policy } from '../policy/index.ts'
 import type { InstanceRecord } from '../store/records.ts'
 import type { Term } from './term.ts'
 
@@ -24,6 +25,26 @@ export function candidatesOf(job: Job, term: Pick<Term, 'fleet' | 'live'>): Cand
     code: gap?.code ?? 'no-agent',
     text: gap?.detail ?? 'no agent answers for its instance',
   }
+}
+
+/**
+ * Those of them that can keep what a policy promises of encryption: an agent that does not know it would store
+ * plaintext and say nothing.
+ */
+export function ableTo(
+  policy: Pick<Policy, 'encryption'> | undefined,
+  candidates: Candidates,
+  term: Pick<Term, 'live'>,
+): Candidates {
+  if (policy?.encryption === undefined || candidates.kind === 'none') return candidates
+  const agents = candidates.agents.filter(id => term.live.record(id)?.features.includes('encryption'))
+  return agents.length > 0
+    ? { kind: 'some', agents }
+    : {
+        kind: 'none',
+        code: 'agent-too-old',
+        text: 'its policy encrypts, and no agent that could do it knows how; upgrade them',
+      }
 }
 
 /** The instance an agent works on for a job: a primary before a replica, then by id. */

@@ -10,7 +10,7 @@ import {
   type RunningJob,
 } from '../planner/index.ts'
 import { applyJobEvent } from './apply-job-event.ts'
-import { type Candidates, candidatesOf } from './candidates.ts'
+import { ableTo, type Candidates, candidatesOf } from './candidates.ts'
 import { createDue } from './create-due.ts'
 import { databaseOf, policyOf } from './subject.ts'
 import { type Term, write } from './term.ts'
@@ -122,11 +122,12 @@ export function planInput(term: Term, now: Now): PlanInput {
 
 function queuedJob(job: Job, notBefore: number, term: Term, known: Map<string, Candidates>): QueuedJob {
   const key = job.kind === 'backup' && job.subject.scope !== 'destination' ? job.subject.clusterId : job.id
-  const candidates = known.get(key) ?? candidatesOf(job, term)
-  known.set(key, candidates)
+  const willing = known.get(key) ?? candidatesOf(job, term)
+  known.set(key, willing)
   const database = databaseOf(job.subject, term.fleet)
   const state = database === undefined ? undefined : term.fleet.database(database.id)?.state
   const policy = database === undefined || job.kind !== 'backup' ? undefined : policyOf(database, term)
+  const candidates = ableTo(policy, willing, term)
   const engine = database === undefined ? undefined : term.fleet.cluster(database.clusterId)?.engine
   const sizeBytes = database?.sizeBytes ?? 0
   const { p50, p90 } = predict({

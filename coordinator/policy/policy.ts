@@ -16,6 +16,17 @@ export interface PolicySelector {
   readonly exclude?: readonly string[]
 }
 
+/** Encryption of the backups: age recipients, a file of them on the agents' hosts, or a KMS key. */
+export interface PolicyEncryption {
+  /** Nothing may be stored in plaintext. */
+  readonly required: boolean
+  readonly recipients: readonly string[]
+  readonly recipientsFile?: string
+  readonly kmsKey?: string
+  /** Further recipients of every encrypted backup. */
+  readonly breakGlass: readonly string[]
+}
+
 /** What is promised for a set of databases. The first policy of the list whose selector matches is in effect. */
 export interface Policy {
   readonly name: string
@@ -28,6 +39,13 @@ export interface Policy {
   readonly destination: string
   readonly codec: Codec
   readonly codecLevel: number
+  /** zstd's long mode, log2 of the window. */
+  readonly codecLong?: number
+  readonly codecThreads?: number
+  /** Who can read the backups; absent: as each agent is configured. */
+  readonly encryption?: PolicyEncryption
+  /** A cluster's globals with the password verifiers of its roles. */
+  readonly globalsPasswords?: boolean
   readonly retry: RetryRule
   /** How bytes reach the store; absent: streaming. */
   readonly strategy?: Strategy

@@ -1,7 +1,13 @@
 import { destinationToWire } from '../../../shared/wire/destination.ts'
-import type { Assign, AttemptRef, WatchedInstance } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type {
+  Assign,
+  AttemptRef,
+  EncryptionSpec,
+  WatchedInstance,
+} from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type { Addressee, Assignment } from '../../operations/messenger.ts'
+import type { PolicyEncryption } from '../../policy/index.ts'
 import type { InstanceRecord } from '../../store/records.ts'
 
 /** An attempt, named whole (J2). */
@@ -32,6 +38,10 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             destination: destinationToWire(assignment.destination),
             codec: policy.codec,
             codecLevel: policy.codecLevel,
+            codecLong: policy.codecLong,
+            codecThreads: policy.codecThreads,
+            encryption: encryptionSpec(policy.encryption),
+            globalsPasswords: policy.globalsPasswords,
             policyName: policy.name,
             policyVersion: policy.version,
             backupClass: assignment.backupClass,
@@ -79,6 +89,12 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
         },
       }
   }
+}
+
+function encryptionSpec(encryption: PolicyEncryption | undefined): EncryptionSpec | undefined {
+  if (encryption === undefined) return undefined
+  const { required, recipients, recipientsFile = '', kmsKey = '', breakGlass } = encryption
+  return { required, recipients: [...recipients], recipientsFile, kmsKey, breakGlass: [...breakGlass] }
 }
 
 /** An instance as its agent sees it. */
