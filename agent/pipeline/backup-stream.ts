@@ -22,7 +22,7 @@ import { demandFooter, footerStage, tapName, tapStage, teeName } from './footer.
 import { Meter, meterName } from './meter.ts'
 import type { PartBudget } from './part-budget.ts'
 import { partSizeFor } from './part-size.ts'
-import { Silence, silentError, silentStage, watchSilence } from './silence.ts'
+import { meterStuckAfter, Silence, silentError, silentStage, watchSilence } from './silence.ts'
 import { type StageBytes, stageResults } from './stage-results.ts'
 import type { Limit } from './throttle.ts'
 import { through } from './through.ts'
@@ -196,6 +196,7 @@ class Intake {
   #records: readonly ChildRecord[] = []
   #watch: { stop(): void } | undefined
   #metered = 0
+  #countedAt = now()
 
   constructor(request: BackupStreamRequest, plan: Plan, end: (cause: AppError) => void) {
     this.#request = request
@@ -209,6 +210,7 @@ class Intake {
     this.peaks.watch(records)
     const { idleTimeoutMs: limitMs } = this.#request
     if (limitMs === undefined || limitMs <= 0) return
+    this.#countedAt = now()
     this.#silence.heard(now())
     this.#watch = watchSilence({
       silence: this.#silence,
@@ -224,6 +226,7 @@ class Intake {
     const bytes = this.#plan.meter.bytes ?? 0
     if (bytes > this.#metered && this.#silence.listening) this.#silence.heard(now())
     this.#metered = bytes
+    this.#countedAt = now()
   }
 
   /** Premature ends are judged by the caller, by the stages' statuses. */
@@ -254,7 +257,11 @@ class Intake {
 
   #silent(): string {
     const names = this.#plan.stages.map(({ command }) => command.name)
-    return silentStage(names, this.#records, { meter: meterName, metered: this.#metered })
+    return silentStage(names, this.#records, {
+      name: meterName,
+      bytes: this.#metered,
+      stuck: now() - this.#countedAt >= meterStuckAfter,
+    })
   }
 }
 

@@ -57,8 +57,8 @@ export function watchSilence(options: {
   return { stop: () => stopped.abort() }
 }
 
-/** Less than a pipe holds: so much unread means that its reader does not read, bytes. */
-const unread = 32 * 1024
+/** pv counts every second unless it is stuck with what it wants to pass on: silent for longer, it is, ms. */
+export const meterStuckAfter = 2_500
 
 /** What the error says of a silent stream. */
 export function silentError(stage: string, limitMs: number, rawBytes: number): AppError {
@@ -69,30 +69,31 @@ export function silentError(stage: string, limitMs: number, rawBytes: number): A
 }
 
 /**
- * Which stage it is that stands still: the first behind the meter that leaves its input lying there; else the
- * producer, for whose bytes all the others wait.
+ * Which stage it is that stands still: the last one that leaves its input lying there; else the producer, for
+ * whose bytes all the others wait.
  *
  * @param stages names in the order the bytes flow
- * @param metered what the meter passed on, bytes
+ * @param meter its name, what it passed on in bytes, and whether it is stuck with more
  */
 export function silentStage(
   stages: readonly string[],
   records: readonly ChildRecord[],
-  { meter, metered }: { readonly meter: string; readonly metered: number },
+  meter: { readonly name: string; readonly bytes: number; readonly stuck: boolean },
   ioOf: (pid: number) => ProcessIo | undefined = processIo,
 ): string {
-  let given = metered
-  for (const name of stages.slice(stages.indexOf(meter) + 1)) {
+  let silent = stages[0] ?? 'the producer'
+  let given: number | undefined = meter.stuck ? Number.POSITIVE_INFINITY : meter.bytes
+  for (const name of stages.slice(stages.indexOf(meter.name) + 1)) {
     const pid = records.find(record => record.name === name)?.pid
     const io = pid === undefined ? undefined : ioOf(pid)
-    if (io === undefined) break
-    if (given - io.read > unread) return name
-    given = io.written
+    // what a process read of its libraries counts too: never less than what it read of its input
+    if (given !== undefined && given > (io?.read ?? given)) silent = name
+    given = io?.written
   }
-  return stages[0] ?? 'the producer'
+  return silent
 }
 
-/** Bytes a process read and wrote by system calls. Not exact (libraries count too), enough to see a full pipe. */
+/** Bytes a process read and wrote by system calls; libraries and stderr count too. */
 export interface ProcessIo {
   readonly read: number
   readonly written: number

@@ -41,6 +41,48 @@ describe.skipIf(tools.missing)('a backup stream fails, with every upload aborted
     })
   })
 
+  it('the dump says nothing for too long: it is the one named', async () => {
+    const error = await failure(bench.backup('seq 1 100000; sleep 600', { idleTimeoutMs: 1_500 }))
+    expect(error.toFailure()).toMatchObject({
+      code: 'stage.silent',
+      context: { stage: 'dump', idle_timeout_ms: 1_500, raw_bytes: 588_895 },
+    })
+    expect(error.traits.retry).toBe('backoff')
+  })
+
+  it('the compressor stands still with its input full: not the dump is named', async () => {
+    const zstd = await bench.scripts.script(
+      'zstd-stuck',
+      '[ "$1" = --version ] && exit; head -c 1000 >/dev/null; exec sleep 600',
+    )
+    const error = await failure(bench.backup('cat /dev/zero', { idleTimeoutMs: 3_500 }, { zstd }))
+    expect(error.toFailure()).toMatchObject({ code: 'stage.silent', context: { stage: 'zstd' } })
+  })
+
+  it('it is cancelled while a throttle lets nothing through', async () => {
+    const stop = new AbortController()
+    const limit = {
+      take: (_bytes: number, signal: AbortSignal) =>
+        new Promise<void>((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason))
+          stop.abort(new AppError('job.cancelled'))
+        }),
+    }
+    const error = await failure(bench.backup('cat /dev/zero', { limit, signal: stop.signal, codec: 'none' }))
+    expect(error.code).toBe('job.cancelled')
+  })
+
+  it('the dump dies while a throttle lets nothing through', async () => {
+    const limit = {
+      take: (_bytes: number, signal: AbortSignal) =>
+        new Promise<void>((_, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason))
+        }),
+    }
+    const error = await failure(bench.backup('echo some; exit 4', { limit, codec: 'none' }))
+    expect(error.context).toMatchObject({ stage: 'dump', status: 4 })
+  })
+
   it('the dump is killed', async () => {
     const error = await failure(bench.backup('seq 1 100000; kill -KILL $$'))
     expect(error.context).toMatchObject({ stage: 'dump', signal: 'SIGKILL' })
@@ -237,6 +279,24 @@ describe.skipIf(tools.missing)('a backup stream', () => {
     ])
     expect(outcome.stderrTail).toBe('password=[redacted]')
     expect(outcome.stages.every(({ termination }) => termination.kind === 'exited')).toBe(true)
+  })
+
+  it('is held back by its limit byte for byte, is not silent meanwhile, and tells its time and peak memory', async () => {
+    let taken = 0
+    const limit = {
+      take: async (bytes: number) => {
+        if (taken === 0) await pause(1_700)
+        taken += bytes
+      },
+    }
+    const outcome = await bench.backup('head -c 3000000 /dev/urandom', {
+      limit,
+      idleTimeoutMs: 1_500,
+      codec: 'none',
+    })
+    expect(taken).toBe(3_000_000)
+    expect(outcome.durationMs).toBeGreaterThanOrEqual(1_700)
+    expect(outcome.stages.find(({ name }) => name === 'meter')?.peakRssBytes).toBeGreaterThan(100_000)
   })
 
   it('is held back by a slow store and keeps its memory flat', async () => {

@@ -20,12 +20,18 @@ describe('a silent stream', () => {
     ])
     const records = [record('age', 4), record('zstd', 3), record('meter', 2), record('pg_dump', 1)]
     const stages = ['pg_dump', 'meter', 'zstd', 'age']
-    const about = { meter: 'meter', metered: 1_000_000 }
+    const about = { name: 'meter', bytes: 1_000_000, stuck: false }
     expect(silentStage(stages, records, about, pid => io.get(pid))).toBe('pg_dump')
     io.set(3, { read: 900_000, written: 0 })
     expect(silentStage(stages, records, about, pid => io.get(pid))).toBe('zstd')
     io.set(3, { read: 1_000_000, written: 300_000 })
     expect(silentStage(stages, records, about, pid => io.get(pid))).toBe('age')
     expect(silentStage(stages, records, about, () => undefined)).toBe('pg_dump')
+    // both leave something lying there: the one behind is why the one before stopped
+    io.set(3, { read: 900_000, written: 300_000 })
+    expect(silentStage(stages, records, about, pid => io.get(pid))).toBe('age')
+    // the meter counts no more: it is stuck with bytes nobody takes
+    io.set(3, { read: 1_000_000, written: 200_000 })
+    expect(silentStage(stages, records, { ...about, stuck: true }, pid => io.get(pid))).toBe('zstd')
   })
 })
