@@ -85,44 +85,66 @@ export function crc64nvme(bytes: Uint8Array): Buffer {
   return sum
 }
 
-/**
- * CRC64NVME of the parts one after the other, from each one's own and its size: what S3 has as the
- * full-object checksum of a multipart upload.
- */
-export function joinCrc64nvme(parts: readonly { readonly size: number; readonly crc: Buffer }[]): Buffer {
+/** A cyclic checksum as a polynomial over GF(2), reflected. */
+interface Field {
+  readonly bits: bigint
+  readonly polynomial: bigint
+}
+const crc32cField: Field = { bits: 32n, polynomial: BigInt(crc32cPolynomial) }
+const crc64Field: Field = { bits: 64n, polynomial: crc64Polynomial }
+
+/** A part's size and checksum. */
+export interface PartCrc {
+  readonly size: number
+  readonly crc: Buffer
+}
+
+/** CRC32C of the parts one after the other, from each one's own and its size: S3's full-object checksum. */
+export function joinCrc32c(parts: readonly PartCrc[]): Buffer {
+  const sum = Buffer.alloc(4)
+  sum.writeUInt32BE(Number(join(crc32cField, parts, crc => BigInt(crc.readUInt32BE()))))
+  return sum
+}
+
+/** CRC64NVME of the parts one after the other, likewise. */
+export function joinCrc64nvme(parts: readonly PartCrc[]): Buffer {
+  const sum = Buffer.alloc(8)
+  sum.writeBigUInt64BE(join(crc64Field, parts, crc => crc.readBigUInt64BE()))
+  return sum
+}
+
+function join(field: Field, parts: readonly PartCrc[], read: (crc: Buffer) => bigint): bigint {
   const shifts = new Map<number, bigint>()
   let joined = 0n
   for (const { size, crc } of parts) {
     let shift = shifts.get(size)
     if (shift === undefined) {
-      shift = shiftBy(size)
+      shift = shiftBy(field, size)
       shifts.set(size, shift)
     }
-    joined = multiply(shift, joined) ^ crc.readBigUInt64BE()
+    joined = multiply(field, shift, joined) ^ read(crc)
   }
-  const sum = Buffer.alloc(8)
-  sum.writeBigUInt64BE(joined)
-  return sum
+  return joined
 }
 
 /** x^(8 × bytes) modulo the polynomial: what a checksum is multiplied by when so many bytes follow it. */
-function shiftBy(bytes: number): bigint {
-  let result = 1n << 63n // x^0, reflected
-  let power = 1n << 55n // x^8
+function shiftBy(field: Field, bytes: number): bigint {
+  let result = 1n << (field.bits - 1n) // x^0, reflected
+  let power = 1n << (field.bits - 9n) // x^8
   for (let left = BigInt(bytes); left > 0n; left >>= 1n) {
-    if ((left & 1n) === 1n) result = multiply(power, result)
-    power = multiply(power, power)
+    if ((left & 1n) === 1n) result = multiply(field, power, result)
+    power = multiply(field, power, power)
   }
   return result
 }
 
-/** Product of two polynomials over GF(2), reflected, modulo the polynomial. */
-function multiply(a: bigint, b: bigint): bigint {
+/** Product of two polynomials over GF(2), reflected, modulo the field's. */
+function multiply({ bits, polynomial }: Field, a: bigint, b: bigint): bigint {
   let product = 0n
   let shifted = b
-  for (let bit = 1n << 63n; bit > 0n; bit >>= 1n) {
+  for (let bit = 1n << (bits - 1n); bit > 0n; bit >>= 1n) {
     if ((a & bit) !== 0n) product ^= shifted
-    shifted = (shifted & 1n) === 1n ? (shifted >> 1n) ^ crc64Polynomial : shifted >> 1n
+    shifted = (shifted & 1n) === 1n ? (shifted >> 1n) ^ polynomial : shifted >> 1n
   }
   return product
 }

@@ -8,7 +8,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3'
 import { AppError } from '../../errors/index.ts'
-import { checksumOf, checksumOfObject, checksumOfPart, receiptChecksum } from '../checksum.ts'
+import { checksumOf, checksumOfPart, checksumsOfObject, receiptChecksum, sameChecksum } from '../checksum.ts'
 import type { ObjectKey, OpenUpload, PartReceipt, Verified } from '../port.ts'
 import type { S3Requests } from './requests.ts'
 import { checksumIn, checksumInput, checksumValue, keepingInput, uploadChecksumInput } from './wording.ts'
@@ -142,7 +142,7 @@ export class S3Uploads {
   ): Promise<void> {
     const mode = this.#requests.checksum
     const place = { ...this.#requests.place(upload.key), UploadId: upload.uploadId }
-    const whole = mode === 'crc64nvme' ? checksumOfObject(mode, parts) : undefined
+    const whole = mode === 'crc64nvme' ? checksumsOfObject(mode, parts).full : undefined
     const command = new CompleteMultipartUploadCommand({
       ...place,
       ...checksumValue(mode, whole),
@@ -223,11 +223,11 @@ export class S3Uploads {
   ): Promise<Verified> {
     const mode = this.#requests.checksum
     const size = parts.reduce((sum, part) => sum + part.size, 0)
-    const wanted = mode === 'none' ? undefined : checksumOfObject(mode, parts)
-    const stored = await this.#stored(key, wanted !== undefined, signal)
-    const comparable = comparableChecksums(wanted, stored?.checksum)
-    if (stored?.size === size && (comparable === undefined || comparable.wanted === comparable.stored))
-      return comparable === undefined ? 'size' : 'checksum'
+    const ours = mode === 'none' ? undefined : checksumsOfObject(mode, parts)
+    const stored = await this.#stored(key, ours !== undefined, signal)
+    const same =
+      ours === undefined || stored?.checksum === undefined ? undefined : sameChecksum(ours, stored.checksum)
+    if (stored?.size === size && same !== false) return same === true ? 'checksum' : 'size'
     if (gone !== undefined) throw gone
     throw new AppError('object-store.corrupt', {
       message:
@@ -240,9 +240,12 @@ export class S3Uploads {
         key,
         expected_bytes: size,
         stored_bytes: stored?.size ?? 'none',
-        ...(comparable === undefined
-          ? {}
-          : { expected_checksum: comparable.wanted, stored_checksum: comparable.stored }),
+        ...(same === false && stored?.checksum !== undefined
+          ? {
+              expected_checksum: ours?.composite ?? ours?.full ?? '',
+              stored_checksum: stored.checksum.value,
+            }
+          : {}),
       },
     })
   }
@@ -251,7 +254,13 @@ export class S3Uploads {
     key: ObjectKey,
     checksum: boolean,
     signal: AbortSignal | undefined,
-  ): Promise<{ readonly size: number; readonly checksum?: string } | undefined> {
+  ): Promise<
+    | {
+        readonly size: number
+        readonly checksum?: { readonly value: string; readonly type?: string | undefined }
+      }
+    | undefined
+  > {
     const head = (mode: { ChecksumMode?: 'ENABLED' }) =>
       this.#requests.send('head', key, signal, {}, abort =>
         this.#requests.client.send(new HeadObjectCommand({ ...this.#requests.place(key), ...mode }), abort),
@@ -266,7 +275,10 @@ export class S3Uploads {
           })
         : await head({})
       const told = checksumIn(this.#requests.checksum, found)
-      return { size: found.ContentLength ?? 0, ...(told === undefined ? {} : { checksum: told }) }
+      return {
+        size: found.ContentLength ?? 0,
+        ...(told === undefined ? {} : { checksum: { value: told, type: found.ChecksumType } }),
+      }
     } catch (thrown) {
       if (AppError.from(thrown).code === 'object-store.not-found') return undefined
       throw thrown
@@ -284,14 +296,4 @@ export class S3Uploads {
       })
     }
   }
-}
-
-/** Both checksums in one form; undefined when there is nothing to compare. Some stores leave the number of parts off. */
-function comparableChecksums(
-  wanted: string | undefined,
-  stored: string | undefined,
-): { readonly wanted: string; readonly stored: string } | undefined {
-  if (wanted === undefined || stored === undefined) return undefined
-  const bare = (text: string) => text.replace(/-\d+$/, '')
-  return stored.includes('-') ? { wanted, stored } : { wanted: bare(wanted), stored: bare(stored) }
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { checksumOf, checksumOfObject } from '../../../shared/object-store/checksum.ts'
-import { crc32c, crc64nvme, joinCrc64nvme } from '../../../shared/object-store/crc.ts'
+import { checksumOf, checksumsOfObject, sameChecksum } from '../../../shared/object-store/checksum.ts'
+import { crc32c, crc64nvme, joinCrc32c, joinCrc64nvme } from '../../../shared/object-store/crc.ts'
 
 describe('cyclic checksums', () => {
   it('have the check values of their catalogues', () => {
@@ -26,8 +26,10 @@ describe('cyclic checksums', () => {
         (bytes, cuts) => {
           const at = [0, ...cuts.map(cut => Math.min(cut, bytes.length)).sort((a, b) => a - b), bytes.length]
           const parts = at.slice(1).map((end, index) => bytes.subarray(at[index], end))
-          const joined = joinCrc64nvme(parts.map(part => ({ size: part.length, crc: crc64nvme(part) })))
-          expect(joined.equals(crc64nvme(bytes))).toBe(true)
+          const with64 = parts.map(part => ({ size: part.length, crc: crc64nvme(part) }))
+          const with32 = parts.map(part => ({ size: part.length, crc: crc32c(part) }))
+          expect(joinCrc64nvme(with64).equals(crc64nvme(bytes))).toBe(true)
+          expect(joinCrc32c(with32).equals(crc32c(bytes))).toBe(true)
         },
       ),
     )
@@ -41,14 +43,33 @@ describe('the checksum a store tells of an object', () => {
   })
 
   it('is unknown when a part was sent with another kind', () => {
-    expect(checksumOfObject('crc32c', [part(1)])).toBeUndefined()
-    expect(checksumOfObject('crc32c', [part(1, 'crc64nvme:AAAAAAAAAAA=')])).toBeUndefined()
+    expect(checksumsOfObject('crc32c', [part(1)])).toEqual({})
+    expect(checksumsOfObject('crc32c', [part(1, 'crc64nvme:AAAAAAAAAAA=')])).toEqual({})
   })
 
-  it('is over the checksums of its parts, with their number, and whole for CRC64NVME', () => {
-    expect(checksumOfObject('sha256', [part(1), part(2)])).toMatch(/^[A-Za-z0-9+/]{43}=-2$/)
+  it('is over the checksums of its parts with their number, or over all bytes, or may be both', () => {
+    expect(checksumsOfObject('sha256', [part(1), part(2)])).toEqual({
+      composite: expect.stringMatching(/^[A-Za-z0-9+/]{43}=-2$/),
+    })
     const bytes = Buffer.from('abc')
-    const sum = checksumOf('crc64nvme', bytes, '')
-    expect(checksumOfObject('crc64nvme', [part(1, `crc64nvme:${sum}`)])).toBe(sum)
+    const whole = checksumOf('crc64nvme', bytes, '')
+    expect(checksumsOfObject('crc64nvme', [part(1, `crc64nvme:${whole}`)])).toEqual({ full: whole })
+    const short = checksumOf('crc32c', bytes, '')
+    expect(checksumsOfObject('crc32c', [part(1, `crc32c:${short}`)])).toEqual({
+      ...{ full: short, composite: expect.stringMatching(/-1$/) },
+    })
+  })
+
+  it('is compared with what is told in whatever form, and only where it can be', () => {
+    const ours = { composite: 'AAAA-2', full: 'BBBB' }
+    expect(sameChecksum(ours, { value: 'AAAA-2', type: 'COMPOSITE' })).toBe(true)
+    expect(sameChecksum(ours, { value: 'AAAA' })).toBe(true)
+    expect(sameChecksum(ours, { value: 'BBBB', type: 'FULL_OBJECT' })).toBe(true)
+    expect(sameChecksum(ours, { value: 'CCCC', type: 'FULL_OBJECT' })).toBe(false)
+    expect(sameChecksum(ours, { value: 'CCCC' })).toBe(false)
+    expect(sameChecksum(ours, { value: 'CCCC-2' })).toBe(false)
+    // a full SHA-256 cannot be made from those of the parts
+    expect(sameChecksum({ composite: 'AAAA-2' }, { value: 'CCCC', type: 'FULL_OBJECT' })).toBeUndefined()
+    expect(sameChecksum({}, { value: 'CCCC' })).toBeUndefined()
   })
 })
