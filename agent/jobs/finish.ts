@@ -22,7 +22,13 @@ export interface FinishContext {
   readonly signal: AbortSignal
   /** The process ends: leave everything to the restart. */
   readonly leaving: AbortSignal
-  readonly counted: { readonly rawBytes: number; readonly storedBytes: number; readonly peakRssBytes: number }
+  readonly counted: {
+    readonly rawBytes: number
+    readonly storedBytes: number
+    readonly peakRssBytes: number
+    /** What it took besides; absent when recovered. */
+    readonly observed?: AttemptResult['observed']
+  }
   /** Keys that may lie in the bucket, finished or not; undefined when nothing was begun there. */
   readonly touched: () => readonly string[] | undefined
   /**
@@ -284,6 +290,7 @@ export function resultHead(
   | 'started_at'
   | 'ended_at'
   | 'peak_rss_bytes'
+  | 'observed'
 > {
   return {
     version: 1,
@@ -295,6 +302,7 @@ export function resultHead(
     started_at: head.started_at,
     ended_at: context.world.clock.now().wall,
     peak_rss_bytes: context.counted.peakRssBytes,
+    ...(context.counted.observed === undefined ? {} : { observed: context.counted.observed }),
   }
 }
 

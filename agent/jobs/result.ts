@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type AppError, errorCodeFrom, type Failure } from '../../shared/errors/index.ts'
+import type { Manifest } from '../../shared/model/manifest.ts'
 import { failureToWire } from '../../shared/wire/failure.ts'
 import type { Result } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
@@ -47,6 +48,14 @@ export const attemptResultSchema = z.object({
   /** What went well and should be looked at all the same. */
   warnings: z.array(z.string()).optional(),
   peak_rss_bytes: z.int().nonnegative(),
+  /** Also of an attempt that failed. */
+  observed: z
+    .object({
+      retries: z.int().nonnegative(),
+      agent_peak_rss_bytes: z.int().nonnegative(),
+      children_peak_rss_bytes: z.int().nonnegative(),
+    })
+    .optional(),
 })
 
 /** The end of an attempt: what is spooled, sent until acknowledged, and printed by standalone commands. */
@@ -105,6 +114,24 @@ export function resultToWire(result: AttemptResult): Result {
       debris: copy.debris,
     })),
     warnings: result.warnings ?? [],
-    observed: undefined,
+    observed: observedToWire(result),
+  }
+}
+
+/** What the manifest says, when there is one; else what was seen up to the failure. */
+function observedToWire(result: AttemptResult): Result['observed'] {
+  const { observed: seen } = result
+  const { observed } =
+    result.manifest === undefined
+      ? {}
+      : (JSON.parse(Buffer.from(result.manifest, 'base64').toString('utf8')) as Partial<Manifest>)
+  if (seen === undefined && observed === undefined) return undefined
+  return {
+    strategy: observed?.strategy ?? '',
+    strategyReason: observed?.strategy_reason ?? '',
+    retries: observed?.retries ?? seen?.retries ?? 0,
+    agentPeakRssBytes: Number(observed?.peak_rss_bytes.agent ?? seen?.agent_peak_rss_bytes ?? 0),
+    childrenPeakRssBytes: Number(observed?.peak_rss_bytes.children ?? seen?.children_peak_rss_bytes ?? 0),
+    durationMs: observed?.duration_ms ?? 0,
   }
 }

@@ -58,6 +58,11 @@ export class Working {
         rawBytes: this.#latest.rawBytes,
         storedBytes: this.#latest.storedBytes,
         peakRssBytes: this.#memory.bytes,
+        observed: {
+          retries: this.#latest.retries ?? 0,
+          agent_peak_rss_bytes: this.#memory.peaks.agent,
+          children_peak_rss_bytes: this.#memory.peaks.children,
+        },
       }),
     })
     if (result?.outcome === 'succeeded')

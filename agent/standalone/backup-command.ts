@@ -2,6 +2,7 @@ import { Command, Option } from 'commander'
 import { newId, systemClock } from '../../shared/clock/index.ts'
 import { AppError, type Failure } from '../../shared/errors/index.ts'
 import { engineKinds } from '../../shared/model/engine.ts'
+import type { ManifestObserved } from '../../shared/model/manifest.ts'
 import { formatDuration } from '../../shared/time/index.ts'
 import { destinationToWire } from '../../shared/wire/destination.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
@@ -16,9 +17,10 @@ import { perform, standaloneLog } from './perform.ts'
 import { destinationOf } from './store-options.ts'
 import { dumpingOf, type StreamOptions, withStreamOptions } from './stream-options.ts'
 import type { Terminal } from './terminal.ts'
+import { type WayOptions, wayOf, withWayOptions } from './way-options.ts'
 import { openWorkplace } from './workplace.ts'
 
-interface BackupOptions extends CommonOptions, EncodingOptions, StreamOptions {
+interface BackupOptions extends CommonOptions, EncodingOptions, StreamOptions, WayOptions {
   readonly engine: string
   readonly database?: string
   readonly globals?: boolean
@@ -42,7 +44,7 @@ export function backupCommand(terminal: Terminal): Command {
       '--cluster-name <name>',
       'name of the cluster in keys and manifest (default: engine, host and port)',
     )
-  return withCommonOptions(withStreamOptions(withEncodingOptions(command)))
+  return withCommonOptions(withWayOptions(withStreamOptions(withEncodingOptions(command))))
     .addHelpText(
       'after',
       `
@@ -82,6 +84,11 @@ async function backup(options: BackupOptions, terminal: Terminal): Promise<void>
       target,
       toolFolders: options.toolFolder ?? [],
       partBudget: options.partBudget,
+      staging: { folder: options.stagingFolder, reserveBytes: options.stagingReserve },
+      childPriority: {
+        ...(options.nice === undefined ? {} : { nice: options.nice }),
+        ...(options.ioniceClass === undefined ? {} : { ioniceClass: options.ioniceClass }),
+      },
       log,
     })
     let result: AttemptResult | undefined
@@ -113,10 +120,7 @@ async function backup(options: BackupOptions, terminal: Terminal): Promise<void>
           destinations: [],
           minCopies: 0,
           copyPatienceMs: 0,
-          strategy: '',
-          maxRate: 0,
-          idleTimeoutMs: 0,
-          predictedStoredBytes: 0,
+          ...wayOf(options),
         },
         attempt,
         startedAt,
@@ -158,6 +162,7 @@ function shown(result: AttemptResult, options: BackupOptions): Record<string, un
     raw_bytes: result.raw_bytes,
     stored_bytes: result.stored_bytes,
     seconds: (result.ended_at - result.started_at) / 1_000,
+    observed: manifest.observed ?? {},
     warnings: manifest.warnings ?? [],
   }
 }
@@ -168,6 +173,16 @@ function text(result: AttemptResult, options: BackupOptions): string {
   const warnings = (told['warnings'] as readonly string[]).map(each => `warning: ${each}\n`).join('')
   return (
     `backed up ${database}: ${formatBytes(result.raw_bytes)} read, ${formatBytes(result.stored_bytes)} stored, ` +
-    `${formatDuration(result.ended_at - result.started_at)}\n${warnings}manifest: ${told['manifest']}\n`
+    `${formatDuration(result.ended_at - result.started_at)}\n${tookOf(told['observed'] as Partial<ManifestObserved>, result)}${warnings}manifest: ${told['manifest']}\n`
+  )
+}
+
+/** Ratio, throughput and what it took, one line; empty when nothing was observed. */
+function tookOf(observed: Partial<ManifestObserved>, result: AttemptResult): string {
+  const { duration_ms: ms = 0, retries = 0, peak_rss_bytes: memory, strategy = 'streaming' } = observed
+  if (memory === undefined || ms === 0 || result.stored_bytes === 0) return ''
+  return (
+    `${strategy}, ratio ${(result.raw_bytes / result.stored_bytes).toFixed(1)}, ${formatBytes((result.raw_bytes * 1_000) / ms)}/s, ` +
+    `${retries} retries, peak memory ${formatBytes(Number(memory.agent))} + ${formatBytes(Number(memory.children))} of children\n`
   )
 }

@@ -4,6 +4,7 @@ import { createLogger, type Log } from '../../shared/log/index.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { PeakMemory } from '../host/peak-memory.ts'
 import { conduct } from '../jobs/conduct.ts'
+import { forecast, type Reading, readingOf, remembered, workOf } from '../jobs/forecast.ts'
 import type { Recipe } from '../jobs/recipe.ts'
 import type { AttemptResult } from '../jobs/result.ts'
 import type { AttemptProgress, Surroundings } from '../jobs/surroundings.ts'
@@ -67,6 +68,7 @@ export async function perform(job: {
         touching: () => {},
         uploadOpened: () => {},
         uploadClosed: () => {},
+        memory: () => memory.peaks,
         children: records => memory.watch(records.map(({ pid }) => pid)),
         grant: async () => work.signal.throwIfAborted(),
         committing: () => {
@@ -77,6 +79,11 @@ export async function perform(job: {
         rawBytes: latest.rawBytes,
         storedBytes: latest.storedBytes,
         peakRssBytes: memory.bytes,
+        observed: {
+          retries: latest.retries ?? 0,
+          agent_peak_rss_bytes: memory.peaks.agent,
+          children_peak_rss_bytes: memory.peaks.children,
+        },
       }),
     })
   } finally {
@@ -98,10 +105,13 @@ function progressShown(
     now: () => systemClock.now().mono,
   })
   let loggedAt = began
+  let readings: readonly Reading[] = []
   return {
     progress: progress => {
       const now = systemClock.now().mono
-      if (terminal.interactive) painter.paint(progressLine(subject, progress, now - began))
+      readings = remembered(readings, readingOf(progress, now))
+      const rest = forecast(readings, workOf(progress).of)
+      if (terminal.interactive) painter.paint(progressLine(subject, progress, rest))
       else if (now - loggedAt >= logEvery) {
         loggedAt = now
         world.log.info('progress', {
@@ -110,6 +120,8 @@ function progressShown(
           raw_bytes: progress.rawBytes,
           stored_bytes: progress.storedBytes,
           predicted_raw_bytes: progress.predictedRawBytes,
+          bytes_per_second: rest.bytesPerSecond,
+          remaining_ms: rest.remainingMs,
         })
       }
     },

@@ -1,21 +1,19 @@
 import { formatDuration } from '../../shared/time/index.ts'
+import type { Forecast } from '../jobs/forecast.ts'
 import type { AttemptProgress } from '../jobs/surroundings.ts'
 import { formatBytes } from './format-bytes.ts'
 
-/** What a line says, from two readings. Pure: `elapsed` is in ms since the work began. */
+/** What a line says: how far it is, the recent rate, the predicted end. */
 export function progressLine(
   subject: string,
-  { stage, rawBytes, storedBytes, predictedRawBytes }: AttemptProgress,
-  elapsed: number,
+  { stage, rawBytes, storedBytes }: AttemptProgress,
+  { bytesPerSecond, remainingMs }: Forecast,
 ): string {
-  const perSecond = elapsed < 1_000 ? 0 : rawBytes / (elapsed / 1_000)
   const parts = [subject, stage]
   if (rawBytes > 0) parts.push(`${formatBytes(rawBytes)} read`)
   if (storedBytes > 0) parts.push(`${formatBytes(storedBytes)} stored`)
-  if (perSecond > 0 && rawBytes > 0) parts.push(`${formatBytes(perSecond)}/s`)
-  // a prediction that was passed says nothing any more
-  if (predictedRawBytes > rawBytes && perSecond > 0)
-    parts.push(`about ${formatDuration(((predictedRawBytes - rawBytes) / perSecond) * 1_000)} left`)
+  if (bytesPerSecond > 0) parts.push(`${formatBytes(bytesPerSecond)}/s`)
+  if (remainingMs > 0) parts.push(`about ${formatDuration(remainingMs)} left`)
   return parts.join('  ')
 }
 

@@ -10,13 +10,15 @@ import { openObjectStore } from '../../shared/object-store/index.ts'
 import { awsKms, type EncryptionSettings, noEncryption } from '../encryption/index.ts'
 import { engineFor } from '../engines/index.ts'
 import type { InstanceTarget } from '../engines/port.ts'
+import { freeSpace } from '../host/free-space.ts'
 import { DurableFolder, lockStateFolder } from '../identity/index.ts'
 import { Journal } from '../jobs/journal.ts'
 import { leftBehind, recover } from '../jobs/recover.ts'
 import { Spool } from '../jobs/spool.ts'
 import type { Surroundings } from '../jobs/surroundings.ts'
 import { PartBudget } from '../pipeline/index.ts'
-import { createToolFinder } from '../process/index.ts'
+import { StagingArea } from '../pipeline/staging/index.ts'
+import { type ChildPriority, createToolFinder } from '../process/index.ts'
 
 /** How long the clean-up after an earlier command may hold up this one, ms. */
 const recoveryTimeout = 60_000
@@ -29,6 +31,9 @@ export interface WorkplaceOptions {
   readonly target: InstanceTarget | undefined
   readonly toolFolders: readonly string[]
   readonly partBudget: number
+  /** Default folder: `staging` below the state root, for all runs. */
+  readonly staging?: { readonly folder?: string | undefined; readonly reserveBytes: number }
+  readonly childPriority?: ChildPriority
   readonly encryption?: EncryptionSettings
   readonly log: Log
 }
@@ -52,11 +57,22 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
     const folder = join(root.path, attemptId)
     await DurableFolder.open(folder)
     scope.own(lockStateFolder(folder))
+    const staging = new StagingArea({
+      folder: options.staging?.folder ?? join(root.path, 'staging'),
+      reserveBytes: options.staging?.reserveBytes ?? 0,
+      log,
+      freeSpace,
+    })
+    await staging
+      .sweep()
+      .catch((error: unknown) => log.warn('the staging folder could not be swept', { error }))
     const world: Surroundings = {
       ...(await openRun(folder, log)),
       tools: createToolFinder({ folders: options.toolFolders }),
       budget: new PartBudget(options.partBudget),
       codec: 'zstd',
+      staging,
+      ...(options.childPriority === undefined ? {} : { childPriority: options.childPriority }),
       encryption: { settings: options.encryption ?? noEncryption, keyService: () => awsKms() },
       scratch: join(folder, 'scratch'),
       host: { hostname: hostname(), version },

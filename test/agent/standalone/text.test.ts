@@ -21,16 +21,16 @@ describe('what standalone commands show', () => {
         storedBytes: 20 * 2 ** 20,
         predictedRawBytes: 300 * 2 ** 20,
       },
-      10_000,
+      { bytesPerSecond: 10 * 2 ** 20, remainingMs: 20_000 },
     )
     expect(line).toBe('orders  000-full  100 MiB read  20.0 MiB stored  10.0 MiB/s  about 20s left')
   })
 
-  it('a prediction that was passed is not shown', () => {
+  it('an end that nobody can predict is not shown', () => {
     const line = progressLine(
       'orders',
       { stage: '000-full', rawBytes: 10, storedBytes: 0, predictedRawBytes: 5 },
-      10_000,
+      { bytesPerSecond: 10, remainingMs: 0 },
     )
     expect(line).not.toContain('left')
   })

@@ -16,6 +16,12 @@ const attempt = 'att_01890a5d-0000-7000-8000-000000000001'
 const key = objectKey('data/x')
 const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
+async function all(chunks: AsyncIterable<Buffer>): Promise<Buffer[]> {
+  const read: Buffer[] = []
+  for await (const chunk of chunks) read.push(chunk)
+  return read
+}
+
 function areaIn(folder: string, free = async () => 1e9): StagingArea {
   return new StagingArea({ folder, reserveBytes: 100, log: silentLog, freeSpace: free })
 }
@@ -71,16 +77,16 @@ describe('the staging area', () => {
     const parts = [Buffer.alloc(3_000_000, 'a'), Buffer.alloc(10, 'b')]
     for (const [index, part] of parts.entries())
       await staging.uploads.uploadPart(upload, index + 1, part, hash(part))
-    expect(Buffer.concat(await Array.fromAsync(staging.uploads.read(upload)))).toEqual(Buffer.concat(parts))
+    expect(Buffer.concat(await all(staging.uploads.read(upload)))).toEqual(Buffer.concat(parts))
     const [own = ''] = await readdir(folder.path)
     const file = join(folder.path, own, 'staged-0')
     await truncate(file, 3_000_005)
-    await expect(Array.fromAsync(staging.uploads.read(upload))).rejects.toMatchObject({
+    await expect(all(staging.uploads.read(upload))).rejects.toMatchObject({
       code: 'object-store.corrupt',
       context: { part: 2 },
     })
     await writeFile(file, Buffer.alloc(3_000_010, 'c'))
-    await expect(Array.fromAsync(staging.uploads.read(upload))).rejects.toMatchObject({
+    await expect(all(staging.uploads.read(upload))).rejects.toMatchObject({
       code: 'object-store.corrupt',
       context: { part: 1 },
     })
