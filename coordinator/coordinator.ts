@@ -10,7 +10,13 @@ import { version } from '../shared/model/version.ts'
 import { AlertBook, createWebhook, type Notifier, startDeadMan, startDelivery } from './alerts/index.ts'
 import { type CoordinatorConfig, settingsOf } from './config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
-import { declareCounts, declareGauges, takePicture } from './metrics/index.ts'
+import {
+  databaseSeriesPage,
+  databaseSeriesPath,
+  declareCounts,
+  declareGauges,
+  takePicture,
+} from './metrics/index.ts'
 import { DiscoveryHealth } from './operations/discovery-health.ts'
 import { InTurn } from './operations/in-turn.ts'
 import { createOperations, type Operations } from './operations/index.ts'
@@ -209,6 +215,7 @@ export async function startCoordinator(
               listen: config.status,
               registry,
               log,
+              pages: { [databaseSeriesPath]: databaseSeriesPage(led, registry.contentType) },
               ready: () => {
                 const reasons = [
                   ...(draining ? ['stopping'] : []),

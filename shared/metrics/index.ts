@@ -9,7 +9,14 @@ export {
   type MetricsOptions,
 } from './metrics.ts'
 export {
+  renderSeries,
+  type SeriesDeclaration,
+  type SeriesPageOptions,
+  type SeriesRow,
+} from './series-page.ts'
+export {
   isLoopback,
+  type Page,
   type Readiness,
   type StatusServer,
   type StatusServerOptions,

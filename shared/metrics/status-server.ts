@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { pipeline } from 'node:stream/promises'
 import { AppError } from '../errors/index.ts'
 import type { Log } from '../log/index.ts'
 import type { Metrics } from './metrics.ts'
@@ -15,6 +16,8 @@ export interface StatusServerOptions {
   readonly listen: { readonly host?: string; readonly port: number }
   readonly registry: Metrics
   readonly ready: () => Readiness | Promise<Readiness>
+  /** Further pages by path. */
+  readonly pages?: Readonly<Record<string, () => Promise<Page>>>
   readonly log: Log
 }
 
@@ -35,6 +38,7 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
   const { registry, ready, log } = options
   const host = options.listen.host ?? '127.0.0.1'
   const pages: Readonly<Record<string, () => Promise<Page>>> = {
+    ...options.pages,
     '/metrics': async () => ({ status: 200, type: registry.contentType, body: await registry.text() }),
     '/healthz': async () => json(200, { ok: true }),
     '/readyz': async () => {
@@ -79,10 +83,11 @@ export async function startStatusServer(options: StatusServerOptions): Promise<S
   }
 }
 
-interface Page {
+/** What a path answers with; a body in blocks is sent at the reader's pace. */
+export interface Page {
   readonly status: number
   readonly type: string
-  readonly body: string
+  readonly body: string | AsyncIterable<Uint8Array>
 }
 
 function json(status: number, value: unknown): Page {
@@ -100,7 +105,13 @@ async function answer(
   return page()
 }
 
-function send(request: IncomingMessage, response: ServerResponse, page: Page): void {
+async function send(request: IncomingMessage, response: ServerResponse, page: Page): Promise<void> {
+  if (typeof page.body !== 'string') {
+    response.writeHead(page.status, { 'content-type': page.type, 'cache-control': 'no-store' })
+    if (request.method === 'HEAD') response.end()
+    else await pipeline(page.body, response)
+    return
+  }
   response.writeHead(page.status, {
     'content-type': page.type,
     'content-length': Buffer.byteLength(page.body),

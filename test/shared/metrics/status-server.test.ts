@@ -46,6 +46,27 @@ describe('status server', () => {
     expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
   })
 
+  test('a page in blocks is sent whole, and one that fails half-way is cut off, not ended as if it were whole', async () => {
+    async function* blocks(fails: boolean) {
+      yield Buffer.from('one ')
+      if (fails) throw new Error('boom')
+      yield Buffer.from('two')
+    }
+    const page = (fails: boolean) => async () => ({ status: 200, type: 'text/plain', body: blocks(fails) })
+    const server = await startStatusServer({
+      listen: { port: 0 },
+      registry: createMetrics({ processMetrics: false }),
+      ready: well,
+      log: silentLog,
+      pages: { '/whole': page(false), '/broken': page(true) },
+    })
+    servers.push(server)
+    expect(await (await fetch(`${server.url}/whole`)).text()).toBe('one two')
+    expect((await fetch(`${server.url}/whole`, { method: 'HEAD' })).status).toBe(200)
+    await expect(fetch(`${server.url}/broken`).then(response => response.text())).rejects.toThrow()
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200)
+  })
+
   test('other paths are 404, other methods 405, garbage is hung up on', async () => {
     const server = await start(well)
     expect((await fetch(`${server.url}/toString`)).status).toBe(404)
