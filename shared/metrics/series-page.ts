@@ -30,13 +30,12 @@ export interface SeriesPageOptions {
   readonly blockBytes?: number
 }
 
-/** How many rows are handed over in one turn of the loop: half a millisecond (measured: 100,000 rows in 100 ms). */
+/** How many rows are handed over in one turn of the loop. */
 const rowsAtOnce = 500
 
 /**
  * Renders very many series without holding the event loop: rows are handed to a worker in small pieces, text
- * comes back in blocks, at the reader's pace. Rendering 100,000 databases of five series takes 0.5 s, handing
- * the rows over 0.1 s, in turns of less than 10 ms (measured); one labelled gauge held the loop for 4.5 s.
+ * comes back in blocks, at the reader's pace. What that costs: ADR 0011.
  *
  * @throws AppError `internal` when the worker fails
  */
