@@ -4,6 +4,7 @@ import { printFailure } from '../shared/errors/print.ts'
 import { failureFromWire } from '../shared/wire/failure.ts'
 import type { Job } from '../shared/wire/gen/holdfast/v1/operator.ts'
 import type { Session } from './command.ts'
+import { progressWords } from './commands/observed.ts'
 import { bytes, shortDuration } from './print/units.ts'
 
 /** What `--wait` promises in `--help`. */
@@ -43,13 +44,8 @@ export async function waitFor(
 }
 
 function progressLine(job: Job, elapsed: number): string {
-  const p = job.progress
-  if (!p) return `${job.state} · ${shortDuration(elapsed)}`
-  const share =
-    p.predictedRawBytes > 0
-      ? ` · about ${Math.min(99, Math.floor((100 * p.rawBytes) / p.predictedRawBytes))} %`
-      : ''
-  return `${job.state} · ${p.stage} · ${bytes(p.rawBytes)} read · ${bytes(p.storedBytes)} stored${share} · ${shortDuration(elapsed)}`
+  if (!job.progress) return `${job.state} · ${shortDuration(elapsed)}`
+  return `${job.state} · ${progressWords(job.progress)} · ${shortDuration(elapsed)}`
 }
 
 function endLine(job: Job): string {

@@ -7,6 +7,8 @@ import { card } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
 import { waitExits, waitFor, waitOption } from '../wait.ts'
 import { backupTable } from './backup-table.ts'
+import { observedIn, stageTable, streamsOf } from './manifest-view.ts'
+import { observedFields } from './observed.ts'
 
 /** `holdfast backup list|get|start`. */
 export function backupCommand(terminal: Terminal): Command {
@@ -41,7 +43,7 @@ export function backupCommand(terminal: Terminal): Command {
     command => command.argument('<backup>', 'backup id'),
     async ({ coordinator, print }, [backupId = '']) => {
       const answer = await coordinator.ask('getBackup', { backupId })
-      print(answer, () => (answer.backup ? backupCard(answer.backup, terminal.now()) : ''))
+      print(answer, () => (answer.backup ? backupCard(answer.backup, answer.manifest, terminal) : ''))
     },
   )
   const start = leaf(
@@ -66,8 +68,10 @@ export function backupCommand(terminal: Terminal): Command {
   return noun('backup', 'committed backups', [listing, get, start])
 }
 
-function backupCard(backup: Backup, now: number): string {
-  return card([
+function backupCard(backup: Backup, manifest: Uint8Array, terminal: Terminal): string {
+  const now = terminal.now()
+  const streams = streamsOf(manifest)
+  const fields = card([
     ['backup', backup.backupId],
     ['of', `${backup.subjectName} (${backup.scope})`],
     ['engine', `${backup.engine} ${backup.serverVersion}`],
@@ -76,6 +80,7 @@ function backupCard(backup: Backup, now: number): string {
     ['took', shortDuration(backup.committedAt - backup.startedAt)],
     ['raw', bytes(backup.rawBytes)],
     ['stored', bytes(backup.storedBytes)],
+    ...observedFields(observedIn(manifest), backup),
     ['class', backup.backupClass],
     ['surplus', backup.surplus ? 'yes: made by an attempt that was no longer current' : ''],
     ['job', backup.jobId],
@@ -85,4 +90,5 @@ function backupCard(backup: Backup, now: number): string {
     ),
     ['manifest sha256', backup.manifestSha256],
   ])
+  return streams.length === 0 ? fields : `${fields}\n\n${stageTable(streams, terminal.width)}`
 }

@@ -1,7 +1,7 @@
 import type { Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import type { Terminal } from '../command.ts'
 import { table } from '../print/table.ts'
-import { ago, bytes } from '../print/units.ts'
+import { ago, bytes, shortDuration } from '../print/units.ts'
 
 /** Jobs as a table of at most the terminal's width; ids are whole, so that they can be copied. */
 export function jobTable(rows: readonly Job[], terminal: Terminal): string {
@@ -12,6 +12,7 @@ export function jobTable(rows: readonly Job[], terminal: Terminal): string {
       { heading: 'KIND', value: j => j.kind },
       { heading: 'SUBJECT', value: j => j.subjectName, shrinkTo: 10, cut: 'start' },
       { heading: 'STATE', value: j => j.state },
+      ...(rows.some(leftOf) ? [{ heading: 'LEFT', value: (j: Job) => leftOf(j) || '-' }] : []),
       { heading: 'SIZE', value: j => sizeOf(j), align: 'right' },
       { heading: 'WHEN', value: j => ago(j.endedAt || j.startedAt || j.createdAt, terminal.now()) },
     ],
@@ -22,4 +23,9 @@ export function jobTable(rows: readonly Job[], terminal: Terminal): string {
 function sizeOf(job: Job): string {
   const stored = job.storedBytes || (job.progress?.storedBytes ?? 0)
   return stored === 0 ? '-' : bytes(stored)
+}
+
+/** The predicted time to the end; empty when nothing is predicted. */
+function leftOf({ progress }: Job): string {
+  return progress === undefined || progress.remainingMs === 0 ? '' : `~${shortDuration(progress.remainingMs)}`
 }

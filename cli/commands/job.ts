@@ -8,6 +8,7 @@ import { card, table } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
 import { waitExits, waitFor, waitOption } from '../wait.ts'
 import { jobTable } from './job-table.ts'
+import { observedFields, progressWords } from './observed.ts'
 
 /** `holdfast job list|get|start|cancel|explain`. */
 export function jobCommand(terminal: Terminal): Command {
@@ -169,14 +170,10 @@ function jobFields(job: Job, now: number): readonly (readonly [string, string])[
     ],
     ['agent', job.agentHost === '' ? '' : `${job.agentHost} (${job.agentId})`],
     ['attempt', job.attemptId === '' ? '' : `${job.attemptId}, epoch ${job.epoch}`],
-    [
-      'progress',
-      job.progress
-        ? `${job.progress.stage} ${bytes(job.progress.rawBytes)} read, ${bytes(job.progress.storedBytes)} stored`
-        : '',
-    ],
+    ['progress', job.progress ? progressWords(job.progress) : ''],
     ['took', job.endedAt > 0 && job.startedAt > 0 ? shortDuration(job.endedAt - job.startedAt) : ''],
     ['bytes', job.rawBytes > 0 ? `${bytes(job.rawBytes)} raw, ${bytes(job.storedBytes)} stored` : ''],
+    ...observedFields(job.observed, job),
     ['backup', job.backupId],
     ['failure', job.failure ? `${job.failure.code}: ${job.failure.message}` : ''],
     ['hint', job.failure?.hint ?? ''],

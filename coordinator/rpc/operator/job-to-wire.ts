@@ -1,6 +1,8 @@
+import { AppError } from '../../../shared/errors/index.ts'
 import { failureToWire } from '../../../shared/wire/failure.ts'
+import type { Failure as WireFailure } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type { Attempt as WireAttempt, Job as WireJob } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
-import { attemptOf } from '../../jobs/job.ts'
+import { attemptOf, type Job } from '../../jobs/job.ts'
 import type { JobView } from '../../operations/index.ts'
 import type { ReadModel } from '../../store/port.ts'
 import type { AttemptRecord } from '../../store/records.ts'
@@ -13,13 +15,11 @@ export async function jobToWire({ job, progress }: JobView, names: Names, read: 
   const backupId =
     state.kind === 'succeeded'
       ? state.backupId
-      : job.order.kind === 'restore'
+      : job.order.kind === 'restore' || job.order.kind === 'copy'
         ? job.order.backupId
         : undefined
   const made =
     state.kind === 'succeeded' && state.backupId !== undefined ? await read.backup(state.backupId) : undefined
-  const failure =
-    state.kind === 'failed' ? state.failure : state.kind === 'queued' ? state.lastFailure : undefined
   return {
     jobId: job.id,
     kind: job.kind,
@@ -37,7 +37,7 @@ export async function jobToWire({ job, progress }: JobView, names: Names, read: 
     attemptId: attempt?.id ?? '',
     epoch: attempt?.epoch ?? 0,
     attempts: job.attempts,
-    failure: failure && failureToWire(failure),
+    failure: failureOf(state),
     progress: progress && {
       stage: progress.stage,
       rawBytes: progress.rawBytes,
@@ -55,9 +55,23 @@ export async function jobToWire({ job, progress }: JobView, names: Names, read: 
     rawBytes: made?.rawBytes ?? 0,
     storedBytes: made?.storedBytes ?? 0,
     into: job.order.kind === 'restore' ? job.order.into : '',
-    destination: '',
+    destination: 'destination' in job.order && job.kind !== 'restore' ? job.order.destination : '',
     observed: undefined,
   }
+}
+
+/** Why it failed, why it waits for another try, or who cancelled it and why. */
+function failureOf(state: Job['state']): WireFailure | undefined {
+  if (state.kind === 'failed') return failureToWire(state.failure)
+  if (state.kind === 'queued') return state.lastFailure && failureToWire(state.lastFailure)
+  if (state.kind !== 'cancelled') return undefined
+  const { by, reason } = state
+  return failureToWire(
+    new AppError('job.cancelled', {
+      message: `the job was cancelled by ${by.name}${reason === '' ? '' : `: ${reason}`}`,
+      context: { by: by.name, reason },
+    }).toFailure(),
+  )
 }
 
 /** An attempt's row as operators see it. */

@@ -20,10 +20,11 @@ import type { OperatorDeps } from './deps.ts'
 import { attemptToWire, jobToWire } from './job-to-wire.ts'
 import { Names } from './naming.ts'
 import { filterOf, oneOf, pageOf, requireId } from './narrow.ts'
+import { observedOf } from './observed.ts'
 import { resolveDatabase } from './resolve.ts'
 
 const states = ['queued', 'assigned', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled'] as const
-const kinds = ['backup', 'restore', 'delete'] as const
+const kinds = ['backup', 'restore', 'delete', 'copy'] as const
 
 /** ListJobs, newest first. */
 export function listJobs({ store, operations }: OperatorDeps) {
@@ -61,7 +62,10 @@ export function getJob({ store, operations }: OperatorDeps) {
     const names = new Names(store.read)
     const attempts = await store.read.attempts(view.job.id)
     return {
-      job: await jobToWire(view, names, store.read),
+      job: {
+        ...(await jobToWire(view, names, store.read)),
+        observed: await observedOf(view.job, store.read),
+      },
       attempts: await Promise.all(attempts.map(attempt => attemptToWire(attempt, names))),
     }
   }
