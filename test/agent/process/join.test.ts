@@ -180,6 +180,49 @@ describe('joined processes', () => {
     expect(end.stages.map(({ name }) => name)).toEqual(['dump', 'tee', 'tail', 'cat'])
   })
 
+  it('let a tap end before the stream does, whatever it has said by then', async () => {
+    let said = 0
+    const end = await run([
+      await stage('dump', 'seq 1 400000'),
+      {
+        command: { name: 'tee', program: '/usr/bin/tee', args: ['-p', '/proc/self/fd/3'] },
+        tap: { name: 'head', program: '/usr/bin/head', args: ['-c', '200000'] },
+        onTap: chunk => {
+          said += chunk.length
+        },
+      },
+      await stage('cat', 'exec cat'),
+    ])
+    expect(end.cause).toBeUndefined()
+    expect(said).toBe(200_000)
+    expect(end.taps.get('tee')?.length).toBe(0)
+    expect(end.stages.find(({ name }) => name === 'tee')?.ok).toBe(true)
+  })
+
+  it('name the stage that failed, not the tap that could not read what it left', async () => {
+    const end = await run([
+      await stage('dump', 'echo half; exit 3'),
+      {
+        command: { name: 'tee', program: '/usr/bin/tee', args: ['-p', '/proc/self/fd/3'] },
+        tap: await scripts.command('tap', 'read x; read y || exit 1'),
+      },
+      await stage('cat', 'exec cat'),
+    ])
+    expect(end.cause).toMatchObject({ code: 'stage.failed', context: { stage: 'dump', status: 3 } })
+  })
+
+  it('fail for a tap that alone fails', async () => {
+    const end = await run([
+      await stage('dump', 'echo whole'),
+      {
+        command: { name: 'tee', program: '/usr/bin/tee', args: ['-p', '/proc/self/fd/3'] },
+        tap: await scripts.command('tap', 'cat > /dev/null; exit 4'),
+      },
+      await stage('cat', 'exec cat'),
+    ])
+    expect(end.cause).toMatchObject({ code: 'stage.failed', context: { stage: 'tap', status: 4 } })
+  })
+
   it('give children a minimal environment', async () => {
     process.env['HOLDFAST_TEST_SECRET'] = 'must not pass'
     const stages = [await stage('dump', 'env | sort'), await stage('cat', 'exec cat')]
