@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../shared/errors/index.ts'
+import type { Destination } from '../../shared/model/destination.ts'
 import type { Manifest, ManifestObject } from '../../shared/model/manifest.ts'
 import type { ObjectStore } from '../../shared/object-store/port.ts'
 import { objectKey } from '../../shared/object-store/port.ts'
@@ -10,6 +11,7 @@ import { openedStore } from './backup.ts'
 import { readWhole } from './commit.ts'
 import { copyCuts } from './copy-cuts.ts'
 import { destinationFrom } from './destination.ts'
+import { lockBackup } from './lock-backup.ts'
 import { openSources } from './open-sources.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
 import { fetchBytes, parseManifest } from './restore.ts'
@@ -58,7 +60,8 @@ export function copyRecipe(spec: CopySpec, world: Surroundings): Recipe {
         world,
         voice,
       })
-      return { ...outcome, warnings: from.warnings }
+      const warning = await lockCopy(target, outcome, to.store, world, voice)
+      return { ...outcome, warnings: [...from.warnings, ...(warning === undefined ? [] : [warning])] }
     },
   }
 }
@@ -112,6 +115,21 @@ async function copied(job: Copying): Promise<Extract<RecipeOutcome, { kind: 'don
     manifest: { key, bytes: found },
     copies: [{ destination: name, state: 'present', verified_at: world.clock.now().wall, debris: [] }],
   }
+}
+
+/** A copy is kept as its own destination says, counted from the backup's commit. */
+async function lockCopy(
+  target: Destination,
+  outcome: Extract<RecipeOutcome, { kind: 'done' }>,
+  store: ObjectStore,
+  world: Surroundings,
+  voice: AttemptVoice,
+): Promise<string | undefined> {
+  if (outcome.manifest === undefined) return undefined
+  const { key, bytes } = outcome.manifest
+  const manifest = parseManifest(Buffer.from(bytes), key)
+  const keys = [...objectsOf(manifest).map(object => object.key), key]
+  return lockBackup(target, { keys, committedAt: manifest.committed_at }, store, world, voice.signal)
 }
 
 /** Everything a manifest names, the census too. */

@@ -3,11 +3,13 @@ import { newId } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Destination } from '../../shared/model/destination.ts'
 import { type IdOf, idFrom, isId } from '../../shared/model/identifiers.ts'
+import { manifestSchema } from '../../shared/model/manifest.ts'
 import { type ObjectStore, objectKey } from '../../shared/object-store/port.ts'
 import { beginCommitting, completeUploads, readWhole, storeManifest } from './commit.ts'
 import { crashPoint } from './crash-point.ts'
 import { debrisOf } from './debris.ts'
 import type { CommittingRecord, CompletingRecord, JournalHead } from './journal-record.ts'
+import { lockBackup } from './lock-backup.ts'
 import { patiently } from './patience.ts'
 import { type QuorumEnd, quorum } from './quorum.ts'
 import { type AttemptResult, failureOf } from './result.ts'
@@ -109,10 +111,12 @@ export async function finishCommitting(
   try {
     const sites = sitesOf(record)
     const verifiedAt = new Map<string, number>()
+    const warnings: string[] = []
     const end = await quorum(
       sites,
       async (destination, signal) => {
-        const manifest = await committedAt(destination, record, context, signal)
+        const { manifest, warning } = await committedAt(destination, record, context, signal)
+        if (warning !== undefined) warnings.push(warning)
         verifiedAt.set(destination.name, context.world.clock.now().wall)
         crashPoint('after-manifest-read-back')
         return manifest
@@ -138,6 +142,7 @@ export async function finishCommitting(
       raw_bytes: record.raw_bytes,
       stored_bytes: record.stored_bytes,
       debris: [],
+      ...(warnings.length === 0 ? {} : { warnings }),
       ...copiesOf(record, verifiedAt, end),
     }
   } catch (thrown) {
@@ -151,12 +156,22 @@ async function committedAt(
   record: CommittingRecord,
   context: FinishContext,
   signal: AbortSignal,
-): Promise<Buffer> {
+): Promise<{ readonly manifest: Buffer; readonly warning: string | undefined }> {
   const store = await reopened(destination, context, signal)
   try {
-    return await storedManifest(record, store, context, signal)
+    const manifest = await storedManifest(record, store, context, signal)
+    const warning = await lockBackup(destination, lockable(record, manifest), store, context.world, signal)
+    return { manifest, warning }
   } finally {
     await store.close()
+  }
+}
+
+/** All that lies there of a committed backup, and since when. */
+function lockable(record: CommittingRecord, manifest: Buffer): Parameters<typeof lockBackup>[1] {
+  return {
+    keys: [...record.objects, record.manifest_key],
+    committedAt: manifestSchema.parse(JSON.parse(manifest.toString())).committed_at,
   }
 }
 

@@ -163,7 +163,7 @@ function shown(result: AttemptResult, options: BackupOptions): Record<string, un
     stored_bytes: result.stored_bytes,
     seconds: (result.ended_at - result.started_at) / 1_000,
     observed: manifest.observed ?? {},
-    warnings: manifest.warnings ?? [],
+    warnings: [...(manifest.warnings ?? []), ...(result.warnings ?? [])],
   }
 }
 
