@@ -7,7 +7,7 @@ import { provisionTool } from './provision.ts'
  * The tools that the agent's pipeline needs must be on PATH before the workers are forked.
  */
 export default async function setUp(): Promise<() => Promise<void>> {
-  for (const name of ['pv', 'zstd'] as const) {
+  for (const name of ['pv', 'zstd', 'age', 'xz', 'bzip2'] as const) {
     const tool = await provisionTool(name)
     if (!tool.available)
       process.stderr.write(`${name} cannot be had, tests that need it will fail: ${tool.reason}\n`)

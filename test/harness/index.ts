@@ -1,6 +1,7 @@
 export { type ConsulOptions, type ConsulRegistration, type ConsulServer, startConsul } from './consul.ts'
 export { type FaultProxy, startFaultProxy, type WireFault } from './fault-proxy.ts'
 export { freePort, freePorts } from './free-port.ts'
+export { type KmsCall, type KmsFake, type KmsKeyState, startKms } from './kms.ts'
 export { type MariadbCredentials, type MariadbOptions, type MariadbServer, startMariadb } from './mariadb.ts'
 export {
   type OwnedProcess,

@@ -12,6 +12,9 @@ export type ServiceName =
   | 's3'
   | 'pv'
   | 'zstd'
+  | 'age'
+  | 'xz'
+  | 'bzip2'
   | 'prometheus'
   | 'awscli'
   | 'rclone'
@@ -117,6 +120,31 @@ export const recipes: Readonly<Record<ServiceName, Recipe>> = {
     bin: 'tools',
     hostTool: true,
   },
+  age: {
+    host: () => (onPath('age-keygen') === undefined ? undefined : onPath('age')),
+    suite: 'bookworm',
+    packages: ['age'],
+    wrap: ['usr/bin/age', 'usr/bin/age-keygen'],
+    bin: 'tools',
+    hostTool: true,
+  },
+  // gzip is part of every Debian; these two are of most
+  xz: {
+    host: () => onPath('xz'),
+    suite: 'bookworm',
+    packages: ['xz-utils'],
+    wrap: ['usr/bin/xz'],
+    bin: 'tools',
+    hostTool: true,
+  },
+  bzip2: {
+    host: () => onPath('bzip2'),
+    suite: 'bookworm',
+    packages: ['bzip2'],
+    wrap: ['usr/bin/bzip2'],
+    bin: 'tools',
+    hostTool: true,
+  },
   prometheus: {
     host: () => (onPath('promtool') === undefined ? undefined : onPath('prometheus')),
     suite: 'bookworm',
@@ -156,6 +184,9 @@ export const tools: Partial<Record<ServiceName, readonly string[]>> = {
   ],
   pv: ['pv'],
   zstd: ['zstd'],
+  age: ['age', 'age-keygen'],
+  xz: ['xz'],
+  bzip2: ['bzip2'],
   prometheus: ['prometheus', 'promtool'],
   awscli: ['aws'],
   rclone: ['rclone'],
