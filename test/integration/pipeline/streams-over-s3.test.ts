@@ -2,8 +2,12 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { backupStream, PartBudget, restoreStream } from '../../../agent/pipeline/index.ts'
+import { freeSpace } from '../../../agent/host/free-space.ts'
+import { backupStream, PartBudget, type PartStore, restoreStream } from '../../../agent/pipeline/index.ts'
+import { StagingArea, sendStaged } from '../../../agent/pipeline/staging/index.ts'
 import { type Command, createToolFinder } from '../../../agent/process/index.ts'
+import { newId } from '../../../shared/clock/index.ts'
+import { silentLog } from '../../../shared/log/index.ts'
 import { type ObjectStore, objectKey, openObjectStore } from '../../../shared/object-store/index.ts'
 import { listed, opened } from '../../conformance/object-store.ts'
 import {
@@ -57,7 +61,7 @@ describe.skipIf(servers.missing)('streams over a real S3 server', () => {
     args: ['-c', script],
   })
 
-  async function backup(script: string, codec: 'zstd' | 'none' = 'none') {
+  async function backup(script: string, codec: 'zstd' | 'none' = 'none', into: PartStore = store) {
     const stem = `v1/data/stream-${next++}`
     return backupStream({
       name: '000-full',
@@ -66,12 +70,48 @@ describe.skipIf(servers.missing)('streams over a real S3 server', () => {
       predictedBytes: 0,
       partSize: 5 * mebibyte,
       keyOf: index => objectKey(`${stem}/object-${index}`),
-      store,
+      store: into,
       tools,
       budget,
       signal: new AbortController().signal,
     })
   }
+
+  it('staged on the way come up in the parts they were staged in, and what was tried again is counted', {
+    timeout: 120_000,
+  }, async () => {
+    proxy.on({ operation: 'UploadPart' }, { kind: 'reply', status: 503, code: 'SlowDown' }, { times: 2 })
+    const area = new StagingArea({
+      folder: join(folder.path, 'staging'),
+      reserveBytes: 0,
+      log: silentLog,
+      freeSpace,
+    })
+    const before = store.retries ?? 0
+    const keyOf = (index: number) => objectKey(`v1/data/staged-${next}/object-${index}`)
+    await using staging = await area.open(newId('attempt'), 0, store.capabilities)
+    const staged = await backup('head -c 12000000 /dev/urandom', 'zstd', staging.uploads)
+    expect(await opened(store, 'v1/data/')).toEqual([])
+    const signal = new AbortController().signal
+    const objects = await sendStaged({
+      staged: staging.uploads,
+      objects: staged.objects,
+      store,
+      keyOf,
+      budget,
+      signal,
+    })
+    expect(staging.uploads.capabilities).toEqual(store.capabilities)
+    expect(objects.flatMap(({ parts }) => parts.map(({ sha256 }) => sha256))).toEqual(
+      staged.objects.flatMap(({ parts }) => parts.map(({ sha256 }) => sha256)),
+    )
+    expect(store.retries).toBe(before + 2)
+    const [object] = objects
+    if (object === undefined) throw new Error('nothing was sent')
+    await store.completeUpload(object, object.parts)
+    expect((await store.head(object.key))?.size).toBe(staged.storedBytes)
+    expect(budget.free).toBe(budget.total)
+  })
 
   it('come back byte for byte through throttling, cut connections and lost replies', {
     timeout: 120_000,
