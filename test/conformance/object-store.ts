@@ -166,7 +166,7 @@ export function objectStoreConformance(name: string, open: () => Promise<StoreUn
         const upload = await store.createUpload(key)
         const parts = await uploaded(store, upload, bytes, partSize)
         expect(await store.head(key)).toBeUndefined()
-        await store.completeUpload(upload, parts)
+        expect(['size', 'checksum']).toContain(await store.completeUpload(upload, parts))
         expect((await store.head(key))?.size).toBe(bytes.length)
         expect(sha256(await bytesOf(store, key))).toBe(sha256(bytes))
         expect(
@@ -258,6 +258,23 @@ export function objectStoreConformance(name: string, open: () => Promise<StoreUn
         expect(await store.head(key)).toBeUndefined()
         await store.abortUpload(upload)
       })
+    })
+
+    it('retain of a store or bucket without Object Lock is refused, and never silently done', async () => {
+      const key = freshKey()
+      await store.put(key, Buffer.from('x'))
+      await expect(
+        store.retain([key], { mode: 'governance', until: Date.now() + 3_600_000 }),
+      ).rejects.toMatchObject({ code: 'object-store.unsupported' })
+      await store.delete([key])
+      expect(await store.head(key)).toBeUndefined()
+    })
+
+    it('says what it can do: a profile’s limits are sound', () => {
+      const { maxParts, minPartSize, maxPartSize } = store.capabilities
+      expect(maxParts).toBeGreaterThanOrEqual(1_000)
+      expect(minPartSize).toBeLessThanOrEqual(8 * 1024 * 1024)
+      expect(maxPartSize).toBeGreaterThanOrEqual(64 * 1024 * 1024)
     })
 
     it('stops when told to, with the cause that was given', async () => {
