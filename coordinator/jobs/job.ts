@@ -11,11 +11,11 @@ import type {
 import type { Duration, Millis } from '../../shared/time/index.ts'
 
 /** Kinds of work. `restore` and `delete` are guarded (J11): never retried by themselves after Start. */
-export type JobKind = 'backup' | 'restore' | 'delete'
+export type JobKind = 'backup' | 'restore' | 'delete' | 'copy'
 
 /** Whether a kind is guarded (J11). */
 export function isGuarded(kind: JobKind): boolean {
-  return kind !== 'backup'
+  return kind === 'restore' || kind === 'delete'
 }
 
 /** What a job is about. */
@@ -103,6 +103,8 @@ export interface RestoreOrder {
   readonly destination: string
   readonly manifestKey: string
   readonly manifestSha256: string
+  /** Other destinations that hold a copy, in the order they are to be tried. */
+  readonly fallbacks?: readonly string[]
   readonly into: string
 }
 
@@ -113,11 +115,23 @@ export interface DeleteOrder {
   readonly attemptPrefixes: readonly string[]
 }
 
+/** Which copy of a backup is to be made. */
+export interface CopyOrder {
+  readonly backupId: BackupId
+  /** Destinations that hold it, in the order they are to be tried. */
+  readonly sources: readonly string[]
+  /** The one that is to get it. */
+  readonly destination: string
+  readonly manifestKey: string
+  readonly manifestSha256: string
+}
+
 /** The particulars of a kind. A backup's are resolved at assignment, from policy and fleet as they are then. */
 export type JobOrder =
   | { readonly kind: 'backup' }
   | ({ readonly kind: 'restore' } & RestoreOrder)
   | ({ readonly kind: 'delete' } & DeleteOrder)
+  | ({ readonly kind: 'copy' } & CopyOrder)
 
 /** How often an attempt may be tried and how long to wait between; part of a policy, fixed at creation. */
 export interface RetryRule {

@@ -69,5 +69,6 @@ export async function suspectDebris(tx: WriteTx, row: AttemptRecord, at: number)
     attemptPrefix: row.attemptPrefix,
     keys: [],
     foundAt: at,
+    ...(row.further === undefined ? {} : { further: row.further }),
   })
 }

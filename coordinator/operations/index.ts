@@ -20,6 +20,7 @@ import type { JobView, Progress } from './job-views.ts'
 import type { LiveAgent } from './live-agents.ts'
 import type { Principal } from './principal.ts'
 import { startBackup } from './start-backup.ts'
+import { startCopy } from './start-copy.ts'
 import { startRestore } from './start-restore.ts'
 import type { Term } from './term.ts'
 import { jobView, watchJob } from './watch-job.ts'
@@ -28,7 +29,7 @@ export type { SourceHealth } from './discovery-health.ts'
 export type { JobView, Progress } from './job-views.ts'
 export type { LiveAgent } from './live-agents.ts'
 export { type AccessScope, actorOf, covers, type Principal, type Role, roles } from './principal.ts'
-export type { Settings, Times } from './settings.ts'
+export type { NamedBudgets, Settings, Times } from './settings.ts'
 
 /** The coordinator on one screen. */
 export interface Status {
@@ -63,6 +64,15 @@ export interface Operations {
       readonly reason: string
     },
   ): Promise<{ readonly job: Job }>
+  copyBackup(
+    principal: Principal,
+    request: {
+      readonly backupId: BackupId
+      readonly destination: string
+      readonly requestId: string
+      readonly reason: string
+    },
+  ): Promise<{ readonly job: Job; readonly existing: boolean }>
   cancelJob(
     principal: Principal,
     request: { readonly jobId: JobId; readonly requestId: string; readonly reason: string },
@@ -126,6 +136,7 @@ export function createOperations(deps: OperationsDeps): Operations {
   return {
     startBackup: async (principal, request) => startBackup(principal, request, led()),
     startRestore: async (principal, request) => startRestore(principal, request, led()),
+    copyBackup: async (principal, request) => startCopy(principal, request, led()),
     cancelJob: async (principal, request) => cancelJob(principal, request, led()),
     ackAlert: async (principal, request) => ackAlert(principal, request, led()),
     silenceAlerts: async (principal, request) => silenceAlerts(principal, request, led()),

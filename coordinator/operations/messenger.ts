@@ -15,6 +15,8 @@ export type Assignment =
       readonly databaseId: DatabaseId
       readonly databaseName: string
       readonly destination: Destination
+      /** Written at the same time as `destination`. */
+      readonly further: readonly Destination[]
       readonly policy: Policy
       readonly backupClass: string
       readonly backupId: BackupId
@@ -26,12 +28,21 @@ export type Assignment =
       readonly kind: 'restore'
       readonly instance: InstanceRecord
       readonly source: Destination
+      readonly fallbacks: readonly Destination[]
       readonly manifestKey: string
       readonly manifestSha256: string
       readonly into: string
       readonly backupId: BackupId
     }
   | ({ readonly kind: 'delete'; readonly to: Destination } & DeleteOrder)
+  | {
+      readonly kind: 'copy'
+      readonly sources: readonly Destination[]
+      readonly target: Destination
+      readonly manifestKey: string
+      readonly manifestSha256: string
+      readonly backupId: BackupId
+    }
 
 /** An attempt with its job, as messages name it. */
 export interface Addressee {

@@ -115,27 +115,39 @@ async function ownDebris(
   term: Term,
 ): Promise<void> {
   const prefix = isAttemptPrefix(result.attemptPrefix, row.id) ? result.attemptPrefix : row.attemptPrefix
-  const keys = result.debris.filter(key => prefix !== undefined && key.startsWith(prefix))
-  if (keys.length < result.debris.length)
+  const ours = (keys: readonly string[]) => keys.filter(key => prefix !== undefined && key.startsWith(prefix))
+  const named = [result.debris, ...result.copies.map(copy => copy.debris)]
+  const strange = named.reduce((sum, keys) => sum + keys.length - ours(keys).length, 0)
+  if (strange > 0)
     term.log.warn('an agent named debris outside its attempt; it is left alone', {
       attempt_id: row.id,
       agent_id: row.agentId,
-      keys: result.debris.length - keys.length,
+      keys: strange,
     })
-  const destination = row.destination ?? result.destination
+  const first = row.destination ?? result.destination
+  const places = new Map([[first, ours(result.debris)]])
+  for (const copy of result.copies)
+    places.set(copy.destination, [
+      ...new Set([...(places.get(copy.destination) ?? []), ...ours(copy.debris)]),
+    ])
+  const left = [...places].filter(([name, keys]) => keys.length > 0 && term.settings.destinations.has(name))
   const present = await tx.debris.get(row.id)
-  if (keys.length === 0 || prefix === undefined || !term.settings.destinations.has(destination)) {
-    if (present !== undefined && present.deleteJobId === undefined && keys.length === 0)
-      await tx.debris.remove(row.id)
+  const [head, ...others] = left
+  if (head === undefined || prefix === undefined) {
+    const nothing = named.every(keys => ours(keys).length === 0)
+    if (present !== undefined && present.deleteJobId === undefined && nothing) await tx.debris.remove(row.id)
     return
   }
+  const [destination, keys] = head
+  const { further: _, ...rest } = present ?? {}
   await tx.debris.put({
-    ...present,
+    ...rest,
     attemptId: row.id,
     destination,
     attemptPrefix: prefix,
     keys,
     foundAt: now.wall,
+    ...(others.length === 0 ? {} : { further: others.map(([name]) => name) }),
   })
 }
 

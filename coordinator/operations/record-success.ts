@@ -8,7 +8,10 @@ import type { AttemptRecord } from '../store/records.ts'
 import { applyJobEvent } from './apply-job-event.ts'
 import { isManifestKey } from './attempt-keys.ts'
 import { type CheckedManifest, differs, readManifest } from './check-manifest.ts'
+import { settleDebris } from './debris.ts'
+import { noteWarnings } from './note-warnings.ts'
 import { recordBackup } from './record-backup.ts'
+import { recordCopied } from './record-copied.ts'
 import type { Disposition, ReportedResult } from './result.ts'
 import { databaseOf } from './subject.ts'
 import type { Term } from './term.ts'
@@ -26,6 +29,7 @@ export async function recordSuccess(
   const job = await tx.jobs.get(row.jobId)
   if (job === undefined) return { kind: 'rejected', reason: 'unknown-job', security: true }
   const ref: AttemptRef = { attemptId: row.id, epoch: row.epoch, agentId: row.agentId }
+  if (job.kind === 'copy') return recordCopied(tx, row, job, result, now, term)
   if (job.kind !== 'backup') return recordGuarded(tx, job, ref, result, now, term)
   const problem = await admit(tx, job, row, result, term)
   if (typeof problem === 'string') return refuseManifest(tx, row, ref, problem, now, term)
@@ -165,6 +169,7 @@ async function recordGuarded(
   if (result.kind !== job.kind) return { kind: 'rejected', reason: 'kind-differs', security: false }
   const applied = await applyJobEvent(tx, job.id, { kind: 'succeeded', ref }, now, term)
   if (job.kind === 'delete')
-    for (const debris of await tx.debris.ofJob(job.id)) await tx.debris.remove(debris.attemptId)
+    for (const debris of await tx.debris.ofJob(job.id)) await settleDebris(tx, debris)
+  await noteWarnings(tx, job.id, result.warnings, now)
   return { kind: 'recorded', reason: applied.kind === 'accepted' ? '' : 'stale' }
 }

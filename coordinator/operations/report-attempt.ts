@@ -1,5 +1,6 @@
 import type { Failure } from '../../shared/errors/index.ts'
 import type { AgentId, AttemptId, JobId } from '../../shared/model/identifiers.ts'
+import type { AttemptRecord } from '../store/records.ts'
 import { applyJobEvent } from './apply-job-event.ts'
 import { isAttemptPrefix } from './attempt-keys.ts'
 import { suspectDebris } from './attempt-rows.ts'
@@ -89,11 +90,21 @@ export function reportUpload(
       return { kind: 'refused', reason: 'attempt-of-another-agent', foreign: true }
     if (!isAttemptPrefix(upload.attemptPrefix, row.id) || !term.settings.destinations.has(upload.destination))
       return { kind: 'refused', reason: 'prefix-outside-attempt', foreign: true }
-    if (row.attemptPrefix === upload.attemptPrefix && row.destination === upload.destination)
-      return { kind: 'taken' }
-    const placed = { ...row, attemptPrefix: upload.attemptPrefix, destination: upload.destination }
+    const placed = placedAt(row, upload)
+    if (placed === row) return { kind: 'taken' }
     await tx.attempts.update(placed)
     if (row.outcome === 'lost') await suspectDebris(tx, placed, term.clock.now().wall)
     return { kind: 'taken' }
   })
+}
+
+/** An attempt with one more place it stores in; the same row when that is known. */
+function placedAt(
+  row: AttemptRecord,
+  { attemptPrefix, destination }: { readonly attemptPrefix: string; readonly destination: string },
+): AttemptRecord {
+  if (row.attemptPrefix !== attemptPrefix || row.destination === undefined)
+    return { ...row, attemptPrefix, destination }
+  if (row.destination === destination || row.further?.includes(destination) === true) return row
+  return { ...row, further: [...(row.further ?? []), destination] }
 }

@@ -1,3 +1,4 @@
+import type { Destination } from '../../shared/model/destination.ts'
 import type { AgentId } from '../../shared/model/identifiers.ts'
 import type { Job } from '../jobs/job.ts'
 import { instanceFor } from './candidates.ts'
@@ -18,13 +19,23 @@ export function resolveAssignment(job: Job, agentId: AgentId, term: Term): Resol
       ? unresolved(`destination \`${order.destination}\` is not configured`)
       : { kind: 'resolved', assignment: { ...order, to } }
   }
+  if (order.kind === 'copy') {
+    const target = term.settings.destinations.get(order.destination)
+    const sources = configured(order.sources, term)
+    if (target === undefined) return unresolved(`destination \`${order.destination}\` is not configured`)
+    if (sources.length === 0) return unresolved('no destination that holds the backup is configured')
+    return { kind: 'resolved', assignment: { ...order, sources, target } }
+  }
   const instance = instanceFor(job, agentId, term)
   if (instance === undefined) return unresolved('the agent no longer answers for the instance')
   if (order.kind === 'restore') {
     const source = term.settings.destinations.get(order.destination)
     return source === undefined
       ? unresolved(`destination \`${order.destination}\` is not configured`)
-      : { kind: 'resolved', assignment: { ...order, instance, source } }
+      : {
+          kind: 'resolved',
+          assignment: { ...order, instance, source, fallbacks: configured(order.fallbacks ?? [], term) },
+        }
   }
   const database = databaseOf(job.subject, term.fleet)
   const cluster = database === undefined ? undefined : term.fleet.cluster(database.clusterId)
@@ -45,6 +56,7 @@ export function resolveAssignment(job: Job, agentId: AgentId, term: Term): Resol
       databaseId: database.id,
       databaseName: database.name,
       destination,
+      further: policy.copies?.when === 'at-once' ? configured(policy.copies.destinations, term) : [],
       policy,
       backupClass: job.origin === 'operator' ? 'manual' : 'daily',
       backupId: term.newId('backup'),
@@ -52,6 +64,10 @@ export function resolveAssignment(job: Job, agentId: AgentId, term: Term): Resol
       ...(state?.lastStoredBytes === undefined ? {} : { predictedStoredBytes: state.lastStoredBytes }),
     },
   }
+}
+
+function configured(names: readonly string[], term: Term): readonly Destination[] {
+  return names.flatMap(name => term.settings.destinations.get(name) ?? [])
 }
 
 function unresolved(text: string): Resolved {

@@ -6,7 +6,7 @@ export interface ReportedResult {
   readonly jobId: string
   readonly attemptId: string
   readonly epoch: number
-  readonly kind: 'backup' | 'restore' | 'delete' | 'unknown'
+  readonly kind: 'backup' | 'restore' | 'delete' | 'copy' | 'unknown'
   readonly outcome: string
   readonly failure?: Failure
   readonly manifest: Uint8Array
@@ -18,6 +18,14 @@ export interface ReportedResult {
   readonly storedBytes: number
   readonly debris: readonly string[]
   readonly attemptPrefix: string
+  /** What each destination got, where there are several. */
+  readonly copies: readonly {
+    readonly destination: string
+    readonly state: 'present' | 'missing'
+    readonly failure?: Failure
+    readonly debris: readonly string[]
+  }[]
+  readonly warnings: readonly string[]
 }
 
 /** The answer every result gets (J12), after the commit. `security`: it was not the sender's to report. */

@@ -2,6 +2,7 @@ import { AppError } from '../../shared/errors/index.ts'
 import type { BackupId, InstanceId } from '../../shared/model/identifiers.ts'
 import type { Job, JobSubject, RetryRule } from '../jobs/job.ts'
 import type { BackupRecord, InstanceRecord } from '../store/records.ts'
+import { presentCopies } from './copies.ts'
 import { createJob } from './create-job.ts'
 import { once } from './once.ts'
 import { actorOf, covers, type Principal } from './principal.ts'
@@ -39,7 +40,9 @@ export async function startRestore(
       throw new AppError('not-found', { message: `there is no backup \`${backupId}\`` })
     checkName(into, backup)
     const instance = targetOf(backup, instanceId, principal, term)
-    const copy = backup.copies.find(each => term.settings.destinations.has(each.destination))
+    const [copy, ...others] = presentCopies(backup).filter(each =>
+      term.settings.destinations.has(each.destination),
+    )
     if (copy === undefined)
       throw new AppError('destination.unknown', {
         message: 'no destination that holds a copy of this backup is configured',
@@ -56,6 +59,7 @@ export async function startRestore(
           destination: copy.destination,
           manifestKey: copy.manifestKey,
           manifestSha256: backup.manifestSha256,
+          fallbacks: others.map(each => each.destination),
           into,
         },
         subject: subjectOf(backup, instance),

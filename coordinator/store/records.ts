@@ -145,6 +145,8 @@ export interface AttemptRecord {
   /** Where its objects begin; known once the first upload opened. */
   readonly attemptPrefix?: string
   readonly destination?: string
+  /** Other destinations it stores in as well. */
+  readonly further?: readonly string[]
 }
 
 export interface BackupRecord {
@@ -207,6 +209,8 @@ export interface DebrisRecord {
   readonly keys: readonly string[]
   readonly foundAt: Millis
   readonly deleteJobId?: JobId
+  /** Other destinations to be looked after when this one is done. */
+  readonly further?: readonly string[]
 }
 
 /** One decision about a job with its reasons: what `job explain` prints. */
@@ -250,6 +254,8 @@ export interface AlertRecord {
   readonly toldAt?: Millis
   /** How bad it was when people were last told. */
   readonly toldSeverity?: 'info' | 'warning' | 'critical'
+  /** How many it explained then. */
+  readonly toldMembers?: number
   /** Messages after the first, for their idempotency keys. */
   readonly tellings?: number
   readonly ack?: { readonly by: string; readonly at: Millis; readonly reason: string }

@@ -47,6 +47,7 @@ export const decodeAttempt = decoder<AttemptRecord>('attempts', {
   failure: 'object?',
   attemptPrefix: 'text?',
   destination: 'text?',
+  further: 'list?',
 })
 
 export const decodeDecision = decoder<DecisionRecord>('decisions', {
@@ -197,6 +198,7 @@ export const decodeDebris = decoder<DebrisRecord>('debris', {
   keys: 'list',
   foundAt: 'number',
   deleteJobId: 'text?',
+  further: 'list?',
 })
 
 export const decodeAlert = decoder<AlertRecord>('alerts', {
@@ -218,6 +220,7 @@ export const decodeAlert = decoder<AlertRecord>('alerts', {
   channels: 'list?',
   toldAt: 'number?',
   toldSeverity: 'text?',
+  toldMembers: 'number?',
   tellings: 'number?',
   ack: 'object?',
   openings: 'list?',

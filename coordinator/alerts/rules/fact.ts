@@ -110,6 +110,15 @@ export type AlertFact = { readonly about?: About } & (
       readonly low: boolean
     }
   | {
+      readonly kind: 'copies-missing'
+      /** Database or cluster id. */
+      readonly subject: string
+      readonly name: string
+      /** Copies that are overdue; 0: none any more. */
+      readonly missing: number
+      readonly destinations: readonly string[]
+    }
+  | {
       readonly kind: 'backup-succeeded'
       readonly jobId: string
       readonly subjectName: string

@@ -11,6 +11,7 @@ export const keyOf = {
   clockOffset: (agentId: string) => `clock-offset/${agentId}`,
   sizeAnomaly: (databaseId: string) => `size-anomaly/${databaseId}`,
   diskLow: (agentId: string, path: string) => `disk-low/${agentId}/${path}`,
+  copiesMissing: (subject: string) => `copies-missing/${subject}`,
   backupSucceeded: (jobId: string) => `backup-succeeded/${jobId}`,
   group: (kind: string) => `group/${kind}`,
   store: 'store-trouble',

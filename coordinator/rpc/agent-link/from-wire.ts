@@ -82,6 +82,7 @@ export function inventoryChunk(wire: WireInventory): InventoryChunk | undefined 
             role: facts.role === 'replica' ? ('replica' as const) : ('primary' as const),
             evidence: facts.evidence,
             missingPrivileges: facts.missingPrivileges.slice(0, mostListed).map(short),
+            replicationLagMs: Math.max(0, facts.replicationLagMs),
             hasGlobals: facts.hasGlobals,
           },
         }),
@@ -108,6 +109,13 @@ export function reportedResult(wire: Result): ReportedResult {
     storedBytes: wire.storedBytes,
     debris: wire.debris,
     attemptPrefix: wire.attemptPrefix,
+    copies: wire.copies.slice(0, mostListed).map(copy => ({
+      destination: short(copy.destination),
+      state: copy.state === 'present' ? ('present' as const) : ('missing' as const),
+      ...(copy.failure === undefined ? {} : { failure: failureFromWire(copy.failure) }),
+      debris: copy.debris,
+    })),
+    warnings: wire.warnings.slice(0, mostListed).map(short),
   }
 }
 
@@ -119,6 +127,8 @@ function kindOf(kind: JobKind): ReportedResult['kind'] {
       return 'restore'
     case JobKind.DELETE:
       return 'delete'
+    case JobKind.COPY:
+      return 'copy'
     default:
       return 'unknown'
   }

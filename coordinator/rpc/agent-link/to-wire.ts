@@ -47,9 +47,9 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             backupClass: assignment.backupClass,
             backupId: assignment.backupId,
             predictedRawBytes: assignment.predictedRawBytes,
-            destinations: [],
-            minCopies: 0,
-            copyPatienceMs: 0,
+            destinations: assignment.further.map(destinationToWire),
+            minCopies: policy.copies?.min ?? 0,
+            copyPatienceMs: policy.copies?.patience ?? 0,
             strategy: policy.strategy ?? '',
             maxRate: policy.maxRate ?? 0,
             idleTimeoutMs: policy.idleTimeout ?? 0,
@@ -72,7 +72,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             manifestSha256: assignment.manifestSha256,
             into: assignment.into,
             backupId: assignment.backupId,
-            fallbacks: [],
+            fallbacks: assignment.fallbacks.map(destinationToWire),
           },
         },
       }
@@ -85,6 +85,20 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             destination: destinationToWire(assignment.to),
             keys: [...assignment.keys],
             attemptPrefixes: [...assignment.attemptPrefixes],
+          },
+        },
+      }
+    case 'copy':
+      return {
+        kind: JobKind.COPY,
+        spec: {
+          $case: 'copy',
+          value: {
+            sources: assignment.sources.map(destinationToWire),
+            target: destinationToWire(assignment.target),
+            manifestKey: assignment.manifestKey,
+            manifestSha256: assignment.manifestSha256,
+            backupId: assignment.backupId,
           },
         },
       }

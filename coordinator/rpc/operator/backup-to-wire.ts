@@ -1,3 +1,4 @@
+import { failureToWire } from '../../../shared/wire/failure.ts'
 import type { Backup as WireBackup } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import type { JobSubject } from '../../jobs/job.ts'
 import type { BackupRecord } from '../../store/records.ts'
@@ -23,11 +24,15 @@ export async function backupToWire(backup: BackupRecord, names: Names): Promise<
     surplus: backup.surplus,
     backupClass: backup.backupClass,
     copies: backup.copies.map(copy => ({
-      ...copy,
-      verifiedAt: 0,
-      missingSince: 0,
-      failure: undefined,
-      jobId: '',
+      destination: copy.destination,
+      url: copy.url,
+      manifestKey: copy.manifestKey,
+      state: copy.state,
+      verifiedAt: copy.state === 'present' ? (copy.verifiedAt ?? 0) : 0,
+      missingSince: copy.state === 'present' ? 0 : copy.since,
+      failure:
+        copy.state === 'present' || copy.failure === undefined ? undefined : failureToWire(copy.failure),
+      jobId: copy.state === 'present' ? '' : (copy.jobId ?? ''),
     })),
     manifestSha256: backup.manifestSha256,
     agentId: backup.agentId,

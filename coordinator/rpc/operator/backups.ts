@@ -18,7 +18,7 @@ import { backupToWire } from './backup-to-wire.ts'
 import type { OperatorDeps } from './deps.ts'
 import { jobToWire } from './job-to-wire.ts'
 import { Names } from './naming.ts'
-import { filterOf, pageOf, requireId } from './narrow.ts'
+import { filterOf, invalid, pageOf, requireId } from './narrow.ts'
 import { resolveDatabase, resolveInstance } from './resolve.ts'
 
 /** ListBackups, newest first. */
@@ -76,10 +76,21 @@ export function startBackup({ store, operations }: OperatorDeps) {
 }
 
 /** CopyBackup: makes a copy of a backup in one destination. */
-export function copyBackup({ store }: OperatorDeps) {
-  return async (request: CopyBackupRequest, { scope }: CallContext): Promise<CopyBackupResponse> => {
-    await visibleBackup(store.read, scope, request.backupId)
-    throw new AppError('internal', { message: 'not built yet' })
+export function copyBackup({ store, operations }: OperatorDeps) {
+  return async (
+    request: CopyBackupRequest,
+    { principal, scope }: CallContext,
+  ): Promise<CopyBackupResponse> => {
+    const backup = await visibleBackup(store.read, scope, request.backupId)
+    const { destination, requestId, reason } = request
+    if (destination === '') throw invalid('destination', 'is missing', 'the name of a destination')
+    const { job, existing } = await operations.copyBackup(principal, {
+      backupId: backup.id,
+      destination,
+      requestId,
+      reason,
+    })
+    return { job: await jobToWire({ job }, new Names(store.read), store.read), existing }
   }
 }
 

@@ -19,6 +19,14 @@ const orders: Readonly<Record<JobKind, JobOrder>> = {
     manifestSha256: '0'.repeat(64),
     into: 'orders_copy',
   },
+  copy: {
+    kind: 'copy',
+    backupId: idFrom('backup', uuidOf(900)),
+    sources: ['main'],
+    destination: 'far',
+    manifestKey: 'v1/manifests/2026/11/02/att.json',
+    manifestSha256: '0'.repeat(64),
+  },
   delete: { kind: 'delete', destination: 'main', keys: ['v1/data/x'], attemptPrefixes: [] },
 }
 

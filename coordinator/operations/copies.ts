@@ -1,0 +1,127 @@
+import type { BackupId } from '../../shared/model/identifiers.ts'
+import type { Millis, Now } from '../../shared/time/index.ts'
+import type { Job, JobSubject, RetryRule } from '../jobs/job.ts'
+import type { Policy } from '../policy/policy.ts'
+import type { WriteTx } from '../store/port.ts'
+import type { BackupRecord, CopyRecord, MissingCopy } from '../store/records.ts'
+import { createJob, type NewJob } from './create-job.ts'
+import type { ReportedResult } from './result.ts'
+import type { Term } from './term.ts'
+
+const retry: RetryRule = { maxAttempts: 4, baseDelay: 30_000, maxDelay: 900_000 }
+/** More destinations than any policy has. */
+const most = 16
+
+/** Destinations a policy wants a copy in, the first first; empty when it asks for one only. */
+export function wantedBy(policy: Policy | undefined): readonly string[] {
+  return policy?.copies === undefined ? [] : [policy.destination, ...policy.copies.destinations]
+}
+
+/** The copies of a backup as its result tells them, and those its policy wants besides: missing from now on. */
+export function copiesOf(
+  result: ReportedResult,
+  wanted: readonly string[],
+  at: Millis,
+  term: Pick<Term, 'settings'>,
+): readonly CopyRecord[] {
+  const copies = new Map<string, CopyRecord>()
+  const common = (destination: string) => ({
+    destination,
+    url: term.settings.destinations.get(destination)?.url ?? '',
+    manifestKey: result.manifestKey,
+  })
+  const missing = (destination: string): MissingCopy => ({
+    ...common(destination),
+    state: 'missing',
+    since: at,
+    nextAt: at,
+  })
+  // the one whose manifest was read back and sent along (J5)
+  copies.set(result.destination, { ...common(result.destination), state: 'present', verifiedAt: at })
+  for (const { destination, state, failure } of result.copies.slice(0, most)) {
+    if (copies.get(destination)?.state === 'present' || !isName(destination)) continue
+    copies.set(
+      destination,
+      state === 'present'
+        ? { ...common(destination), state, verifiedAt: at }
+        : { ...missing(destination), ...(failure === undefined ? {} : { failure }) },
+    )
+  }
+  for (const destination of wanted)
+    if (!copies.has(destination)) copies.set(destination, missing(destination))
+  return [...copies.values()]
+}
+
+/** Makes a job that copies a backup into one destination, and writes down that it is at work on it. */
+export async function createCopyJob(
+  tx: WriteTx,
+  backup: BackupRecord,
+  destination: string,
+  asked: Pick<NewJob, 'origin' | 'requestedBy' | 'reason' | 'decision'>,
+  now: Now,
+  term: Term,
+): Promise<{ readonly job: Job; readonly inserted: boolean }> {
+  const [first] = presentCopies(backup)
+  const made = await createJob(
+    tx,
+    {
+      ...asked,
+      order: {
+        kind: 'copy',
+        backupId: backup.id,
+        sources: presentCopies(backup)
+          .map(copy => copy.destination)
+          .filter(name => name !== destination),
+        destination,
+        manifestKey: first?.manifestKey ?? '',
+        manifestSha256: backup.manifestSha256,
+      },
+      subject: subjectOf(backup),
+      // one open job for each copy (J9)
+      dueSlot: `copy/${backup.id}/${destination}`,
+      dueAt: now.wall,
+      retry,
+    },
+    now,
+    term,
+  )
+  const copy = backup.copies.find(each => each.destination === destination)
+  if (copy !== undefined && copy.state !== 'present')
+    await tx.backups.putCopy(backup.id, { ...copy, state: 'copying', jobId: made.job.id })
+  return made
+}
+
+/** The copies that are there, in destinations that are configured before others. */
+export function presentCopies(backup: Pick<BackupRecord, 'copies'>): readonly CopyRecord[] {
+  return backup.copies.filter(each => each.state === 'present')
+}
+
+/** A copy job ended without a copy: the copy is tried again later, by another job. */
+export async function noteFailedCopy(tx: WriteTx, job: Job, at: Millis, term: Term): Promise<void> {
+  if (job.order.kind !== 'copy' || (job.state.kind !== 'failed' && job.state.kind !== 'cancelled')) return
+  const copy = await copyOf(tx, job.order.backupId, job.order.destination)
+  if (copy === undefined || copy.state === 'present' || copy.jobId !== job.id) return
+  const { jobId: _, failure, ...rest } = copy
+  const why = job.state.kind === 'failed' ? job.state.failure : failure
+  await tx.backups.putCopy(job.order.backupId, {
+    ...rest,
+    state: 'failed',
+    nextAt: at + term.settings.times.debrisRetry,
+    ...(why === undefined ? {} : { failure: why }),
+  })
+}
+
+async function copyOf(tx: WriteTx, id: BackupId, destination: string): Promise<CopyRecord | undefined> {
+  return (await tx.backups.get(id))?.copies.find(each => each.destination === destination)
+}
+
+function subjectOf(backup: BackupRecord): JobSubject {
+  const [databaseId] = backup.databaseIds
+  return backup.scope === 'database' && databaseId !== undefined
+    ? { scope: 'database', clusterId: backup.clusterId, databaseId }
+    : { scope: 'cluster', clusterId: backup.clusterId }
+}
+
+function isName(text: string): boolean {
+  return text !== '' && text.length <= 200
+}
