@@ -277,9 +277,10 @@ function narrow(spec: BackupSpec, world: Pick<Surroundings, 'codec' | 'encryptio
   }
 }
 
-function dumpOptions({ streams, blockingLimitMs }: BackupSpec): DumpOptions {
+function dumpOptions({ streams, blockingLimitMs, streamsFrom }: BackupSpec): DumpOptions {
   return {
     ...(streams === undefined || streams < 1 ? {} : { streams }),
     ...(blockingLimitMs === undefined || blockingLimitMs < 0 ? {} : { blockingLimit: blockingLimitMs }),
+    ...(streamsFrom === undefined || streamsFrom < 1 ? {} : { sharedFrom: streamsFrom }),
   }
 }

@@ -161,6 +161,38 @@ describe.skipIf(byHand.missing)('restore-by-hand.md for PostgreSQL', () => {
     WORK: folder.path,
   })
 
+  test('a database that was backed up by streams', { timeout: 120_000 }, async () => {
+    await pg.createDatabase('streamed')
+    await pg.psql(
+      `create table big (id serial primary key, pad text); insert into big (pad) select repeat('x', 50) from generate_series(1, 5000);
+       create table other as select i as id, repeat('y', 50) as pad from generate_series(1, 4500) i; create table last as select 1 as one`,
+      'streamed',
+    )
+    const work = join(folder.path, 'streamed')
+    await mkdir(join(work, 'store'), { recursive: true })
+    const env = { ...login(), WORK: work, STORE: join(work, 'store'), PASSWORD: pg.passwordFile }
+    const took = `holdfast-agent backup --engine postgres --host "$PGHOST" --port "$PGPORT" --user "$PGUSER" --password-file "$PASSWORD" \\
+      --database streamed --to "file://$STORE" --streams 2 --streams-from 64KiB --state-dir "$WORK/state" -o json`
+    const { backups } = JSON.parse(good(await shell(took, env, pg.bin)))
+    const blocks = await Promise.all([
+      block('restore-by-hand.md', 'get-folder'),
+      block('restore-by-hand.md', 'objects'),
+      block('restore-by-hand.md', 'postgres-streams'),
+    ])
+    const manifest = String(backups[0].manifest).replace(`file://${join(work, 'store')}/`, '')
+    good(await shell(blocks.join('\n'), { ...env, MANIFEST: manifest, TARGET: 'by_hand' }, pg.bin))
+    const [found] = await manifestsIn(join(work, 'store'))
+    expect(found?.streams.map(({ name }) => name).toSorted()).toEqual([
+      ...['000-schema', '001-data', '002-data', '999-rest'],
+    ])
+    expect(
+      await pg.psql(
+        `select count(*), (select count(*) from other), (select one from last), nextval('big_id_seq') from big`,
+        'by_hand',
+      ),
+    ).toBe('5000|4500|1|5001')
+  })
+
   test('from a folder and from S3 with curl, globals first, nothing of Holdfast', {
     timeout: 120_000,
   }, async () => {

@@ -419,7 +419,11 @@ export interface BackupSpec {
     | number
     | undefined;
   /** The dump ends itself when it blocks others for so long (P6); 0: never; absent: the agent's own. */
-  blockingLimitMs?: number | undefined;
+  blockingLimitMs?:
+    | number
+    | undefined;
+  /** A database that holds less is one stream, bytes; absent: the engine's own. */
+  streamsFrom?: number | undefined;
 }
 
 /** Encryption as the policy asks for it. Recipients are public; no secret passes through the link. */
@@ -3338,6 +3342,7 @@ function createBaseBackupSpec(): BackupSpec {
     globalsPasswords: undefined,
     streams: undefined,
     blockingLimitMs: undefined,
+    streamsFrom: undefined,
   };
 }
 
@@ -3423,6 +3428,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     }
     if (message.blockingLimitMs !== undefined) {
       writer.uint32(168).int64(message.blockingLimitMs);
+    }
+    if (message.streamsFrom !== undefined) {
+      writer.uint32(176).int64(message.streamsFrom);
     }
     return writer;
   },
@@ -3656,6 +3664,14 @@ export const BackupSpec: MessageFns<BackupSpec> = {
             message.blockingLimitMs = longToNumber(reader.int64());
             continue;
           }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.streamsFrom = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3775,6 +3791,11 @@ export const BackupSpec: MessageFns<BackupSpec> = {
         : isSet(object.blocking_limit_ms)
         ? globalThis.Number(object.blocking_limit_ms)
         : undefined,
+      streamsFrom: isSet(object.streamsFrom)
+        ? globalThis.Number(object.streamsFrom)
+        : isSet(object.streams_from)
+        ? globalThis.Number(object.streams_from)
+        : undefined,
     };
   },
 
@@ -3861,6 +3882,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     if (message.blockingLimitMs !== undefined) {
       obj.blockingLimitMs = Math.round(message.blockingLimitMs);
     }
+    if (message.streamsFrom !== undefined) {
+      obj.streamsFrom = Math.round(message.streamsFrom);
+    }
     return obj;
   },
 
@@ -3902,6 +3926,7 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     message.globalsPasswords = object.globalsPasswords ?? undefined;
     message.streams = object.streams ?? undefined;
     message.blockingLimitMs = object.blockingLimitMs ?? undefined;
+    message.streamsFrom = object.streamsFrom ?? undefined;
     return message;
   },
 };
