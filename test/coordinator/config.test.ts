@@ -37,6 +37,59 @@ describe('the configuration of the coordinator', () => {
     expect(told).not.toContain('leader_margin')
   })
 
+  test('destinations say how objects are kept there', async () => {
+    const loaded = await load(
+      `destinations:
+  main:
+    url: s3://backups/prod
+    storage_class: STANDARD_IA
+    encryption: sse-kms
+    kms_key_id: alias/backups
+    bucket_owner: "123456789012"
+    checksum: crc64nvme
+    tags: { team: data, tier: gold }
+    object_lock: { mode: compliance, days: 30 }
+  other: { url: s3://backups, endpoint: "https://s3.example.com" }
+`,
+    )
+    const { destinations } = settingsOf(loaded.value)
+    expect(destinations.get('main')?.settings).toEqual({
+      ...{
+        storageClass: 'STANDARD_IA',
+        encryption: 'sse-kms',
+        kmsKeyId: 'alias/backups',
+        checksum: 'crc64nvme',
+      },
+      bucketOwner: '123456789012',
+      tags: [
+        { name: 'team', value: 'data' },
+        { name: 'tier', value: 'gold' },
+      ],
+      objectLock: { mode: 'compliance', days: 30 },
+    })
+    expect(destinations.get('other')).not.toHaveProperty('settings')
+    expect(loaded.render()).toContain('object_lock')
+  })
+
+  test.each([
+    [
+      '{ url: "s3://b", profile: r2, object_lock: { mode: compliance, days: 1 } }',
+      'object_lock',
+      'R2 has bucket lock rules',
+    ],
+    ['{ url: "s3://b", storage_class: DEEP_ARCHIVE }', 'storage_class', 'read at once'],
+    ['{ url: "s3://b", kms_key_id: x }', 'kms_key_id', 'sse-kms'],
+    ['{ url: "s3://b", profile: b2, checksum: sha256 }', 'checksum', 'Backblaze B2 takes: none'],
+    ['{ url: "file:///b", tags: { a: b } }', 'tags', 'directory'],
+    ['{ url: "s3://b", profile: directory }', 'profile', 's3://'],
+    ['{ url: "s3://b", object_lock: { mode: polite, days: 1 } }', 'object_lock.mode', 'governance'],
+  ])('the destination %s is refused: key, source, what is expected', async (destination, key, expected) => {
+    const told = await problems(`destinations:\n  main: ${destination}\n`)
+    expect(told).toContain(`destinations.main.${key}`)
+    expect(told).toContain('coordinator.yaml:2')
+    expect(told).toContain(expected)
+  })
+
   test.each([
     [
       'a policy whose destination is not configured',

@@ -116,11 +116,16 @@ describe.skipIf(servers.missing)('an S3 store', () => {
   describe('tries again', () => {
     it.each([
       ['a throttled part', { kind: 'reply', status: 503, code: 'SlowDown' }],
+      [
+        'a throttled part with a time to wait',
+        { kind: 'reply', status: 503, code: 'SlowDown', retryAfter: 1 },
+      ],
+      ['a body that is not taken any more', { kind: 'stall-request', afterBytes: 1_000_000 }],
       ['an internal error', { kind: 'reply', status: 500, code: 'InternalError' }],
       ['a request that is cut off', { kind: 'reset-request', afterBytes: 2_000_000 }],
       ['a reply that is cut off', { kind: 'reset-response', afterBytes: 20 }],
     ] as const)('%s', async (_, fault) => {
-      const store = open()
+      const store = open({ idleMs: 1_000 })
       const upload = await store.createUpload(freshKey())
       proxy.on({ operation: 'UploadPart' }, fault, { times: 2 })
       const bytes = randomBytes(5 * mebibyte)
@@ -194,6 +199,71 @@ describe.skipIf(servers.missing)('an S3 store', () => {
       expect((await bytesOf(store, key)).length).toBe(100)
       stuck.resolve()
     })
+  })
+
+  describe('when a receipt changed on its way', () => {
+    it('the parts are proven by their checksums, and the object is whole', async () => {
+      const store = open()
+      const upload = await store.createUpload(freshKey())
+      proxy.on({ operation: 'UploadPart' }, { kind: 'wrong-etag' }, { times: 1 })
+      const bytes = randomBytes(5 * mebibyte + 10)
+      expect(await store.completeUpload(upload, await uploaded(store, upload, bytes, 5 * mebibyte))).toBe(
+        'checksum',
+      )
+      expect(sha256(await bytesOf(store, upload.key))).toBe(sha256(bytes))
+    })
+
+    it('and nothing proves them, no object is made', async () => {
+      const store = open({ profile: 'generic' })
+      const upload = await store.createUpload(freshKey())
+      proxy.on({ operation: 'UploadPart' }, { kind: 'wrong-etag' }, { times: 1 })
+      const parts = await uploaded(store, upload, randomBytes(10), 100)
+      await expect(store.completeUpload(upload, parts)).rejects.toMatchObject({
+        code: 'object-store.corrupt',
+        context: { s3_code: 'InvalidPart' },
+      })
+      expect(await store.head(upload.key)).toBeUndefined()
+      await store.abortUpload(upload)
+    })
+  })
+
+  it('a 304 to a conditional put, as MinIO gave it, is read back and decided', async () => {
+    const store = open()
+    const key = freshKey()
+    await store.put(key, Buffer.from('ours'))
+    proxy.on({ operation: 'PutObject' }, { kind: 'reply', status: 304 })
+    await store.put(key, Buffer.from('ours'), { ifAbsent: true })
+    await expect(store.put(key, Buffer.from('other'), { ifAbsent: true })).rejects.toMatchObject({
+      code: 'object-store.exists',
+    })
+  })
+
+  it('a token that expired is renewed, and the upload goes on', async () => {
+    let asked = 0
+    const store = open({
+      credentials: async () => {
+        asked++
+        return {
+          accessKeyId: s3.accessKeyId,
+          secretAccessKey: s3.secretAccessKey,
+          expiration: new Date(Date.now() + 86_400_000),
+        }
+      },
+    })
+    const upload = await store.createUpload(freshKey())
+    proxy.on({ operation: 'UploadPart' }, { kind: 'reply', status: 400, code: 'ExpiredToken' }, { times: 2 })
+    const bytes = randomBytes(100)
+    await store.completeUpload(upload, await uploaded(store, upload, bytes, 1_000))
+    expect(asked).toBe(3)
+  })
+
+  it('a reply that stands still half-way is read on from there', async () => {
+    const store = open({ idleMs: 500 })
+    const key = freshKey()
+    const bytes = randomBytes(2 * mebibyte)
+    await store.put(key, bytes)
+    proxy.on({ operation: 'GetObject' }, { kind: 'stall-response', afterBytes: 700_000 }, { times: 1 })
+    expect(sha256(await bytesOf(store, key))).toBe(sha256(bytes))
   })
 
   describe('says clearly', () => {
