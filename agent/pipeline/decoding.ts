@@ -89,10 +89,14 @@ const noMatch = /no identity matched any of the recipients/
 const badIdentity =
   /unknown identity type|malformed secret key|failed to read|no secret keys found|failed to open/i
 
-/** What a failed decryption means; the error as it was when it is nothing known. */
-export function decryptionFailure(error: AppError): AppError {
-  const { stage, stderr } = error.context
-  if (error.code !== 'stage.failed' || stage !== ageName || typeof stderr !== 'string') return error
+/**
+ * What a failed decryption means; the error as it was when it is nothing known. age may have said no and the
+ * decompressor behind it, cut short, have been seen to exit first: so its own words decide.
+ */
+export function decryptionFailure(error: AppError, end: JoinEnd | undefined): AppError {
+  const age = end?.stages.find(({ name, ok }) => name === ageName && !ok)
+  if (age === undefined || error.code !== 'stage.failed') return error
+  const stderr = age.stderr.text
   if (noMatch.test(stderr)) return new AppError('encryption.identity-mismatch', { cause: error })
   if (badIdentity.test(stderr)) return new AppError('encryption.identity-invalid', { cause: error })
   return error

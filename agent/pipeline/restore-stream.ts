@@ -100,9 +100,8 @@ export async function restoreStream(request: RestoreStreamRequest): Promise<Rest
   } catch (thrown) {
     const error = thrown instanceof AppError ? thrown : undefined
     joined?.end(error ?? AppError.from(thrown, 'restore.failed'))
-    throw decryptionFailure(
-      (await joined?.ended)?.cause ?? (signal.aborted ? abortCause(signal) : AppError.from(thrown)),
-    )
+    const end = await joined?.ended
+    throw decryptionFailure(end?.cause ?? (signal.aborted ? abortCause(signal) : AppError.from(thrown)), end)
   } finally {
     await parts.return(undefined).catch(() => {})
     reservation?.release()

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { verifiedParts } from '../../../agent/pipeline/download/verified-parts.ts'
 import { ObjectWriter } from '../../../agent/pipeline/upload/object-writer.ts'
+import { codecs } from '../../../shared/model/engine.ts'
 import { objectKey } from '../../../shared/object-store/port.ts'
 import { Bench, requireTools } from './bench.ts'
 
@@ -62,7 +63,7 @@ describe.skipIf(tools.missing)('any bytes', () => {
         fc.uint8Array({ maxLength: 3_000 }),
         fc.integer({ min: 1, max: 60 }),
         fc.integer({ min: 200, max: 5_000 }),
-        fc.constantFrom('zstd' as const, 'none' as const),
+        fc.constantFrom(...codecs),
         async (bytes, times, partSize, codec) => {
           const raw = Buffer.concat(Array.from({ length: times }, () => bytes))
           await writeFile(source, raw)
