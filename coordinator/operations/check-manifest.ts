@@ -23,6 +23,25 @@ export interface ExpectedManifest {
 /** A backup of 10,000 parts is under 2 MB of manifest. */
 export const largestManifest = 6 << 20
 
+/** The format version this program reads. */
+const readsUpTo = 1
+
+/** Whether a manifest says that it is of a later format version: then nothing else of it is looked at. */
+export function isNewerManifest(bytes: Uint8Array): boolean {
+  try {
+    return newerVersion(JSON.parse(new TextDecoder().decode(bytes))) !== undefined
+  } catch {
+    return false
+  }
+}
+
+function newerVersion(json: unknown): number | undefined {
+  const { format, version } = (json ?? {}) as { readonly format?: unknown; readonly version?: unknown }
+  return format === 'holdfast.backup' && typeof version === 'number' && version > readsUpTo
+    ? version
+    : undefined
+}
+
 /** Reads and checks a manifest's bytes. A text says what is wrong with them. */
 export function readManifest(bytes: Uint8Array): CheckedManifest | string {
   if (bytes.byteLength === 0) return 'the manifest is empty'
@@ -33,6 +52,9 @@ export function readManifest(bytes: Uint8Array): CheckedManifest | string {
   } catch {
     return 'the manifest is no JSON'
   }
+  const newer = newerVersion(json)
+  if (newer !== undefined)
+    return `the manifest has format version ${newer}; this coordinator reads up to ${readsUpTo}`
   const parsed = manifestSchema.safeParse(json)
   if (!parsed.success) {
     const issue = parsed.error.issues[0]

@@ -7,7 +7,7 @@ import type { WriteTx } from '../store/port.ts'
 import type { AttemptRecord } from '../store/records.ts'
 import { applyJobEvent } from './apply-job-event.ts'
 import { isManifestKey } from './attempt-keys.ts'
-import { type CheckedManifest, differs, readManifest } from './check-manifest.ts'
+import { type CheckedManifest, differs, isNewerManifest, readManifest } from './check-manifest.ts'
 import { settleDebris } from './debris.ts'
 import { noteWarnings } from './note-warnings.ts'
 import { recordBackup } from './record-backup.ts'
@@ -32,7 +32,8 @@ export async function recordSuccess(
   if (job.kind === 'copy') return recordCopied(tx, row, job, result, now, term)
   if (job.kind !== 'backup') return recordGuarded(tx, job, ref, result, now, term)
   const problem = await admit(tx, job, row, result, term)
-  if (typeof problem === 'string') return refuseManifest(tx, row, ref, problem, now, term)
+  if (typeof problem === 'string')
+    return refuseManifest(tx, row, ref, { problem, manifest: result.manifest }, now, term)
   const { manifest, sha256 } = problem
   if (!isId('backup', manifest.backup_id)) throw new AppError('internal')
   const applied = await applyJobEvent(
@@ -135,7 +136,7 @@ async function refuseManifest(
   tx: WriteTx,
   row: AttemptRecord,
   ref: AttemptRef,
-  problem: string,
+  { problem, manifest }: { readonly problem: string; readonly manifest: Uint8Array },
   now: Now,
   term: Term,
 ): Promise<Disposition> {
@@ -146,7 +147,7 @@ async function refuseManifest(
       {
         kind: 'failed',
         ref,
-        failure: new AppError('manifest.invalid', {
+        failure: new AppError(isNewerManifest(manifest) ? 'manifest.newer' : 'manifest.invalid', {
           message: problem,
           context: { attempt_id: row.id },
         }).toFailure(),

@@ -226,6 +226,22 @@ describe('the life of a backup', () => {
     })
   })
 
+  test('a manifest of a later format version is refused as that, not as a broken one', async () => {
+    await using world = await withDatabase()
+    const { agent, fleet } = world
+    const assign = await agent.next('assign')
+    await agent.accept(assign)
+    const success = successOf(assign, agent)
+    const later = { ...JSON.parse(Buffer.from(success.manifest ?? '').toString('utf8')), version: 2 }
+    const result = agent.result({ ...success, manifest: Buffer.from(JSON.stringify(later)) })
+    const ack = await agent.next('ack', each => each.resultId === result.resultId)
+    expect(ack).toMatchObject({ disposition: AckDisposition.REJECTED })
+    expect(ack.reason).toContain('format version 2')
+    expect((await fleet.store.read.attempts((await onlyJob(fleet)).id))[0]).toMatchObject({
+      failure: { code: 'manifest.newer' },
+    })
+  })
+
   test('A7: what a backup claims of its time is corrected by the clock of its host and cannot lie in the future', async () => {
     const error = 3_600_000
     await using world = await withDatabase({}, { clockError: error })
