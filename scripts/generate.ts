@@ -15,6 +15,8 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { dashboardFiles } from './dashboards/index.ts'
+import { destinationsPage } from './destinations-page.ts'
 import { errorsPage } from './errors-page.ts'
 import { manifestJsonSchema } from './manifest-json-schema.ts'
 import { metricsPage } from './metrics-page.ts'
@@ -24,9 +26,11 @@ const root = join(import.meta.dirname, '..')
 const codeFolder = 'shared/wire/gen'
 /** Generated files that have hand-written neighbours. */
 const pages: Readonly<Record<string, () => string>> = {
+  'docs/reference/destinations.md': destinationsPage,
   'docs/reference/errors.md': errorsPage,
   'docs/reference/manifest-v1.schema.json': manifestJsonSchema,
   'docs/reference/metrics.md': metricsPage,
+  ...dashboardFiles,
 }
 
 function generateInto(folder: string): void {

@@ -89,7 +89,9 @@ export const s3Profiles: Readonly<Record<Exclude<DestinationProfile, 'directory'
     checksums: ['sha256', 'crc32c', 'none'],
     conditionalPut: true,
     refuses: {},
-    notes: ['Releases before 19 ignore checksums: `doctor` says whether yours verifies them.'],
+    notes: [
+      'Verifies checksums from 20 on, as tried; 18 ignores them: `doctor` says what yours does. Tells a full-object CRC32C, whatever was asked.',
+    ],
   },
   r2: {
     ...s3,
