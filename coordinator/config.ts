@@ -26,7 +26,8 @@ import { isRecipient } from '../shared/model/recipient.ts'
 import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
 import { type AlertRules, alertRules } from './alerts/index.ts'
-import type { Settings } from './operations/index.ts'
+import type { NamedBudgets, Settings } from './operations/index.ts'
+import { type Budget, parseDailyWindow } from './planner/index.ts'
 import { type Policy, policyVersion } from './policy/index.ts'
 
 const names = z.array(z.string().min(1)).min(1)
@@ -52,6 +53,21 @@ const destination = z.strictObject({
   /** Put on every object of a backup after its commit. */
   object_lock: z.strictObject({ mode: z.enum(lockModes), days: z.int().min(1) }).optional(),
 })
+
+const recipient = z.string().refine(isRecipient, {
+  message: 'expected an age recipient: age1…, ssh-ed25519 … or ssh-rsa … (a public key)',
+})
+
+const dailyWindow = z.string().refine(text => parseDailyWindow(text) !== undefined, {
+  message: 'expected a window of the day such as 22:00-06:00 (UTC)',
+})
+
+/** Jobs at a time, and stored bytes a second over all of them. */
+const budget = z.strictObject({
+  slots: z.int().min(1).optional(),
+  max_rate: byteSize().optional(),
+})
+const budgetsByName = z.record(z.string().min(1), budget).optional()
 
 const recipient = z.string().refine(isRecipient, {
   message: 'expected an age recipient: age1…, ssh-ed25519 … or ssh-rsa … (a public key)',
@@ -112,6 +128,14 @@ const policy = z.strictObject({
   max_rate: byteSize().optional(),
   /** A stream without a byte for so long is ended and retried; default the agent's. */
   idle_timeout: duration({ min: 10_000 }).optional(),
+  /** Whose promise is kept first where not all can be; 1 when absent. */
+  importance: z.int().min(0).max(100).optional(),
+  /** When jobs may start, UTC, such as `22:00-06:00`; at any time when absent. */
+  windows: z.array(dailyWindow).min(1).optional(),
+  /** Whether a job must end inside its window, as predicted; yes when absent. */
+  must_finish: z.boolean().optional(),
+  /** Replication lag up to which a replica is preferred to its primary; `5m` when absent, `0s`: never. */
+  replica_max_lag: duration().optional(),
   /** Streams at the same time inside one PostgreSQL database, on one snapshot; 1: one archive; default by the host's cores and the tables' sizes. */
   streams: z.int().min(1).max(32).optional(),
   /** A dump that blocks others for so long ends itself and is retried: production comes first; `0s`: never; default 30 s. */
@@ -267,6 +291,19 @@ export const coordinatorConfigSchema = z
       .prefault({}),
     /** Jobs an agent works on at a time. */
     slots_per_agent: z.int().min(1).max(64).prefault(2),
+    /** No peak above these: for each of a kind, and for single ones by name (a site is a datacenter). */
+    budgets: z
+      .strictObject({
+        host: budget.optional(),
+        cluster: budget.optional(),
+        site: budget.optional(),
+        destination: budget.optional(),
+        hosts: budgetsByName,
+        clusters: budgetsByName,
+        sites: budgetsByName,
+        destinations: budgetsByName,
+      })
+      .prefault({}),
     times: z
       .strictObject({
         heartbeat: duration({ min: 50 }).prefault('10s'),
@@ -342,6 +379,7 @@ export function settingsOf(config: CoordinatorConfig): Settings {
     ),
     alerts: alertRulesOf(config),
     slotsPerAgent: config.slots_per_agent,
+    budgets: budgetsOf(config.budgets),
     times: {
       heartbeat: times.heartbeat,
       leaseTtl: times.lease_ttl,
@@ -389,12 +427,68 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
     ...(each.strategy === undefined ? {} : { strategy: each.strategy }),
     ...(each.max_rate === undefined ? {} : { maxRate: each.max_rate }),
     ...(each.idle_timeout === undefined ? {} : { idleTimeout: each.idle_timeout }),
+    ...(each.importance === undefined ? {} : { importance: each.importance }),
+    ...(each.windows === undefined
+      ? {}
+      : { windows: each.windows.flatMap(text => parseDailyWindow(text) ?? []) }),
+    ...(each.must_finish === undefined ? {} : { mustFinish: each.must_finish }),
+    ...(each.replica_max_lag === undefined ? {} : { replicaMaxLag: each.replica_max_lag }),
     ...(each.encryption === undefined ? {} : { encryption: encryptionOf(each.encryption) }),
     ...(each.globals_passwords === undefined ? {} : { globalsPasswords: each.globals_passwords }),
     ...(each.streams === undefined ? {} : { streams: each.streams }),
     ...(each.blocking_limit === undefined ? {} : { blockingLimit: each.blocking_limit }),
   }
   return { ...content, version: policyVersion(content) }
+}
+
+function compressionOf({
+  compression,
+  codec,
+  codec_level,
+}: CoordinatorConfig['policies'][number]): Pick<
+  Policy,
+  'codec' | 'codecLevel' | 'codecLong' | 'codecThreads'
+> {
+  if (compression === undefined) return { codec, codecLevel: codec_level }
+  const { level, long, threads } = compression
+  return {
+    codec: compression.codec,
+    codecLevel: level ?? codecTraits[compression.codec].level?.standard ?? 0,
+    ...(long === undefined ? {} : { codecLong: long }),
+    ...(threads === undefined ? {} : { codecThreads: threads }),
+  }
+}
+
+function encryptionOf(
+  each: NonNullable<CoordinatorConfig['policies'][number]['encryption']>,
+): NonNullable<Policy['encryption']> {
+  return {
+    required: each.required,
+    recipients: each.recipients,
+    ...(each.recipients_file === undefined ? {} : { recipientsFile: each.recipients_file }),
+    ...(each.kms_key === undefined ? {} : { kmsKey: each.kms_key }),
+    breakGlass: each.break_glass,
+  }
+}
+
+/** Budgets as the planner takes them. */
+export function budgetsOf(given: CoordinatorConfig['budgets']): NamedBudgets {
+  const one = (each: z.infer<typeof budget>): Budget => ({
+    ...(each.slots === undefined ? {} : { slots: each.slots }),
+    ...(each.max_rate === undefined ? {} : { bytesPerSecond: each.max_rate }),
+  })
+  const all = (each: z.infer<typeof budgetsByName>) =>
+    new Map(Object.entries(each ?? {}).map(([name, value]) => [name, one(value)]))
+  return {
+    ...(given.host === undefined ? {} : { host: one(given.host) }),
+    ...(given.cluster === undefined ? {} : { cluster: one(given.cluster) }),
+    ...(given.site === undefined ? {} : { site: one(given.site) }),
+    ...(given.destination === undefined ? {} : { destination: one(given.destination) }),
+    hosts: all(given.hosts),
+    clusters: all(given.clusters),
+    sites: all(given.sites),
+    destinations: all(given.destinations),
+  }
 }
 
 function compressionOf({

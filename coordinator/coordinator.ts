@@ -26,6 +26,7 @@ import { LeaseClock } from './operations/lease-clock.ts'
 import { LiveAgents } from './operations/live-agents.ts'
 import { loadTerm } from './operations/load-term.ts'
 import { OpenJobs } from './operations/open-jobs.ts'
+import { Predictions } from './operations/predictions.ts'
 import { SecurityAudit } from './operations/security-audit.ts'
 import type { Term } from './operations/term.ts'
 import { startLoops, type TermLoops } from './operations/term-loops.ts'
@@ -195,6 +196,7 @@ export async function startCoordinator(
       jobs: new OpenJobs(),
       alerts: new AlertBook(),
       fleet: new FleetMap(),
+      predictions: new Predictions(),
       live: new LiveAgents(3 * settings.times.heartbeat),
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
       views: new JobViews(),

@@ -8,6 +8,8 @@ export interface ServerFacts {
   readonly role: 'primary' | 'replica'
   readonly evidence: readonly IdentityEvidence[]
   readonly missingPrivileges: readonly string[]
+  /** Of a replica; absent: not told. */
+  readonly replicationLagMs?: number
   readonly hasGlobals: boolean
 }
 

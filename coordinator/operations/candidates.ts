@@ -1,4 +1,5 @@
-import type { AgentId } from '../../shared/model/identifiers.ts'
+import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
+import type { Duration } from '../../shared/time/index.ts'
 import type { Job } from '../jobs/job.ts'
 import type { Policy } from '../policy/index.ts'
 import type { InstanceRecord } from '../store/records.ts'
@@ -47,6 +48,33 @@ export function ableTo(
       }
 }
 
+/**
+ * Which agents of a cluster come first: 0 where it would work on a replica that is at most `maxLag` behind, 1 on
+ * its primary or one whose lag nobody told, 2 a pool agent, 3 a replica that lags.
+ */
+export function ranksOf(
+  clusterId: ClusterId,
+  maxLag: Duration,
+  term: Pick<Term, 'fleet' | 'live'>,
+): ReadonlyMap<AgentId, number> {
+  const chosen = new Map<AgentId, InstanceRecord>()
+  for (const instance of term.fleet.instancesOf(clusterId)) {
+    const { agentId } = instance
+    if (agentId === undefined || instance.goneSince !== undefined) continue
+    const known = chosen.get(agentId)
+    if (known === undefined || before(instance, known)) chosen.set(agentId, instance)
+  }
+  const ranks = new Map<AgentId, number>()
+  for (const [agentId, instance] of chosen) {
+    const lag = instance.role === 'replica' ? term.live.lagOf(instance.id) : undefined
+    const lagging = lag !== undefined && lag > maxLag
+    const fresh = lag !== undefined && maxLag > 0 && !lagging
+    const rank = lagging ? 3 : term.live.record(agentId)?.pool === true ? 2 : fresh ? 0 : 1
+    if (rank !== 1) ranks.set(agentId, rank)
+  }
+  return ranks
+}
+
 /** The instance an agent works on for a job: a primary before a replica, then by id. */
 export function instanceFor(
   job: Job,
@@ -55,7 +83,7 @@ export function instanceFor(
 ): InstanceRecord | undefined {
   return instancesFor(job, term)
     .filter(each => each.agentId === agentId)
-    .toSorted((a, b) => rank(a) - rank(b) || (a.id < b.id ? -1 : 1))[0]
+    .toSorted((a, b) => (before(a, b) ? -1 : 1))[0]
 }
 
 function instancesFor(job: Job, term: Pick<Term, 'fleet'>): readonly InstanceRecord[] {
@@ -76,6 +104,11 @@ function keepers(term: Pick<Term, 'live'>): Candidates {
   return agents.length > 0
     ? { kind: 'some', agents }
     : { kind: 'none', code: 'no-keeper', text: 'no agent may delete in buckets; run one as keeper' }
+}
+
+function before(one: InstanceRecord, other: InstanceRecord): boolean {
+  const by = rank(one) - rank(other)
+  return by < 0 || (by === 0 && one.id < other.id)
 }
 
 function rank(instance: InstanceRecord): number {

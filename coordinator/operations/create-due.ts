@@ -1,11 +1,12 @@
 import type { ClusterId } from '../../shared/model/identifiers.ts'
 import { isoOf, type Millis } from '../../shared/time/index.ts'
-import { subjectKey } from '../jobs/job.ts'
+import { type JobSubject, subjectKey } from '../jobs/job.ts'
+import { spansOf } from '../planner/index.ts'
 import { dueSlot } from '../policy/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
 import { createJob } from './create-job.ts'
 import { type DueItem, DueShortlist } from './due-shortlist.ts'
-import { policyOf, subjectOf } from './subject.ts'
+import { databaseOf, policyOf, subjectOf } from './subject.ts'
 import { type Term, write } from './term.ts'
 
 /** Jobs made in one look: a fleet due all at once comes in over several, so that a tick stays short. */
@@ -64,14 +65,23 @@ export async function createDue(term: Term): Promise<number> {
   return made
 }
 
+/** Whether a job waits for its window: then it takes no place from those that could start. */
+function isShut(subject: JobSubject, now: Millis, term: Term): boolean {
+  const database = databaseOf(subject, term.fleet)
+  const windows = database === undefined ? undefined : policyOf(database, term)?.windows
+  return windows !== undefined && !spansOf(windows, now).some(span => span.from <= now)
+}
+
 async function mostUrgent(term: Term, now: Millis): Promise<readonly Due[]> {
   const waiting = new Map<ClusterId, number>()
+  const windowed = term.settings.policies.some(each => each.windows !== undefined)
   for (const { kind, state, subject } of term.jobs.all())
     if (
       kind === 'backup' &&
       subject.scope !== 'destination' &&
       state.kind === 'queued' &&
-      state.notBefore <= now
+      state.notBefore <= now &&
+      !(windowed && isShut(subject, now, term))
     )
       waiting.set(subject.clusterId, (waiting.get(subject.clusterId) ?? 0) + 1)
   const shortlist = new DueShortlist<Due>(id => waitingPerCluster - (waiting.get(id) ?? 0))

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DatabaseId } from '../../shared/model/identifiers.ts'
 import type { Now } from '../../shared/time/index.ts'
+import type { Policy } from '../policy/index.ts'
 import { protectionOf } from '../protection/index.ts'
 import { type GapReason, gapReasons } from '../protection/protection.ts'
 import type { WriteTx } from '../store/port.ts'
@@ -8,6 +9,7 @@ import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { nameOf, policyOf } from './subject.ts'
 import { tellFact } from './tell-fact.ts'
 import { afterCommit, type Term } from './term.ts'
+import { type WindowFit, windowFit } from './window-fit.ts'
 
 /**
  * Changes what the writer keeps of a database and judges its promise anew (P1): policy, due time, protection
@@ -64,10 +66,11 @@ export function judge(
   database: DatabaseRecord,
   state: DatabaseStateRecord,
   now: Now,
-  term: Pick<Term, 'fleet' | 'settings'>,
+  term: Pick<Term, 'fleet' | 'settings' | 'predictions'>,
 ): DatabaseStateRecord {
   const policy = policyOf(database, term)
   const gap = instanceGap(database, term)
+  const window = policy?.windows === undefined ? undefined : windowOf(database, state, policy, term)
   const protection = protectionOf({
     now: now.wall,
     ...(policy === undefined ? {} : { policy: { rpo: policy.rpo, interval: policy.schedule.every } }),
@@ -78,12 +81,15 @@ export function judge(
     consecutiveFailures: state.consecutiveFailures,
     ...(state.lastFailure === undefined ? {} : { lastFailureCode: state.lastFailure.code }),
     jobOpen: state.openJobId !== undefined,
+    ...(window?.tooSmall === undefined ? {} : { windowTooSmall: window.tooSmall }),
     ...(gap === undefined ? {} : { instanceGap: gap }),
   })
   const { policyName: _, rpoMs: __, nextDueAt, ...rest } = state
   // after a final failure or a cancel it is due again when the hold is over; a success takes the hold away
   const held = state.lastFailure === undefined ? undefined : nextDueAt
-  const due = protection.dueAt === undefined ? undefined : Math.max(protection.dueAt, held ?? 0)
+  // due when its window opens; what fits into none is not made into a job that could only wait
+  const dueAt = window === undefined ? protection.dueAt : protection.dueAt && window.dueAt
+  const due = dueAt === undefined ? undefined : Math.max(dueAt, held ?? 0)
   const same = state.protection === protection.state && state.reason === protection.reason
   return {
     ...rest,
@@ -94,6 +100,19 @@ export function judge(
     reasonDetail: protection.detail,
     since: same ? state.since : now.wall,
   }
+}
+
+function windowOf(
+  record: DatabaseRecord,
+  state: DatabaseStateRecord,
+  policy: Policy,
+  term: Pick<Term, 'fleet' | 'predictions'>,
+): WindowFit {
+  const dueAt =
+    state.lastDataAsOf === undefined ? state.clockFrom : state.lastDataAsOf + policy.schedule.every
+  const engine = term.fleet.cluster(record.clusterId)?.engine
+  const { p90 } = term.predictions.of({ record, state, engine, policy }, dueAt)
+  return windowFit(policy, dueAt, (state.lastDataAsOf ?? state.clockFrom) + policy.rpo, p90)
 }
 
 /** Why no job can run for a database now: the gap of all its instances, when each has one. */

@@ -1,4 +1,4 @@
-import type { AgentId, AttemptId, JobId } from '../../shared/model/identifiers.ts'
+import type { AgentId, AttemptId, InstanceId, JobId } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis, Now } from '../../shared/time/index.ts'
 import type { AttemptRef } from '../jobs/event.ts'
 import type { Attempt } from '../jobs/job.ts'
@@ -49,6 +49,7 @@ export class LiveAgents {
   readonly clones = new Clones()
   readonly #entries = new Map<AgentId, Entry>()
   readonly #silentAfter: Duration
+  readonly #lags = new Map<InstanceId, Duration>()
   readonly #announced = new Map<AttemptId, { readonly agentId: AgentId; readonly until: Millis }>()
 
   /** @param silentAfter three missed heartbeats */
@@ -92,6 +93,15 @@ export class LiveAgents {
   /** Its result was answered. */
   settled(attemptId: string): void {
     this.#announced.delete(attemptId as AttemptId)
+  }
+
+  /** How far a replica was behind, by its newest inventory of this term. */
+  noteLag(id: InstanceId, lag: Duration): void {
+    this.#lags.set(id, lag)
+  }
+
+  lagOf(id: InstanceId): Duration | undefined {
+    return this.#lags.get(id)
   }
 
   disconnect(id: AgentId): void {

@@ -1,22 +1,33 @@
 import type { JobId } from '../../shared/model/identifiers.ts'
 import type { Now } from '../../shared/time/index.ts'
-import { attemptOf, type Job } from '../jobs/job.ts'
-import {
-  type PlanDecision,
-  type PlanInput,
-  plan,
-  predict,
-  type QueuedJob,
-  type RunningJob,
-} from '../planner/index.ts'
+import { type PlanDecision, plan, type Reason } from '../planner/index.ts'
 import { applyJobEvent } from './apply-job-event.ts'
-import { ableTo, type Candidates, candidatesOf } from './candidates.ts'
 import { createDue } from './create-due.ts'
-import { databaseOf, policyOf } from './subject.ts'
+import { isOnItsWay, planInput } from './plan-input.ts'
 import { type Term, write } from './term.ts'
 
-/** Restores and deletes have no promise of their own; they come when there is room. */
-const unpromised = 24 * 3_600_000
+/** Histories read at a look: some milliseconds of the store. */
+const histories = 25
+/** Assignments that wait for one commit together, and decisions written in one step. */
+const together = 50
+
+type Assigning = Extract<PlanDecision, { kind: 'assign' }>
+
+/** Codes that come and go with every job that ends, and say the same: a budget is spoken for. */
+const changeable: ReadonlySet<string> = new Set([
+  'reserved',
+  'fair-share',
+  'destination-rate',
+  'destination-slots',
+  'site-rate',
+  'site-slots',
+  'host-rate',
+  'no-slot',
+])
+
+function printOf(reasons: readonly Reason[]): string {
+  return reasons.map(({ code, subject }) => `${changeable.has(code) ? 'budget' : code}/${subject}`).join(' ')
+}
 
 /**
  * One look at the plan: makes the jobs that are due, asks the planner, assigns what it placed and writes down
@@ -42,27 +53,33 @@ export class PlanTick {
     }
     const decisions = plan(input)
     const waiting: PlanDecision[] = []
+    const placed: Assigning[] = []
     for (const decision of decisions) {
       if (decision.kind === 'assign') {
         this.#told.delete(decision.jobId)
-        await this.#assign(decision)
+        placed.push(decision)
         continue
       }
       // time alone is no news: codes and subjects are
-      const print = decision.reasons.map(each => `${each.code}/${each.subject}`).join(' ')
+      const print = printOf(decision.reasons)
       if (this.#told.get(decision.jobId) === print) continue
       this.#told.set(decision.jobId, print)
       waiting.push(decision)
     }
-    if (waiting.length > 0)
+    for (let i = 0; i < placed.length; i += together)
+      await Promise.all(placed.slice(i, i + together).map(each => this.#assign(each)))
+    for (let i = 0; i < waiting.length; i += together)
       await write(term, 'decisions', tx =>
-        tx.decisions.append(waiting.flatMap(decision => rowsOf(decision, now, 'waits'))),
+        tx.decisions.append(
+          waiting.slice(i, i + together).flatMap(decision => rowsOf(decision, now, 'waits')),
+        ),
       )
     const queued = new Set(input.queued.map(each => each.id))
     for (const jobId of this.#told.keys()) if (!queued.has(jobId)) this.#told.delete(jobId)
+    await term.predictions.read(term.store.read, histories)
   }
 
-  async #assign(decision: Extract<PlanDecision, { kind: 'assign' }>): Promise<void> {
+  async #assign(decision: Assigning): Promise<void> {
     const term = this.#term
     await write(term, 'assign', async tx => {
       const now = term.clock.now()
@@ -88,71 +105,4 @@ export class PlanTick {
 
 function rowsOf(decision: PlanDecision, now: Now, kind: string) {
   return decision.reasons.map(reason => ({ jobId: decision.jobId, at: now.wall, kind, ...reason }))
-}
-
-/** Whether the agent of a job's newest attempt has come back and is about to tell what became of it. */
-function isOnItsWay(job: Job, term: Term, now: Now): boolean {
-  const attempt = attemptOf(job.state)
-  return attempt !== undefined && term.live.isAnnounced(attempt, now.mono)
-}
-
-/** The picture of the fleet the planner decides on, from memory as last committed. */
-export function planInput(term: Term, now: Now): PlanInput {
-  const queued: QueuedJob[] = []
-  const running: RunningJob[] = []
-  // what is the same for every database of a cluster is asked once a look
-  const known = new Map<string, Candidates>()
-  for (const job of term.jobs.all()) {
-    const cluster = job.subject.scope === 'destination' ? {} : { clusterId: job.subject.clusterId }
-    const attempt = attemptOf(job.state)
-    if (job.state.kind === 'queued' && isOnItsWay(job, term, now)) continue
-    if (job.state.kind === 'queued')
-      queued.push({ ...queuedJob(job, job.state.notBefore, term, known), ...cluster })
-    else if (attempt !== undefined) running.push({ id: job.id, agentId: attempt.agentId, ...cluster })
-  }
-  const agents = term.live.records().map(record => ({
-    id: record.id,
-    host: record.hostname,
-    connected: term.live.isConnected(record.id) && !term.live.isSilent(record.id, now),
-    draining: term.live.view(record.id, now)?.draining ?? false,
-    slots: term.settings.slotsPerAgent,
-  }))
-  return { now, queued, running, agents }
-}
-
-function queuedJob(job: Job, notBefore: number, term: Term, known: Map<string, Candidates>): QueuedJob {
-  const key = job.kind === 'backup' && job.subject.scope !== 'destination' ? job.subject.clusterId : job.id
-  const willing = known.get(key) ?? candidatesOf(job, term)
-  known.set(key, willing)
-  const database = databaseOf(job.subject, term.fleet)
-  const state = database === undefined ? undefined : term.fleet.database(database.id)?.state
-  const policy = database === undefined || job.kind !== 'backup' ? undefined : policyOf(database, term)
-  const candidates = ableTo(policy, willing, term)
-  const engine = database === undefined ? undefined : term.fleet.cluster(database.clusterId)?.engine
-  const sizeBytes = database?.sizeBytes ?? 0
-  const { p50, p90 } = predict({
-    engine: engine === undefined || engine === 'unknown' ? 'postgres' : engine,
-    sizeBytes,
-    ...(state?.lastDurationMs === undefined ? {} : { lastDurationMs: state.lastDurationMs }),
-  })
-  return {
-    id: job.id,
-    kind: job.kind,
-    dueAt: job.dueAt,
-    notBefore,
-    deadline:
-      policy === undefined || state === undefined
-        ? job.dueAt + unpromised
-        : (state.lastDataAsOf ?? state.clockFrom) + policy.rpo,
-    manual: job.origin === 'operator',
-    p50,
-    p90,
-    sizeBytes,
-    importance: 1,
-    attempts: job.attempts,
-    candidates: candidates.kind === 'some' ? candidates.agents : [],
-    ...(candidates.kind === 'none'
-      ? { noCandidateReason: { code: candidates.code, text: candidates.text } }
-      : {}),
-  }
 }

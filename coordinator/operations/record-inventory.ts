@@ -36,6 +36,7 @@ async function takeIn(agentId: AgentId, inventory: Inventory, term: Term): Promi
     return { kind: 'taken' }
   }
   const { facts, databases } = inventory
+  if (facts.replicationLagMs !== undefined) term.live.noteLag(instance.id, facts.replicationLagMs)
   await write(term, 'inventory', async tx => {
     const cluster = await tx.clusters.get(instance.clusterId)
     if (cluster !== undefined) await noteCluster(tx, cluster, inventory, term)

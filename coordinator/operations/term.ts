@@ -12,6 +12,7 @@ import type { LiveAgents } from './live-agents.ts'
 import type { Messenger } from './messenger.ts'
 import type { Meter } from './meter.ts'
 import type { OpenJobs } from './open-jobs.ts'
+import type { Predictions } from './predictions.ts'
 import type { Settings } from './settings.ts'
 
 /**
@@ -32,6 +33,8 @@ export interface Term {
   readonly jobs: OpenJobs
   readonly alerts: AlertBook
   readonly fleet: FleetMap
+  /** How long backups will take. */
+  readonly predictions: Predictions
   readonly live: LiveAgents
   readonly leases: LeaseClock
   readonly views: JobViews

@@ -11,5 +11,5 @@ export type {
   Reason,
   RunningJob,
 } from './port.ts'
-export { type Fit, fit, type PastRun, type Prediction, type PredictionInput, predict } from './predict.ts'
-export { type DailyWindow, lengthOf, openingOf, type Span, spansOf } from './window.ts'
+export { type Fit, fitOf, type PastRun, type Prediction, type PredictionInput, predict } from './predict.ts'
+export { type DailyWindow, lengthOf, openingOf, parseDailyWindow, type Span, spansOf } from './window.ts'

@@ -104,7 +104,7 @@ function withoutLimit(input: PredictionInput): Prediction {
 }
 
 /** What a history says, newest or oldest first. Undefined of none. Some dozen runs are enough. */
-export function fit(runs: readonly PastRun[]): Fit | undefined {
+export function fitOf(runs: readonly PastRun[]): Fit | undefined {
   if (runs.length === 0) return undefined
   const at = Math.max(...runs.map(each => each.startedAt))
   const points = runs.map(({ startedAt, durationMs }) => ({ x: (startedAt - at) / day, y: durationMs }))

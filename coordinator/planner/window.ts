@@ -16,6 +16,15 @@ export interface DailyWindow {
 const day = 86_400_000
 const minute = 60_000
 
+/** Reads `22:00-06:00`; undefined for anything else. */
+export function parseDailyWindow(text: string): DailyWindow | undefined {
+  const [, ...parts] = /^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$/.exec(text) ?? []
+  const [fromHour, fromMinute, toHour, toMinute] = parts.map(Number)
+  if (fromHour === undefined || fromMinute === undefined || toHour === undefined || toMinute === undefined)
+    return undefined
+  return { from: fromHour * 60 + fromMinute, to: toHour * 60 + toMinute }
+}
+
 /** How long a window is open. The same minute twice is the whole day. */
 export function lengthOf({ from, to }: DailyWindow): Duration {
   return (to > from ? to - from : to - from + 1_440) * minute

@@ -1,6 +1,7 @@
 import type { Codec, Strategy } from '../../shared/model/engine.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import type { RetryRule } from '../jobs/job.ts'
+import type { DailyWindow } from '../planner/window.ts'
 
 /** When backups are due. A union that cron joins later. */
 export type Schedule = { readonly kind: 'interval'; readonly every: Duration }
@@ -53,6 +54,14 @@ export interface Policy {
   readonly maxRate?: number
   /** A stream without a byte for so long is ended; absent: the agent's own. */
   readonly idleTimeout?: Duration
+  /** Whose promise is kept first where not all can be; absent: 1. */
+  readonly importance?: number
+  /** When its jobs may start; absent: at any time. The window wins over the RPO. */
+  readonly windows?: readonly DailyWindow[]
+  /** Whether a job must end inside its window, by its P90; absent: yes. */
+  readonly mustFinish?: boolean
+  /** Replication lag up to which a replica is preferred to its primary; absent: 5 min. 0: never. */
+  readonly replicaMaxLag?: Duration
   /** Streams at the same time inside one database; 1: one archive; absent: as the agent finds right. */
   readonly streams?: number
   /** A dump ends itself when it blocks others for so long (P6); 0: never; absent: the agent's own. */

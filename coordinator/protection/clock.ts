@@ -6,7 +6,7 @@ import type { GapReason, Protection, ProtectionInput } from './protection.ts'
  * when the database was first seen: absence is a failure. In order:
  *
  *  unprotected  gone from its server; no policy; or never backed up and nothing can back it up now
- *  breached     the clock is past the RPO, whatever the excuse
+ *  breached     the clock is past the RPO, whatever the excuse; or its windows cannot hold a backup in time
  *  at-risk      due, and less than a quarter of the RPO is left, or the job fails, or nothing can run
  *  due          due, or never backed up
  *  protected    otherwise: a good backup inside the RPO, the next one not due yet
@@ -27,6 +27,8 @@ export function protectionOf(input: ProtectionInput): Protection {
   const obstacle = obstacleOf(input)
 
   if (now > deadline) return { state: 'breached', ...breachReason(input, deadline), ...times }
+  if (input.windowTooSmall !== undefined)
+    return { state: 'breached', reason: 'window-too-small', detail: input.windowTooSmall, ...times }
   if (lastDataAsOf === undefined && obstacle !== undefined && obstacle.reason !== 'failing')
     return { state: 'unprotected', ...obstacle, ...times }
   if (lastDataAsOf !== undefined && now < dueAt)
@@ -54,6 +56,7 @@ function obstacleOf(input: ProtectionInput): Why | undefined {
 function breachReason(input: ProtectionInput, deadline: number): Why {
   const obstacle = obstacleOf(input)
   if (obstacle !== undefined) return obstacle
+  if (input.windowTooSmall !== undefined) return { reason: 'window-too-small', detail: input.windowTooSmall }
   if (input.jobOpen) return { reason: 'job-running', detail: `late: promised by ${isoOf(deadline)}` }
   if (input.lastDataAsOf === undefined)
     return { reason: 'never-backed-up', detail: `first seen ${isoOf(input.firstSeenAt)}` }

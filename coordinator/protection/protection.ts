@@ -19,6 +19,7 @@ export const gapReasons = [
   'gone',
   'not-connectable',
   'unknown-engine',
+  'window-too-small',
 ] as const
 export type GapReason = (typeof gapReasons)[number]
 
@@ -33,6 +34,8 @@ export interface ProtectionInput {
   readonly consecutiveFailures: number
   readonly lastFailureCode?: string
   readonly jobOpen: boolean
+  /** Its windows cannot hold a backup in time, in words; the window wins, the promise breaks now. */
+  readonly windowTooSmall?: string
   /** Why no job can run on its instance now, if so. */
   readonly instanceGap?: { readonly code: GapReason; readonly detail: string }
 }

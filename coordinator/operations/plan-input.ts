@@ -1,0 +1,202 @@
+import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
+import type { Millis, Now } from '../../shared/time/index.ts'
+import { attemptOf, type Job } from '../jobs/job.ts'
+import {
+  type AgentCapacity,
+  type Budgets,
+  type PlanInput,
+  type QueuedJob,
+  type RunningJob,
+  type Span,
+  spansOf,
+} from '../planner/index.ts'
+import type { Policy } from '../policy/index.ts'
+import { ableTo, type Candidates, candidatesOf, ranksOf } from './candidates.ts'
+import type { NamedBudgets } from './settings.ts'
+import { databaseOf, policyOf } from './subject.ts'
+import type { Term } from './term.ts'
+
+/** Restores and deletes have no promise of their own; they come when there is room. */
+const unpromised = 24 * 3_600_000
+/** Lag up to which a replica is preferred when its policy says nothing. */
+const replicaLag = 5 * 60_000
+
+/** The picture of the fleet the planner decides on, from memory as last committed. */
+export function planInput(term: Term, now: Now): PlanInput {
+  const queued: QueuedJob[] = []
+  const running: RunningJob[] = []
+  const look = new Look(term, now.wall)
+  for (const job of term.jobs.all()) {
+    const attempt = attemptOf(job.state)
+    if (job.state.kind === 'queued') {
+      if (!isOnItsWay(job, term, now)) queued.push(look.queued(job, job.state.notBefore))
+    } else if (attempt !== undefined)
+      running.push(look.running(job, attempt.agentId, attempt.startedAt ?? attempt.assignedAt))
+  }
+  const { budgets } = term.settings
+  return {
+    now,
+    queued,
+    running,
+    agents: agentsOf(term, now),
+    ...(budgets === undefined ? {} : { budgets: budgetsFor(budgets, term) }),
+  }
+}
+
+/** Whether the agent of a job's newest attempt has come back and is about to tell what became of it. */
+export function isOnItsWay(job: Job, term: Term, now: Now): boolean {
+  const attempt = attemptOf(job.state)
+  return attempt !== undefined && term.live.isAnnounced(attempt, now.mono)
+}
+
+/** Every agent with what it may be given. */
+export function agentsOf(term: Term, now: Now): readonly AgentCapacity[] {
+  const sites = sitesOf(term)
+  return term.live.records().map(record => {
+    const site = sites?.get(record.id)
+    return {
+      id: record.id,
+      host: record.hostname,
+      connected: term.live.isConnected(record.id) && !term.live.isSilent(record.id, now),
+      draining: term.live.view(record.id, now)?.draining ?? false,
+      slots: term.settings.slotsPerAgent,
+      ...(site === undefined ? {} : { site }),
+    }
+  })
+}
+
+/** The datacenter of each agent's instances; asked for only where a site has a budget. */
+function sitesOf(term: Term): ReadonlyMap<AgentId, string> | undefined {
+  const { budgets } = term.settings
+  if (budgets === undefined || (budgets.site === undefined && budgets.sites.size === 0)) return undefined
+  const sites = new Map<AgentId, string>()
+  for (const { agentId, datacenter, goneSince } of term.fleet.instances())
+    if (agentId !== undefined && goneSince === undefined && !sites.has(agentId))
+      sites.set(agentId, datacenter)
+  return sites
+}
+
+/** Budgets with clusters by their ids. */
+export function budgetsFor(budgets: NamedBudgets, term: Pick<Term, 'fleet'>): Budgets {
+  const clusters = new Map<ClusterId, NonNullable<Budgets['cluster']>>()
+  if (budgets.clusters.size > 0)
+    for (const { id, name } of term.fleet.clusters()) {
+      const budget = budgets.clusters.get(name)
+      if (budget !== undefined) clusters.set(id, budget)
+    }
+  return { ...budgets, clusters }
+}
+
+/** One look at the fleet: what is the same for many jobs is asked once. */
+export class Look {
+  readonly #term: Term
+  readonly #at: Millis
+  readonly #candidates = new Map<string, Candidates>()
+  readonly #ranks = new Map<string, ReadonlyMap<AgentId, number>>()
+  readonly #windows = new Map<Policy, readonly Span[]>()
+
+  constructor(term: Term, at: Millis) {
+    this.#term = term
+    this.#at = at
+  }
+
+  queued(job: Job, notBefore: Millis): QueuedJob {
+    const { candidates, ranks, policy, state, prediction, sizeBytes } = this.#facts(job)
+    const byHand = job.origin === 'operator'
+    return {
+      id: job.id,
+      kind: job.kind,
+      ...clusterOf(job),
+      dueAt: job.dueAt,
+      notBefore,
+      deadline:
+        policy === undefined || state === undefined
+          ? job.dueAt + unpromised
+          : (state.lastDataAsOf ?? state.clockFrom) + policy.rpo,
+      manual: byHand,
+      ...prediction,
+      sizeBytes,
+      importance: policy?.importance ?? 1,
+      attempts: job.attempts,
+      ...(policy === undefined ? {} : { destination: policy.destination }),
+      // whoever starts a backup by hand means now
+      ...(policy?.windows === undefined || byHand ? {} : { windows: this.windowsOf(policy, policy.windows) }),
+      ...(policy?.mustFinish === undefined ? {} : { mustFinish: policy.mustFinish }),
+      candidates: candidates.kind === 'some' ? candidates.agents : [],
+      ...(ranks === undefined ? {} : { ranks }),
+      ...(candidates.kind === 'none'
+        ? { noCandidateReason: { code: candidates.code, text: candidates.text } }
+        : {}),
+    }
+  }
+
+  running(job: Job, agentId: AgentId, since: Millis): RunningJob {
+    const { policy, prediction } = this.#facts(job, false)
+    return {
+      id: job.id,
+      agentId,
+      ...clusterOf(job),
+      ...(policy === undefined ? {} : { destination: policy.destination }),
+      rate: prediction.rate,
+      endsAt: since + prediction.p90,
+    }
+  }
+
+  windowsOf(policy: Policy, windows: NonNullable<Policy['windows']>): readonly Span[] {
+    const known = this.#windows.get(policy)
+    if (known !== undefined) return known
+    const spans = spansOf(windows, this.#at)
+    this.#windows.set(policy, spans)
+    return spans
+  }
+
+  candidatesOf(job: Job): Candidates {
+    const key = job.kind === 'backup' && job.subject.scope !== 'destination' ? job.subject.clusterId : job.id
+    const known = this.#candidates.get(key)
+    if (known !== undefined) return known
+    const candidates = candidatesOf(job, this.#term)
+    this.#candidates.set(key, candidates)
+    return candidates
+  }
+
+  ranksOf(clusterId: ClusterId, policy: Policy): ReadonlyMap<AgentId, number> {
+    const key = `${clusterId}/${policy.replicaMaxLag ?? ''}`
+    const known = this.#ranks.get(key)
+    if (known !== undefined) return known
+    const ranks = ranksOf(clusterId, policy.replicaMaxLag ?? replicaLag, this.#term)
+    this.#ranks.set(key, ranks)
+    return ranks
+  }
+
+  #facts(job: Job, wanted = true) {
+    const { fleet, predictions } = this.#term
+    const record = databaseOf(job.subject, fleet)
+    const state = record === undefined ? undefined : fleet.database(record.id)?.state
+    const backup = job.kind === 'backup'
+    const policy = record === undefined || !backup ? undefined : policyOf(record, this.#term)
+    const engine = record === undefined ? undefined : fleet.cluster(record.clusterId)?.engine
+    const prediction =
+      record === undefined
+        ? { p50: 5_000, p90: 10_000, rate: 0 }
+        : predictions.of({ record, state, engine, policy }, this.#at, wanted && backup)
+    return {
+      candidates: wanted
+        ? ableTo(policy, this.candidatesOf(job), this.#term)
+        : ({ kind: 'some', agents: [] } as const),
+      ranks:
+        record === undefined || policy === undefined ? undefined : this.ranksOf(record.clusterId, policy),
+      policy,
+      state,
+      // budgets are of what is stored: nothing else stores anything
+      prediction: backup ? prediction : { ...prediction, rate: 0 },
+      sizeBytes: record?.sizeBytes ?? 0,
+    }
+  }
+}
+
+function clusterOf(job: Job): { readonly clusterId?: ClusterId } {
+  // a copy asks nothing of the cluster's servers
+  return job.subject.scope === 'destination' || job.kind === 'copy'
+    ? {}
+    : { clusterId: job.subject.clusterId }
+}
