@@ -114,7 +114,7 @@ export const encryptionSchema = z.discriminatedUnion('kind', [
     /** Of the key that wrapped the identity, as KMS answered. */
     key_arn: z.string(),
     /** The identity (`AGE-SECRET-KEY-1…`) as KMS Encrypt returned it, base64. */
-    wrapped_key: z.base64().min(1),
+    wrapped_key: z.string().regex(/^[A-Za-z0-9+/]+={0,2}$/),
     /** Encryption context it is bound to: cluster, database, attempt. */
     context: z.record(z.string(), z.string()),
   }),

@@ -15,6 +15,7 @@ export type ServiceName =
   | 'age'
   | 'xz'
   | 'bzip2'
+  | 'jq'
   | 'prometheus'
   | 'awscli'
   | 'rclone'
@@ -145,6 +146,15 @@ export const recipes: Readonly<Record<ServiceName, Recipe>> = {
     bin: 'tools',
     hostTool: true,
   },
+  // not of the agent: a runbook reads manifests with it
+  jq: {
+    host: () => onPath('jq'),
+    suite: 'bookworm',
+    packages: ['jq'],
+    wrap: ['usr/bin/jq'],
+    bin: 'tools',
+    hostTool: true,
+  },
   prometheus: {
     host: () => (onPath('promtool') === undefined ? undefined : onPath('prometheus')),
     suite: 'bookworm',
@@ -187,6 +197,7 @@ export const tools: Partial<Record<ServiceName, readonly string[]>> = {
   age: ['age', 'age-keygen'],
   xz: ['xz'],
   bzip2: ['bzip2'],
+  jq: ['jq'],
   prometheus: ['prometheus', 'promtool'],
   awscli: ['aws'],
   rclone: ['rclone'],

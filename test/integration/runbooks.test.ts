@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDirectoryStore } from '../../shared/object-store/directory.ts'
 import { objectKey } from '../../shared/object-store/port.ts'
+import { identityFile } from '../agent/encryption/identities.ts'
 import { fixtureManifests, fixtures } from '../compatibility/fixture.ts'
 import {
   layStack,
@@ -14,6 +15,7 @@ import {
   run,
   type S3Server,
   type Stack,
+  startKms,
   startMariadb,
   startPostgres,
   startProcess,
@@ -144,6 +146,7 @@ describe.skipIf(maria.missing)('agent-install.md for MariaDB', () => {
   })
 })
 
+const cipher = await requireServers('runbook: restore an encrypted backup by hand', 'age', 'jq')
 const byHand = await requireServers('runbook: restore by hand', 'postgres', 's3', 'zstd')
 describe.skipIf(byHand.missing)('restore-by-hand.md for PostgreSQL', () => {
   let folder: TemporaryFolder
@@ -192,6 +195,60 @@ describe.skipIf(byHand.missing)('restore-by-hand.md for PostgreSQL', () => {
       ),
     ).toBe('5000|4500|1|5001')
   })
+
+  test.skipIf(cipher.missing)(
+    'an encrypted database: by an identity, and by the key that KMS wrapped',
+    {
+      timeout: 120_000,
+    },
+    async () => {
+      const pages = {
+        get: await block('restore-by-hand.md', 'get-folder'),
+        objects: await block('restore-by-hand.md', 'objects'),
+        encrypted: await block('restore-by-hand.md', 'encrypted'),
+        unwrap: await block('restore-by-hand.md', 'unwrap'),
+        postgres: await block('restore-by-hand.md', 'postgres'),
+      }
+      await using kms = await startKms()
+      kms.createKey('backups')
+      kms.allow('AKIABACKUP', 'Encrypt')
+      kms.allow('AKIARESTORE', 'Decrypt')
+      await pg.createDatabase('sealed')
+      await pg.psql(
+        `create table t as select i, repeat('x', 50) as pad from generate_series(1, 4000) i`,
+        'sealed',
+      )
+      const work = join(folder.path, 'sealed')
+      await mkdir(join(work, 'store'), { recursive: true })
+      const mine = await identityFile(work, 'mine')
+      const env = { ...login(), WORK: work, STORE: join(work, 'store'), PASSWORD: pg.passwordFile }
+      const backup = async (flags: string) => {
+        const took = `holdfast-agent backup --engine postgres --host "$PGHOST" --port "$PGPORT" --user "$PGUSER" --password-file "$PASSWORD" \\
+        --database sealed --to "file://$STORE" --state-dir "$WORK/state" -o json ${flags}`
+        const made = await shell(took, { ...env, ...kms.environment('AKIABACKUP') }, pg.bin)
+        return String(JSON.parse(good(made)).backups[0].manifest).replace(
+          `file://${join(work, 'store')}/`,
+          '',
+        )
+      }
+      const ways = [
+        [await backup(`--recipient ${mine.recipient}`), ['encrypted'], { IDENTITY: mine.path }],
+        [
+          await backup('--kms-key alias/backups'),
+          ['encrypted', 'unwrap'],
+          { ...kms.environment('AKIARESTORE'), KMS: `${kms.endpoint}/` },
+        ],
+      ] as const
+      for (const [index, [manifest, blocks, more]] of ways.entries()) {
+        const target = `unsealed_${index}`
+        const script = (['get', 'objects', ...blocks, 'postgres'] as const)
+          .map(name => pages[name])
+          .join('\n')
+        good(await shell(script, { ...env, ...more, MANIFEST: manifest, TARGET: target }, pg.bin))
+        expect(await pg.psql('select count(*), sum(i) from t', target)).toBe('4000|8002000')
+      }
+    },
+  )
 
   test('from a folder and from S3 with curl, globals first, nothing of Holdfast', {
     timeout: 120_000,
