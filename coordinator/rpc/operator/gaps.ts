@@ -14,13 +14,18 @@ type Chapter = (typeof chapters)[number]
  * ListGaps (P1): instances that nobody can look after, then broken promises, then databases without one. A
  * page may be shorter than asked; the list ends where no token comes back.
  */
-export function listGaps({ store }: OperatorDeps) {
+export function listGaps({ store, operations }: OperatorDeps) {
   return async (request: ListGapsRequest, { scope }: CallContext): Promise<ListGapsResponse> => {
     const { size } = pageOf({ ...request, pageToken: '' })
     const reason = filterOf(request, ['reason']).get('reason')
     let [chapter, after] = placeOf(request.pageToken)
     const names = new Names(store.read)
-    const gaps: Gap[] = []
+    const gaps: Gap[] =
+      chapter === 'instance' && after === undefined
+        ? (await unknowns(store.read, operations)).filter(
+            gap => reason === undefined || gap.reason === reason,
+          )
+        : []
     while (gaps.length < size) {
       const page = { size: size - gaps.length, ...(after === undefined ? {} : { after }) }
       const found =
@@ -37,6 +42,35 @@ export function listGaps({ store }: OperatorDeps) {
     }
     return { gaps, nextPageToken: `${chapter}:${after ?? ''}` }
   }
+}
+
+/** What is not known at all: an empty ledger of a fleet that nobody has seen promises nothing (P1). */
+async function unknowns(
+  read: ReadModel,
+  operations: Pick<OperatorDeps['operations'], 'status'>,
+): Promise<readonly Gap[]> {
+  const { discovery, startedAt, leader } = await operations.status()
+  const unknown = { subjectId: '', state: 'unknown', since: startedAt }
+  const silent = discovery
+    // only the leader listens to them
+    .filter(source => leader && source.lastOkAt === undefined)
+    .map(({ source, failure }) => ({
+      ...unknown,
+      subjectKind: 'discovery',
+      subjectName: source,
+      reason: 'discovery-never-answered',
+      detail: failure?.message ?? 'it has not answered since this coordinator began',
+    }))
+  const { items } = await read.instances({ size: 1 }, {})
+  if (items.length > 0) return silent
+  const nothing = {
+    ...unknown,
+    subjectKind: 'fleet',
+    subjectName: 'the fleet',
+    reason: 'nothing-known',
+    detail: 'discovery has shown no instance yet',
+  }
+  return [nothing, ...silent]
 }
 
 function placeOf(token: string): [Chapter, string | undefined] {
