@@ -1,23 +1,28 @@
+import { join } from 'node:path'
 import { GetObjectCommand, ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compareMariadb } from '../../demo/compare/mariadb.ts'
 import { comparePostgres } from '../../demo/compare/postgres.ts'
 import { fillMariadb } from '../../demo/data/mariadb.ts'
 import { fillPostgres } from '../../demo/data/postgres.ts'
+import { dashboards } from '../../scripts/dashboards/index.ts'
 import {
   type ConsulServer,
   layStack,
   type MariadbServer,
   type PostgresServer,
+  type PrometheusServer,
   requireServers,
   type S3Server,
   type Stack,
   startConsul,
   startMariadb,
   startPostgres,
+  startPrometheus,
   startS3,
   waitUntil,
 } from '../harness/index.ts'
+import { projectRoot } from '../harness/project-root.ts'
 
 interface Database {
   readonly name: string
@@ -51,6 +56,7 @@ const oddNames = [
 const copyOf = (name: string) => (name.length === 63 ? 'm'.repeat(63) : `${name}+`)
 
 const here = await requireServers('spine', 'postgres', 'mariadb', 'consul', 's3')
+const scraped = await requireServers('spine: what Prometheus sees', 'prometheus')
 describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databases, S3 and back', () => {
   let pg: PostgresServer
   let maria: MariadbServer
@@ -58,6 +64,7 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
   let s3: S3Server
   let bucket: string
   let stack: Stack
+  let prometheus: PrometheusServer | undefined
 
   beforeAll(async () => {
     ;[pg, maria, consul, s3] = await Promise.all([startPostgres(), startMariadb(), startConsul(), startS3()])
@@ -92,8 +99,23 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
       ],
     })
     await stack.start()
+    if (scraped.missing) return
+    const target = (url: string) => [new URL(url).host]
+    prometheus = await startPrometheus(
+      [
+        { name: 'holdfast-coordinator', targets: target(stack.coordinator.statusUrl) },
+        {
+          name: 'holdfast-databases',
+          targets: target(stack.coordinator.statusUrl),
+          path: '/metrics/databases',
+        },
+        { name: 'holdfast-agent', targets: target(stack.agent('db').statusUrl) },
+      ],
+      [join(projectRoot, 'deploy/prometheus/rules.yaml')],
+    )
   })
   afterAll(async () => {
+    await prometheus?.stop()
     await stack?.stop()
     await Promise.all([pg?.stop(), maria?.stop(), consul?.stop(), s3?.stop()])
   })
@@ -295,6 +317,41 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
       expect(ready).not.toBe('')
     }
   })
+
+  test.skipIf(scraped.missing)(
+    'every query of every dashboard has data, every rule can be judged',
+    async () => {
+      const asked = dashboards.flatMap(({ title, rows, variables }) =>
+        rows.flatMap(row =>
+          row.panels.flatMap(panel =>
+            panel.queries.map(({ expr }) => ({
+              where: `${title} / ${panel.title}`,
+              expr: variables
+                .reduce((text, { name }) => text.replaceAll(`$${name}`, '.*'), expr)
+                .replaceAll('$__rate_interval', '30s'),
+            })),
+          ),
+        ),
+      )
+      expect(asked.length).toBeGreaterThan(30)
+      const without = async () => {
+        const missing: string[] = []
+        for (const { where, expr } of asked)
+          if ((await prometheus?.query(expr))?.length === 0) missing.push(`${where}: ${expr}`)
+        return missing
+      }
+      await waitUntil(async () => (await without()).length === 0, {
+        what: 'two scrapes of everything',
+        timeout: 20_000,
+      }).catch(() => undefined)
+      expect(await without()).toEqual([])
+      const health = (await prometheus?.ruleHealth()) ?? {}
+      expect(Object.keys(health).length).toBeGreaterThan(10)
+      expect(Object.entries(health).filter(([, state]) => state !== 'ok')).toEqual([])
+      const names = await prometheus?.query('count by (database) (holdfast_database_protection)')
+      expect(names?.map(each => each.metric['database'])).toEqual(expect.arrayContaining([...oddNames]))
+    },
+  )
 
   test('no process wrote a password anywhere', () => {
     const logs = [stack.coordinator.log(), stack.agent('db').log(), stack.agent('keeper').log()].join('\n')

@@ -12,6 +12,7 @@ export {
 } from './owned-process.ts'
 export { type PostgresOptions, type PostgresServer, startPostgres } from './postgres.ts'
 export type { Credentials } from './postgres-credentials.ts'
+export { type PrometheusServer, startPrometheus } from './prometheus.ts'
 export { type Available, type Provisioned, provision, provisionTool, type Unavailable } from './provision.ts'
 export type { ServiceName } from './recipes.ts'
 export { type Requirement, requireServers } from './require-servers.ts'
