@@ -25,7 +25,8 @@ import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { isRecipient } from '../shared/model/recipient.ts'
 import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
-import { type AlertRules, alertRules } from './alerts/index.ts'
+import { alertProblems, alertRulesOf, alertsSchema } from './alert-config.ts'
+import { copyKeys, copyPolicyOf, copyProblems } from './copy-config.ts'
 import type { NamedBudgets, Settings } from './operations/index.ts'
 import { type Budget, parseDailyWindow } from './planner/index.ts'
 import { type Policy, policyVersion } from './policy/index.ts'
@@ -52,10 +53,6 @@ const destination = z.strictObject({
   tags: z.record(z.string(), z.string()).optional(),
   /** Put on every object of a backup after its commit. */
   object_lock: z.strictObject({ mode: z.enum(lockModes), days: z.int().min(1) }).optional(),
-})
-
-const recipient = z.string().refine(isRecipient, {
-  message: 'expected an age recipient: age1…, ssh-ed25519 … or ssh-rsa … (a public key)',
 })
 
 const dailyWindow = z.string().refine(text => parseDailyWindow(text) !== undefined, {
@@ -89,7 +86,7 @@ const policy = z.strictObject({
   every: duration({ min: 1_000 }).prefault('24h'),
   /** No good backup younger than this is a breach. */
   rpo: duration({ min: 1_000 }).prefault('26h'),
-  destination: z.string().min(1),
+  ...copyKeys,
   codec: z.enum(codecs).prefault('zstd'),
   /** Of `codec`; `compression` says more. */
   codec_level: z.int().min(1).max(19).prefault(3),
@@ -124,6 +121,8 @@ const policy = z.strictObject({
   globals_passwords: z.boolean().optional(),
   /** `streaming`; `staged` over a private folder of the host, refused without room; `auto`: staged where there is room. */
   strategy: z.enum(strategies).optional(),
+  /** Whether people are told of each backup that succeeded. */
+  tell_success: z.boolean().optional(),
   /** Most bytes a second each job stores, such as `50MB`. */
   max_rate: byteSize().optional(),
   /** A stream without a byte for so long is ended and retried; default the agent's. */
@@ -149,22 +148,13 @@ const policy = z.strictObject({
     .prefault({}),
 })
 
-const webhook = z
-  .strictObject({
-    /** Many webhook URLs carry a token: then put the URL into a file. */
-    url: url().optional(),
-    url_file: secretFile().optional(),
-  })
-  .refine(it => (it.url === undefined) !== (it.url_file === undefined), {
-    message: 'expected either `url` or `url_file`',
-  })
-
 /** What no key can tell by itself. Looks at half-valid input too, hence at nothing it has not checked. */
 function crossCheck(
   config: {
     readonly policies?: unknown
     readonly destinations?: unknown
     readonly dead_man?: unknown
+    readonly alerts?: unknown
     readonly times?: unknown
   },
   context: z.RefinementCtx,
@@ -181,11 +171,7 @@ function crossCheck(
   }
   const seen = new Set<unknown>()
   for (const [i, each] of (Array.isArray(config.policies) ? config.policies : []).map(section).entries()) {
-    if (typeof each['destination'] === 'string' && !destinations.includes(each['destination']))
-      problem(
-        ['policies', i, 'destination'],
-        `must be one of the destinations (${destinations.join(', ') || 'none is configured'})`,
-      )
+    for (const { path, text } of copyProblems(each, destinations)) problem(['policies', i, ...path], text)
     if (seen.has(each['name'])) problem(['policies', i, 'name'], 'must be a name no other policy has')
     seen.add(each['name'])
     for (const { path, text } of encodingProblems(each)) problem(['policies', i, ...path], text)
@@ -195,6 +181,7 @@ function crossCheck(
         'must be at least `every`: the promise would be broken before each backup',
       )
   }
+  for (const { path, message } of alertProblems(config.alerts)) problem(['alerts', ...path], message)
   const deadMan = section(config.dead_man)
   if (deadMan['url'] !== undefined && deadMan['url_file'] !== undefined)
     problem(['dead_man', 'url'], 'must not be given beside `url_file`')
@@ -276,11 +263,8 @@ export const coordinatorConfigSchema = z
     destinations: z.record(z.string().min(1), destination).prefault({}),
     /** The first that matches is in effect. */
     policies: z.array(policy).prefault([]),
-    alerts: z
-      .strictObject({
-        webhooks: z.record(z.string().min(1), webhook).prefault({}),
-      })
-      .prefault({}),
+    /** Who is told of what, where, and when. */
+    alerts: alertsSchema.prefault({}),
     /** A watchdog outside that raises the alarm when the ping stays away. */
     dead_man: z
       .strictObject({
@@ -377,7 +361,7 @@ export function settingsOf(config: CoordinatorConfig): Settings {
     destinations: new Map(
       Object.entries(config.destinations).map(([name, each]) => [name, destinationOf(name, each)]),
     ),
-    alerts: alertRulesOf(config),
+    alerts: alertRulesOf(config.alerts),
     slotsPerAgent: config.slots_per_agent,
     budgets: budgetsOf(config.budgets),
     times: {
@@ -399,10 +383,6 @@ export function settingsOf(config: CoordinatorConfig): Settings {
   }
 }
 
-function alertRulesOf({ alerts }: CoordinatorConfig): AlertRules {
-  return alertRules({ channels: Object.keys(alerts.webhooks) })
-}
-
 function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
   const { engines, services, datacenters, databases, exclude } = each.match
   const content: Omit<Policy, 'version'> = {
@@ -416,7 +396,7 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
     },
     schedule: { kind: 'interval', every: each.every },
     rpo: each.rpo,
-    destination: each.destination,
+    ...copyPolicyOf(each),
     ...compressionOf(each),
     retry: {
       maxAttempts: each.retry.attempts,
@@ -425,50 +405,21 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
     },
     // absent where nothing is asked, so that no version changes for it
     ...(each.strategy === undefined ? {} : { strategy: each.strategy }),
+    ...(each.tell_success === true ? { tellSuccess: true } : {}),
     ...(each.max_rate === undefined ? {} : { maxRate: each.max_rate }),
     ...(each.idle_timeout === undefined ? {} : { idleTimeout: each.idle_timeout }),
+    ...(each.encryption === undefined ? {} : { encryption: encryptionOf(each.encryption) }),
+    ...(each.globals_passwords === undefined ? {} : { globalsPasswords: each.globals_passwords }),
     ...(each.importance === undefined ? {} : { importance: each.importance }),
     ...(each.windows === undefined
       ? {}
       : { windows: each.windows.flatMap(text => parseDailyWindow(text) ?? []) }),
     ...(each.must_finish === undefined ? {} : { mustFinish: each.must_finish }),
     ...(each.replica_max_lag === undefined ? {} : { replicaMaxLag: each.replica_max_lag }),
-    ...(each.encryption === undefined ? {} : { encryption: encryptionOf(each.encryption) }),
-    ...(each.globals_passwords === undefined ? {} : { globalsPasswords: each.globals_passwords }),
     ...(each.streams === undefined ? {} : { streams: each.streams }),
     ...(each.blocking_limit === undefined ? {} : { blockingLimit: each.blocking_limit }),
   }
   return { ...content, version: policyVersion(content) }
-}
-
-function compressionOf({
-  compression,
-  codec,
-  codec_level,
-}: CoordinatorConfig['policies'][number]): Pick<
-  Policy,
-  'codec' | 'codecLevel' | 'codecLong' | 'codecThreads'
-> {
-  if (compression === undefined) return { codec, codecLevel: codec_level }
-  const { level, long, threads } = compression
-  return {
-    codec: compression.codec,
-    codecLevel: level ?? codecTraits[compression.codec].level?.standard ?? 0,
-    ...(long === undefined ? {} : { codecLong: long }),
-    ...(threads === undefined ? {} : { codecThreads: threads }),
-  }
-}
-
-function encryptionOf(
-  each: NonNullable<CoordinatorConfig['policies'][number]['encryption']>,
-): NonNullable<Policy['encryption']> {
-  return {
-    required: each.required,
-    recipients: each.recipients,
-    ...(each.recipients_file === undefined ? {} : { recipientsFile: each.recipients_file }),
-    ...(each.kms_key === undefined ? {} : { kmsKey: each.kms_key }),
-    breakGlass: each.break_glass,
-  }
 }
 
 /** Budgets as the planner takes them. */

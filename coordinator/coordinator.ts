@@ -7,7 +7,15 @@ import { Scope } from '../shared/lifecycle/index.ts'
 import type { Log } from '../shared/log/index.ts'
 import { createMetrics, startStatusServer } from '../shared/metrics/index.ts'
 import { version } from '../shared/model/version.ts'
-import { AlertBook, createWebhook, type Notifier, startDeadMan, startDelivery } from './alerts/index.ts'
+import { channelSpecsOf } from './alert-config.ts'
+import {
+  AlertBook,
+  type Notifier,
+  openChannels,
+  startDeadMan,
+  startDelivery,
+  startRepeats,
+} from './alerts/index.ts'
 import { type CoordinatorConfig, settingsOf } from './config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
 import {
@@ -28,6 +36,7 @@ import { loadTerm } from './operations/load-term.ts'
 import { OpenJobs } from './operations/open-jobs.ts'
 import { Predictions } from './operations/predictions.ts'
 import { SecurityAudit } from './operations/security-audit.ts'
+import { StoreOutcomes } from './operations/store-outcomes.ts'
 import type { Term } from './operations/term.ts'
 import { startLoops, type TermLoops } from './operations/term-loops.ts'
 import { Ticker } from './operations/ticker.ts'
@@ -82,7 +91,7 @@ export async function startCoordinator(
     let operations: Operations | undefined
     const counts = declareCounts(registry)
     const showPicture = declareGauges(registry, version)
-    const notifiers = overrides.notifiers ?? (await webhooksOf(config))
+    const notifiers = overrides.notifiers ?? (await openChannels(channelSpecsOf(config.alerts), clock))
     const deadMan = await deadManUrl(config)
     const sources = overrides.sources ?? sourcesOf(config, log)
     const health = new DiscoveryHealth()
@@ -172,6 +181,9 @@ export async function startCoordinator(
       const delivery = termScope.own(
         startDelivery({ store, notifiers, clock, log, metrics: counts.delivery, grace: config.stop_grace }),
       )
+      termScope.own(
+        startRepeats({ notifiers, open: () => term.alerts.all(), leads: () => reign.leads(), clock, log }),
+      )
       wakeAlerts = () => delivery.wake()
       const loops = startLoops(term, sources, health)
       wakePlanner = () => loops.wakePlanner()
@@ -195,6 +207,7 @@ export async function startCoordinator(
       settings,
       jobs: new OpenJobs(),
       alerts: new AlertBook(),
+      outcomes: new StoreOutcomes(),
       fleet: new FleetMap(),
       predictions: new Predictions(),
       live: new LiveAgents(3 * settings.times.heartbeat),
@@ -316,15 +329,6 @@ function sourcesOf(config: CoordinatorConfig, log: Log): readonly Discovery[] {
         ]),
     ...(path === undefined ? [] : [staticFileDiscovery({ path, log })]),
   ]
-}
-
-async function webhooksOf(config: CoordinatorConfig): Promise<ReadonlyMap<string, Notifier>> {
-  const notifiers = new Map<string, Notifier>()
-  for (const [name, { url, url_file: file }] of Object.entries(config.alerts.webhooks)) {
-    const target = url ?? (file === undefined ? undefined : await readSecretFile(file))
-    if (target !== undefined) notifiers.set(name, createWebhook({ name, url: target }))
-  }
-  return notifiers
 }
 
 async function deadManUrl({

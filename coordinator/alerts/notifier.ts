@@ -35,6 +35,11 @@ export type Delivery =
  */
 export interface Notifier {
   readonly name: string
+  /** For channels that forget what they do not hear again. */
+  readonly repeat?: {
+    readonly every: Duration
+    send(payloads: readonly AlertPayload[], signal: AbortSignal): Promise<Delivery>
+  }
   /** Whether it opens something that stays until a `resolved` comes. */
   readonly keepsIncidents?: boolean
   deliver(notification: Notification, signal: AbortSignal): Promise<Delivery>

@@ -6,6 +6,7 @@ import { protectionOf } from '../protection/index.ts'
 import { type GapReason, gapReasons } from '../protection/protection.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
+import { aboutDatabase } from './about.ts'
 import { nameOf, policyOf } from './subject.ts'
 import { tellFact } from './tell-fact.ts'
 import { afterCommit, type Term } from './term.ts'
@@ -40,6 +41,7 @@ export async function changeDatabaseState(
         breached,
         reason: judged.reason,
         detail: judged.reasonDetail,
+        ...(breached ? { about: aboutDatabase(database, term) } : {}),
         ...(judged.lastDataAsOf === undefined ? {} : { lastDataAsOf: judged.lastDataAsOf }),
       },
       now.wall,

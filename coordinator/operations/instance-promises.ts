@@ -1,5 +1,6 @@
 import { choosePolicy } from '../policy/index.ts'
 import type { InstanceRecord } from '../store/records.ts'
+import { aboutInstances } from './about.ts'
 import { tellFact } from './tell-fact.ts'
 import { type Term, write } from './term.ts'
 
@@ -37,6 +38,7 @@ export class InstancePromises {
             breached,
             reason: instance.gap?.code ?? '',
             detail: instance.gap?.detail ?? '',
+            about: aboutInstances([instance]),
           },
           now,
           term,

@@ -5,10 +5,12 @@ import { attemptOf, isEnded, type Job, subjectKey } from '../jobs/job.ts'
 import { nextDue } from '../policy/index.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
+import { aboutSubject } from './about.ts'
+import { noteFailedCopy } from './copies.ts'
 import { changeDatabaseState } from './database-state.ts'
 import { databaseOf, policyOf, subjectName } from './subject.ts'
 import { tellFact } from './tell-fact.ts'
-import type { Term } from './term.ts'
+import { afterCommit, type Term } from './term.ts'
 
 /** A change of a job that was just written. */
 export interface JobChange {
@@ -24,6 +26,7 @@ export async function noteJobChange(tx: WriteTx, change: JobChange, term: Term):
   await explain(tx, change, term)
   if (job.kind === 'backup') await noteBackupJob(tx, change, term)
   if (!isEnded(job.state) || isEnded(before.state)) return
+  await noteFailedCopy(tx, job, now.wall, term)
   await tx.counters.add(`jobs.${job.state.kind}.${job.kind}`, 1)
   const about = {
     jobKind: job.kind,
@@ -39,6 +42,7 @@ export async function noteJobChange(tx: WriteTx, change: JobChange, term: Term):
         code: job.state.failure.code,
         message: job.state.failure.message,
         ...about,
+        about: aboutSubject(job.subject, term),
       },
       now.wall,
       term,
@@ -51,6 +55,11 @@ async function noteBackupJob(tx: WriteTx, change: JobChange, term: Term): Promis
   const database = databaseOf(job.subject, term.fleet)
   if (database === undefined) return
   const failure = failureIn(change)
+  const destination = policyOf(database, term)?.destination
+  if (failure?.code.startsWith('object-store.') && destination !== undefined)
+    afterCommit(term, tx, () =>
+      term.outcomes.note(destination, { subject: database.id, at: now.wall, code: failure.code }),
+    )
   await changeDatabaseState(
     tx,
     database.id,

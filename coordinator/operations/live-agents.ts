@@ -24,6 +24,9 @@ export interface LiveAgent {
   readonly memoryAvailableBytes: number
 }
 
+/** Heartbeats a clock is judged by. */
+const offsetsKept = 3
+
 interface Entry {
   record: AgentRecord
   connected: boolean
@@ -36,6 +39,8 @@ interface Entry {
   load1: number
   memoryAvailableBytes: number
   draining: boolean
+  /** Its clock against ours as the last heartbeats told it; the nearest one is least delayed. */
+  offsets: readonly Duration[]
   /** Whether the alert about its silence is open, as last committed. */
   silenceTold: boolean
   touched: boolean
@@ -143,6 +148,19 @@ export class LiveAgents {
     return entry.running.every(each => each.attemptId !== attemptId)
   }
 
+  /** What a heartbeat says of the agent's clock: ours when it came minus its own when it was sent. */
+  noteClock(id: AgentId, offset: Duration): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) entry.offsets = [...entry.offsets, offset].slice(-offsetsKept)
+  }
+
+  /** How far its clock is from ours; undefined until a few heartbeats agreed: one may have been held up. */
+  clockOffset(id: AgentId): Duration | undefined {
+    const offsets = this.#entries.get(id)?.offsets ?? []
+    if (offsets.length < offsetsKept) return undefined
+    return offsets.reduce((nearest, each) => (Math.abs(each) < Math.abs(nearest) ? each : nearest))
+  }
+
   setDraining(id: AgentId, draining: boolean): void {
     const entry = this.#entries.get(id)
     if (entry !== undefined) entry.draining = draining
@@ -233,6 +251,7 @@ function fresh(record: AgentRecord, now: Now): Entry {
     load1: 0,
     memoryAvailableBytes: 0,
     draining: record.draining,
+    offsets: [],
     silenceTold: false,
     touched: false,
   }

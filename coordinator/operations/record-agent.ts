@@ -1,7 +1,11 @@
 import type { AgentRecord } from '../store/records.ts'
+import { aboutAgent, aboutHost, instancesByAgent } from './about.ts'
 import type { RunningRef } from './live-agents.ts'
 import { tellFact } from './tell-fact.ts'
 import { type Term, write } from './term.ts'
+
+/** Agents told of in one transaction: a dead site falls silent all at once. */
+const page = 50
 
 /** What a Hello says of an agent. */
 export type SeenAgent = Omit<AgentRecord, 'firstSeenAt' | 'lastSeenAt' | 'draining'>
@@ -47,7 +51,12 @@ export async function tellClone(seen: SeenAgent, term: Term): Promise<void> {
   await write(term, 'agent-cloned', tx =>
     tellFact(
       tx,
-      { kind: 'agent-cloned', agentId: seen.id, hostname: seen.hostname },
+      {
+        kind: 'agent-cloned',
+        agentId: seen.id,
+        hostname: seen.hostname,
+        about: aboutAgent(seen.id, seen.hostname, term.fleet),
+      },
       term.clock.now().wall,
       term,
     ),
@@ -56,25 +65,31 @@ export async function tellClone(seen: SeenAgent, term: Term): Promise<void> {
 
 /** Tells of agents whose silence began or ended (three missed heartbeats): shown and alerted, decides nothing (J6). */
 export async function tellSilence(term: Term): Promise<boolean> {
-  const changes = term.live.silenceChanges(term.clock.now())
-  for (const { record, silent } of changes) {
-    await write(term, 'agent-silent', tx =>
-      tellFact(
-        tx,
-        {
-          kind: 'agent',
-          agentId: record.id,
-          hostname: record.hostname,
-          silent,
-          lastSeenAt: term.live.lastSeenAt(record.id) ?? record.lastSeenAt,
-        },
-        term.clock.now().wall,
-        term,
-      ),
-    )
-    term.live.tellSilence(record.id, silent)
+  const now = term.clock.now()
+  const changes = term.live.silenceChanges(now)
+  if (changes.length === 0) return false
+  const instances = instancesByAgent(term.fleet)
+  for (let i = 0; i < changes.length; i += page) {
+    const some = changes.slice(i, i + page)
+    await write(term, 'agent-silent', async tx => {
+      for (const { record, silent } of some)
+        await tellFact(
+          tx,
+          {
+            kind: 'agent',
+            agentId: record.id,
+            hostname: record.hostname,
+            silent,
+            lastSeenAt: term.live.lastSeenAt(record.id) ?? record.lastSeenAt,
+            about: aboutHost(record.hostname, instances.get(record.id) ?? []),
+          },
+          now.wall,
+          term,
+        )
+    })
+    for (const { record, silent } of some) term.live.tellSilence(record.id, silent)
   }
-  return changes.length > 0
+  return true
 }
 
 /** Flushes when agents were last heard of: one statement, all that heartbeats ever write (architecture §12). */

@@ -1,14 +1,17 @@
 import { AppError } from '../../shared/errors/index.ts'
 import { type AgentId, isId } from '../../shared/model/identifiers.ts'
 import type { Now } from '../../shared/time/index.ts'
+import { withSample } from '../alerts/rules/baseline.ts'
 import type { Job } from '../jobs/job.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { AttemptRecord, BackupRecord, DatabaseRecord } from '../store/records.ts'
 import type { CheckedManifest } from './check-manifest.ts'
+import { copiesOf, wantedBy } from './copies.ts'
 import { correctedDataAsOf } from './data-as-of.ts'
 import { changeDatabaseState } from './database-state.ts'
+import { noteSizes } from './note-sizes.ts'
 import type { ReportedResult } from './result.ts'
-import { databaseOf, nameOf } from './subject.ts'
+import { databaseOf, nameOf, policyOf } from './subject.ts'
 import { afterCommit, type Term } from './term.ts'
 
 /** A checked backup and where it came from: an attempt of ours, or one this store knows nothing of. */
@@ -40,7 +43,6 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
     receivedAt: now.wall,
     replica,
   })
-  const destination = term.settings.destinations.get(result.destination)
   const backup: BackupRecord = {
     id: backupId,
     scope: manifest.scope,
@@ -62,15 +64,9 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
     surplus,
     manifest: result.manifest,
     manifestSha256: sha256,
-    copies: [
-      {
-        destination: result.destination,
-        url: destination?.url ?? '',
-        manifestKey: result.manifestKey,
-        state: 'present',
-      },
-    ],
+    copies: copiesOf(result, wantedBy(policyOf(database, term)), now.wall, term),
   }
+  const duration = Math.max(0, backup.committedAt - backup.startedAt)
   await tx.backups.insert(backup)
   await tx.audit.append({
     at: now.wall,
@@ -88,6 +84,10 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
   })
   await tx.counters.add(surplus ? 'backups.surplus' : 'backups.recorded', 1)
   afterCommit(term, tx, () => term.meter.backupRecorded(backup))
+  const before = await tx.databases.state(database.id)
+  if (before?.lastDataAsOf === undefined || before.lastDataAsOf <= dataAsOf)
+    await noteSizes(tx, backup, database, before, now.wall, term)
+  afterCommit(term, tx, () => term.outcomes.note(result.destination, { subject: database.id, at: now.wall }))
   await changeDatabaseState(
     tx,
     database.id,
@@ -103,7 +103,10 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
         lastDataAsOf: dataAsOf,
         lastRawBytes: backup.rawBytes,
         lastStoredBytes: backup.storedBytes,
-        lastDurationMs: Math.max(0, backup.committedAt - backup.startedAt),
+        lastDurationMs: duration,
+        recentDurations: withSample(state.recentDurations, duration),
+        recentRawBytes: withSample(state.recentRawBytes, backup.rawBytes),
+        recentStoredBytes: withSample(state.recentStoredBytes, backup.storedBytes),
       }
     },
     now,

@@ -1,9 +1,11 @@
 import type { Discovery, DiscoverySnapshot } from '../../shared/discovery/index.ts'
 import { Scope } from '../../shared/lifecycle/index.ts'
+import { watchAlerts } from './alert-watch.ts'
 import { cleanUpDebris } from './clean-up-debris.ts'
 import type { DiscoveryHealth } from './discovery-health.ts'
 import { expireLeases } from './expire-leases.ts'
 import { InstancePromises } from './instance-promises.ts'
+import { CopyWatch } from './plan-copies.ts'
 import { PlanTick } from './plan-tick.ts'
 import { pruneLedgers } from './prune-ledgers.ts'
 import { reconcileFleet } from './reconcile-fleet.ts'
@@ -16,6 +18,9 @@ import { Ticker } from './ticker.ts'
 
 /** Bookkeeping grows by a day at a time: an hour's worth is removed in seconds. */
 const pruneInterval = 3_600_000
+
+/** Between two looks at who is told of what. */
+const longestUntold = 5_000
 
 /** The loops of one term. */
 export interface TermLoops {
@@ -46,7 +51,10 @@ export function startLoops(term: Term, sources: readonly Discovery[], health: Di
   ticker('writing down who was seen', times.lastSeenFlush, () => flushLastSeen(term))
   // at once, too: a term may be shorter than an hour
   ticker('removing old bookkeeping', pruneInterval, () => pruneLedgers(term)).wake()
+  ticker('the review of alerts', Math.min(longestUntold, 2 * times.heartbeat), () => watchAlerts(term))
   ticker('the watch for clones', times.protectionInterval, () => tellClonesOver(term))
+  const copies = new CopyWatch(term)
+  ticker('the watch for missing copies', times.protectionInterval, () => copies.run())
   ticker('clean-up', times.protectionInterval, () => cleanUpDebris(term))
   for (const source of sources) watchSource(source, term, health, scope, ticker, review)
   return {

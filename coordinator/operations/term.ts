@@ -14,6 +14,7 @@ import type { Meter } from './meter.ts'
 import type { OpenJobs } from './open-jobs.ts'
 import type { Predictions } from './predictions.ts'
 import type { Settings } from './settings.ts'
+import type { StoreOutcomes } from './store-outcomes.ts'
 
 /**
  * One time as leader and all that is only true within it: what this process holds in memory of jobs, fleet and
@@ -32,6 +33,8 @@ export interface Term {
   readonly settings: Settings
   readonly jobs: OpenJobs
   readonly alerts: AlertBook
+  /** How storing in each destination went lately. */
+  readonly outcomes: StoreOutcomes
   readonly fleet: FleetMap
   /** How long backups will take. */
   readonly predictions: Predictions

@@ -28,6 +28,17 @@ export interface PolicyEncryption {
   readonly breakGlass: readonly string[]
 }
 
+/** Where else a backup is to lie, and what that may cost. */
+export interface CopyPolicy {
+  readonly destinations: readonly string[]
+  /** Written with the dump, or copied once it is committed. */
+  readonly when: 'at-once' | 'after'
+  /** Copies that must be committed for success; the others are made later. */
+  readonly min: number
+  /** How long the others may hold a dump up, in all. */
+  readonly patience: Duration
+}
+
 /** What is promised for a set of databases. The first policy of the list whose selector matches is in effect. */
 export interface Policy {
   readonly name: string
@@ -38,6 +49,8 @@ export interface Policy {
   /** No good backup younger than this is a breach (P1). */
   readonly rpo: Duration
   readonly destination: string
+  /** Destinations beside it; absent: none. */
+  readonly copies?: CopyPolicy
   readonly codec: Codec
   readonly codecLevel: number
   /** zstd's long mode, log2 of the window. */
@@ -48,6 +61,8 @@ export interface Policy {
   /** A cluster's globals with the password verifiers of its roles. */
   readonly globalsPasswords?: boolean
   readonly retry: RetryRule
+  /** Whether people are told of each backup that succeeded; absent: of none. */
+  readonly tellSuccess?: boolean
   /** How bytes reach the store; absent: streaming. */
   readonly strategy?: Strategy
   /** Stored bytes per second, for each job. */

@@ -2,27 +2,30 @@ import { formatDuration, isoOf } from '../../../shared/time/index.ts'
 import type { About, AlertDecision, AlertFact, OpenDecision } from './fact.ts'
 import { keyOf } from './keys.ts'
 
-type Trouble = Extract<
+type Trouble = Exclude<
   AlertFact,
   {
     readonly kind:
-      | 'agent'
-      | 'agent-cloned'
-      | 'agent-clone-over'
-      | 'site'
-      | 'destination'
-      | 'destination-speed'
-      | 'clock'
-      | 'disk'
+      | 'job-failed-finally'
+      | 'job-succeeded'
+      | 'protection'
+      | 'running'
+      | 'size'
+      | 'copies-missing'
+      | 'backup-succeeded'
+      | 'copies-missing'
   }
 >
 
 /** What facts about hosts, sites and destinations mean: the troubles that explain others. */
 export function decideTrouble(fact: Trouble, about: About): AlertDecision {
-  const opens = (decision: Omit<OpenDecision, 'kind' | 'labels' | 'causes' | 'waits'>): OpenDecision => ({
+  const opens = (
+    decision: Omit<OpenDecision, 'kind' | 'labels' | 'causes' | 'waits'> & { readonly waits?: boolean },
+  ): OpenDecision => ({
     kind: 'open',
     causes: [],
-    waits: false,
+    // a moment, so that what it explains is counted in its first message
+    waits: true,
     ...decision,
     ...(about.labels === undefined ? {} : { labels: about.labels }),
   })
@@ -45,7 +48,6 @@ export function decideTrouble(fact: Trouble, about: About): AlertDecision {
           },
         }),
         causes: site === undefined || site === '' ? [] : [[keyOf.siteSilent(site)]],
-        waits: true,
       }
     }
     case 'agent-cloned':
@@ -55,6 +57,7 @@ export function decideTrouble(fact: Trouble, about: About): AlertDecision {
         severity: 'critical',
         summary: `a second host claims the identity of the agent on ${fact.hostname} and was refused`,
         facts: { agent_id: fact.agentId, hostname: fact.hostname },
+        waits: false,
       })
     case 'agent-clone-over':
       return {
@@ -124,7 +127,6 @@ export function decideTrouble(fact: Trouble, about: About): AlertDecision {
           summary: `the clock of ${fact.hostname} is ${fact.offset > 0 ? 'behind' : 'ahead of'} the coordinator's by ${formatDuration(Math.abs(fact.offset))}`,
           facts: { agent_id: fact.agentId, hostname: fact.hostname, offset_ms: String(fact.offset) },
         }),
-        waits: true,
       }
     }
     case 'disk': {
@@ -145,7 +147,6 @@ export function decideTrouble(fact: Trouble, about: About): AlertDecision {
             total_bytes: String(fact.totalBytes),
           },
         }),
-        waits: true,
       }
     }
   }

@@ -51,7 +51,26 @@ export function decide(fact: AlertFact): AlertDecision {
           detail: fact.detail,
           last_data_as_of: fact.lastDataAsOf === undefined ? 'never' : isoOf(fact.lastDataAsOf),
         },
-        causes: [...silences(about), ...destinationOf(about)],
+        causes: [...silences(about), ...destinationOf(about), ...slownessOf(about)],
+        waits: true,
+      })
+    }
+    case 'copies-missing': {
+      const dedupKey = keyOf.copiesMissing(fact.subject)
+      if (fact.missing === 0)
+        return { kind: 'resolve', dedupKey, summary: 'every backup has the copies its policy asks for again' }
+      return opens(about, {
+        dedupKey,
+        alert: 'copies-missing',
+        severity: 'warning',
+        summary: `${fact.missing === 1 ? 'a copy' : `${fact.missing} copies`} of backups of ${fact.name} missing in ${fact.destinations.join(', ')}`,
+        facts: {
+          subject: fact.subject,
+          subject_name: fact.name,
+          missing: String(fact.missing),
+          destinations: fact.destinations.join(', '),
+        },
+        causes: fact.destinations.map(each => [keyOf.destinationFailing(each)]),
         waits: true,
       })
     }
@@ -77,12 +96,7 @@ export function decide(fact: AlertFact): AlertDecision {
           usual: formatDuration(usual),
           limit: formatDuration(limit),
         },
-        causes: [
-          ...silences(about),
-          ...(about.destination === undefined
-            ? []
-            : [[keyOf.destinationSlow(about.destination)], [keyOf.destinationFailing(about.destination)]]),
-        ],
+        causes: [...silences(about), ...slownessOf(about), ...destinationOf(about)],
         waits: true,
       })
     }
@@ -146,6 +160,10 @@ function silences({ agentIds = [], site }: About): readonly (readonly string[])[
     ...(site === undefined || site === '' ? [] : [[keyOf.siteSilent(site)]]),
     ...(agentIds.length === 0 ? [] : [agentIds.map(keyOf.agentSilent)]),
   ]
+}
+
+function slownessOf({ destination }: About): readonly (readonly string[])[] {
+  return destination === undefined ? [] : [[keyOf.destinationSlow(destination)]]
 }
 
 function destinationOf({ destination }: About): readonly (readonly string[])[] {

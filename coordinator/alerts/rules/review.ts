@@ -89,7 +89,7 @@ function withParent(
   return { ...rest, heldUntil: now + wait, lookAt: now + wait }
 }
 
-/** Many untold alerts of a kind become members of one; while that one is open, later ones join it. */
+/** Many alerts of a kind within a while become members of one; while that one is open, later ones join it. */
 function fold(
   open: Map<string, AlertRecord>,
   rules: AlertRules,
@@ -97,7 +97,11 @@ function fold(
   now: Millis,
 ): readonly ReviewStep[] {
   const kinds = new Map<string, AlertRecord[]>()
+  /** Told singly not long ago: a trickle is a storm as well. */
+  const lately = new Map<string, number>()
   for (const alert of open.values()) {
+    if (alert.toldAt !== undefined && alert.tellings === 1 && now - alert.toldAt < rules.groupInterval)
+      lately.set(alert.kind, (lately.get(alert.kind) ?? 0) + 1)
     if (alert.parentKey !== undefined || alert.heldUntil === undefined || alert.kind === 'group') continue
     if (alert.channels === undefined || alert.channels.length > 0 || alert.calmSince !== undefined) continue
     if (channelsFor(alert, rules).length === 0 || silenceOver(silences, alert, now) !== undefined) continue
@@ -110,7 +114,10 @@ function fold(
     const group = keyOf.group(kind)
     if (open.has(group))
       for (const alert of alerts) open.set(alert.dedupKey, withParent(alert, group, rules, now))
-    else if (alerts.length > rules.foldAbove && alerts.some(each => (each.heldUntil ?? 0) <= now)) {
+    else if (
+      alerts.length + (lately.get(kind) ?? 0) > rules.foldAbove &&
+      alerts.some(each => (each.heldUntil ?? 0) <= now)
+    ) {
       steps.push({ kind: 'open', decision: groupOf(kind, alerts) })
       for (const alert of alerts) open.set(alert.dedupKey, withParent(alert, group, rules, now))
     }
@@ -157,7 +164,7 @@ function tellingOf(
     ...(alert.kind === 'group' ? { summary: groupSummary(alert.facts['kind'] ?? '', family.count) } : {}),
   }
   const telling = tell(current, family, told, rules, silences, now)
-  const after = afterTelling(current, telling, now)
+  const after = afterTelling(current, telling, now, family.count)
   if (telling.messages.length === 0 && !differs(before, after)) return undefined
   return { kind: 'change', before, after, family, messages: telling.messages }
 }
@@ -167,6 +174,7 @@ export function afterTelling(
   alert: AlertRecord,
   { messages, lookAt }: ReturnType<typeof tell>,
   now: Millis,
+  members = 0,
 ): AlertRecord {
   const { lookAt: _, ...rest } = alert
   const next = lookAt === undefined ? rest : { ...rest, lookAt }
@@ -181,6 +189,7 @@ export function afterTelling(
     channels: [...new Set([...(alert.channels ?? []), ...messages.map(each => each.channel)])],
     toldAt: now,
     toldSeverity: alert.severity,
+    toldMembers: members,
     tellings: (alert.tellings ?? 0) + 1,
   }
 }

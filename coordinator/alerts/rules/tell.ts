@@ -97,5 +97,5 @@ function followUpOf(
  * which explains it all.
  */
 function hasGrown(alert: AlertRecord, { count, fresh }: Family): boolean {
-  return fresh > 0 && (alert.kind === 'group' || fresh >= count - fresh)
+  return fresh > 0 && (alert.kind === 'group' || count >= 2 * (alert.toldMembers ?? 0))
 }

@@ -111,6 +111,7 @@ async function takeHeartbeat(beat: Heartbeat, context: FrameContext): Promise<vo
     load1: beat.load1,
     memoryAvailableBytes: beat.memoryAvailableBytes,
   })
+  if (beat.sentAt > 0) term.live.noteClock(agentId, term.clock.now().wall - beat.sentAt)
   await settleHeartbeat(refs, term)
 }
 

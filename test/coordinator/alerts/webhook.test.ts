@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { retryAfterOf } from '../../../coordinator/alerts/http.ts'
 import { createWebhook, type Notification } from '../../../coordinator/alerts/index.ts'
-import { retryAfterOf } from '../../../coordinator/alerts/webhook.ts'
 import { AppError } from '../../../shared/errors/index.ts'
 import { freePort } from '../../harness/free-port.ts'
 import { type WebhookSink, webhookSink } from '../../harness/webhook-sink.ts'
@@ -127,11 +127,11 @@ describe('a webhook', () => {
     const url = new URL(sink.url)
     url.username = 'ada'
     url.password = 'pä ss'
-    expect(await send({ url: url.href, headers: { 'X-Team': 'dba', 'Content-Type': 'text/plain' } })).toEqual(
-      {
-        kind: 'delivered',
-      },
-    )
+    expect(
+      await send({ url: url.href, headers: { 'X-Team': 'dba', 'Content-Type': 'text/plain' } }),
+    ).toMatchObject({
+      kind: 'delivered',
+    })
     const [request] = sink.requests
     expect(request?.method).toBe('POST')
     expect(request?.body).toBe(body)

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { AlertBook, alertRules } from '../../../coordinator/alerts/index.ts'
+import { FleetMap } from '../../../coordinator/fleet/fleet-map.ts'
 import { LiveAgents } from '../../../coordinator/operations/live-agents.ts'
 import { loadTerm } from '../../../coordinator/operations/load-term.ts'
 import { recordAgent, tellClone } from '../../../coordinator/operations/record-agent.ts'
@@ -29,7 +30,7 @@ async function world() {
       settings: { alerts: alertRules(), times: { heartbeat } },
       alerts: new AlertBook(),
       live: new LiveAgents(3 * heartbeat),
-      fleet: { setCluster() {}, setInstance() {}, setDatabase() {}, setState() {} },
+      fleet: new FleetMap(),
       jobs: { set() {}, all: () => [] },
       leases: {},
       wakeAlerts() {},

@@ -52,7 +52,9 @@ export async function writeCoordinatorConfig(
       ...policy,
       destination: 'main',
     })),
-    ...(options.webhook === undefined ? {} : { alerts: { webhooks: { test: { url: options.webhook } } } }),
+    ...(options.webhook === undefined
+      ? {}
+      : { alerts: { webhooks: { test: { url: options.webhook } }, group_wait: '0s' } }),
     ...(options.deadMan === undefined ? {} : { dead_man: { url: options.deadMan, every: '300ms' } }),
     ...(options.slotsPerAgent === undefined ? {} : { slots_per_agent: options.slotsPerAgent }),
     times: { ...shortTimes, ...options.times },
