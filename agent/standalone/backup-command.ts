@@ -9,12 +9,11 @@ import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts
 import { standaloneStateFolder } from '../config.ts'
 import { backupRecipe } from '../jobs/backup.ts'
 import type { AttemptResult } from '../jobs/result.ts'
-import { type EncodingOptions, encodingOf, withEncodingOptions } from './encoding-options.ts'
+import { copiesShown, copyCount, destinationsOf } from './destinations.ts'
+import { type EncodingOptions, encodingOf, gathered, withEncodingOptions } from './encoding-options.ts'
 import { formatBytes } from './format-bytes.ts'
-import { urlOf } from './manifest-url.ts'
 import { type CommonOptions, targetOf, withCommonOptions } from './options.ts'
 import { perform, standaloneLog } from './perform.ts'
-import { destinationOf } from './store-options.ts'
 import { dumpingOf, type StreamOptions, withStreamOptions } from './stream-options.ts'
 import type { Terminal } from './terminal.ts'
 import { type WayOptions, wayOf, withWayOptions } from './way-options.ts'
@@ -24,7 +23,8 @@ interface BackupOptions extends CommonOptions, EncodingOptions, StreamOptions, W
   readonly engine: string
   readonly database?: string
   readonly globals?: boolean
-  readonly to: string
+  readonly to: readonly string[]
+  readonly minCopies?: number
   readonly globalsPasswords?: boolean
   readonly clusterName?: string
 }
@@ -38,7 +38,13 @@ export function backupCommand(terminal: Terminal): Command {
     )
     .option('--database <name>', 'database to back up')
     .option('--globals', 'back up roles and tablespaces (with --database: as well)')
-    .requiredOption('--to <url>', 'destination: s3://bucket/prefix or file:///path')
+    .requiredOption(
+      '--to <url>',
+      'destination: s3://bucket/prefix or file:///path; repeatable: the same backup to each at once',
+      gathered,
+      [],
+    )
+    .option('--min-copies <count>', 'copies that must be committed for success (default: 1)', copyCount)
     .option('--globals-passwords', 'with --globals: their password verifiers too; only encrypted')
     .option(
       '--cluster-name <name>',
@@ -53,6 +59,8 @@ Examples:
       --database orders --to s3://backups/prod
   $ holdfast-agent backup --engine postgres --user backup --database orders --to s3://backups/prod \\
       --codec-level 6 --recipient age1lggyhqrw2nlhcxprm67z43rta597azn8gknawjehu9d9dl0jq3yqqvfafg
+  $ holdfast-agent backup --engine postgres --user backup --database orders \\
+      --to s3://backups-eu/prod --to s3://backups-us/prod --min-copies 2
   $ holdfast-agent backup --engine mariadb --user backup --password-file my.secret \\
       --database shop --to file:///mnt/backups -o json
 
@@ -69,7 +77,8 @@ async function backup(options: BackupOptions, terminal: Terminal): Promise<void>
     throw new AppError('usage.invalid', { message: 'nothing to back up: give --database, --globals or both' })
   const encoding = encodingOf(options)
   const target = targetOf(options, options.engine)
-  const destination = destinationOf(options.to, options, terminal.environment)
+  if (options.to.length === 0) throw new AppError('usage.invalid', { message: 'no destination: give --to' })
+  const destinations = destinationsOf(options.to, options, terminal.environment)
   const log = standaloneLog(options, terminal)
   const subjects = [
     ...(options.globals === true ? [{ scope: 'cluster', databaseName: '' }] : []),
@@ -108,7 +117,7 @@ async function backup(options: BackupOptions, terminal: Terminal): Promise<void>
           clusterName: options.clusterName ?? `${target.engine}-${target.host}-${target.port}`,
           ...subject,
           databaseId: '',
-          destination: destinationToWire(destination),
+          destination: destinationToWire(destinations.first),
           ...encoding,
           ...dumpingOf(options),
           globalsPasswords: options.globalsPasswords === true && subject.scope === 'cluster',
@@ -117,8 +126,8 @@ async function backup(options: BackupOptions, terminal: Terminal): Promise<void>
           backupClass: 'manual',
           backupId: '',
           predictedRawBytes: 0,
-          destinations: [],
-          minCopies: 0,
+          destinations: destinations.further.map(destinationToWire),
+          minCopies: options.minCopies ?? 0,
           copyPatienceMs: 0,
           ...wayOf(options),
         },
@@ -152,18 +161,26 @@ export function failed(result: AttemptResult): AppError {
 }
 
 function shown(result: AttemptResult, options: BackupOptions): Record<string, unknown> {
+  const copies = copiesShown(result, options.to)
   const manifest = JSON.parse(Buffer.from(result.manifest ?? '', 'base64').toString('utf8'))
   return {
     backup_id: manifest.backup_id,
     scope: manifest.scope,
     databases: manifest.databases.map((each: { readonly name: string }) => each.name),
-    manifest: urlOf(options.to, result.manifest_key ?? ''),
+    manifest: copies.find(each => each.state === 'present')?.manifest ?? '',
+    copies,
     data_as_of: manifest.data_as_of,
     raw_bytes: result.raw_bytes,
     stored_bytes: result.stored_bytes,
     seconds: (result.ended_at - result.started_at) / 1_000,
     observed: manifest.observed ?? {},
-    warnings: [...(manifest.warnings ?? []), ...(result.warnings ?? [])],
+    warnings: [
+      ...(manifest.warnings ?? []),
+      ...(result.warnings ?? []),
+      ...copies.flatMap(each =>
+        each.state === 'present' ? [] : [`no copy in ${each.destination}: ${each.problem ?? each.state}`],
+      ),
+    ],
   }
 }
 
@@ -173,7 +190,12 @@ function text(result: AttemptResult, options: BackupOptions): string {
   const warnings = (told['warnings'] as readonly string[]).map(each => `warning: ${each}\n`).join('')
   return (
     `backed up ${database}: ${formatBytes(result.raw_bytes)} read, ${formatBytes(result.stored_bytes)} stored, ` +
-    `${formatDuration(result.ended_at - result.started_at)}\n${tookOf(told['observed'] as Partial<ManifestObserved>, result)}${warnings}manifest: ${told['manifest']}\n`
+    `${formatDuration(result.ended_at - result.started_at)}\n${tookOf(told['observed'] as Partial<ManifestObserved>, result)}${warnings}${copiesShown(
+      result,
+      options.to,
+    )
+      .flatMap(({ manifest }) => (manifest === undefined ? [] : [`manifest: ${manifest}\n`]))
+      .join('')}`
   )
 }
 

@@ -2,7 +2,6 @@ import { Command, Option } from 'commander'
 import { newId, systemClock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
-import type { Destination } from '../../shared/model/destination.ts'
 import { engineKinds } from '../../shared/model/engine.ts'
 import { openObjectStore } from '../../shared/object-store/index.ts'
 import { formatDuration } from '../../shared/time/index.ts'
@@ -10,21 +9,21 @@ import { destinationToWire } from '../../shared/wire/destination.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { standaloneStateFolder } from '../config.ts'
 import { noEncryption } from '../encryption/index.ts'
+import { openSources } from '../jobs/open-sources.ts'
 import { fetchManifest, restoreRecipe } from '../jobs/restore.ts'
 import type { AttemptResult } from '../jobs/result.ts'
 import { failed } from './backup-command.ts'
+import { sourcesOf } from './destinations.ts'
 import { gathered } from './encoding-options.ts'
 import { formatBytes } from './format-bytes.ts'
-import { manifestPlace } from './manifest-url.ts'
 import { type CommonOptions, targetOf, withCommonOptions } from './options.ts'
 import { perform, standaloneLog } from './perform.ts'
-import { destinationOf } from './store-options.ts'
 import { streamCount } from './stream-options.ts'
 import type { Terminal } from './terminal.ts'
 import { openWorkplace } from './workplace.ts'
 
 interface RestoreOptions extends CommonOptions {
-  readonly from: string
+  readonly from: readonly string[]
   readonly into: string
   readonly sha256?: string
   readonly owner: boolean
@@ -38,7 +37,9 @@ export function restoreCommand(terminal: Terminal): Command {
     .description('restore a backup into a new database, without a coordinator')
     .requiredOption(
       '--from <url>',
-      'URL of the manifest: s3://bucket/prefix/v1/manifests/….json or file:///…',
+      'URL of the manifest: s3://bucket/prefix/v1/manifests/….json or file:///…; repeatable: other copies, used where one fails',
+      gathered,
+      [],
     )
     .requiredOption('--into <name>', 'database to restore into; it must not exist')
     .addOption(
@@ -74,10 +75,10 @@ of error: 12 the target exists, 21 database, 22 restore, 30 object store, 31 bac
 }
 
 async function restore(options: RestoreOptions, terminal: Terminal): Promise<void> {
-  const place = manifestPlace(options.from)
-  const destination = destinationOf(place.destinationUrl, options, terminal.environment)
+  if (options.from.length === 0) throw new AppError('usage.invalid', { message: 'no manifest: give --from' })
+  const source = sourcesOf(options.from, options, terminal.environment)
   const log = standaloneLog(options, terminal)
-  const engine = options.engine ?? (await engineOf(destination, place.key, options, log, terminal.stop))
+  const engine = options.engine ?? (await engineOf(source, options, log, terminal.stop))
   const target = targetOf(options, engine)
   const attempt: AttemptRef = { jobId: '', attemptId: newId('attempt'), epoch: 0 }
   const workplace = await openWorkplace({
@@ -102,12 +103,12 @@ async function restore(options: RestoreOptions, terminal: Terminal): Promise<voi
           port: target.port,
           meta: [],
         },
-        source: destinationToWire(destination),
-        manifestKey: place.key,
+        source: destinationToWire(source.first),
+        manifestKey: source.key,
         manifestSha256: options.sha256 ?? '',
         into: options.into,
         backupId: '',
-        fallbacks: [],
+        fallbacks: source.further.map(destinationToWire),
         streams: options.streams,
       },
       attempt,
@@ -134,16 +135,14 @@ async function restore(options: RestoreOptions, terminal: Terminal): Promise<voi
 }
 
 async function engineOf(
-  destination: Destination,
-  key: string,
+  { first, further, key }: ReturnType<typeof sourcesOf>,
   options: RestoreOptions,
   log: Log,
   signal: AbortSignal,
 ): Promise<string> {
-  const store = openObjectStore(destination, { log })
-  try {
-    return (await fetchManifest(store, key, options.sha256 ?? '', signal)).engine.kind
-  } finally {
-    await store.close()
-  }
+  await using opened = await openSources([first, ...further], {
+    openStore: async destination => openObjectStore(destination, { log }),
+    log,
+  })
+  return (await fetchManifest(opened.source, key, options.sha256 ?? '', signal)).engine.kind
 }

@@ -9,12 +9,18 @@ export function backupTable(rows: readonly Backup[], terminal: Terminal): string
     rows,
     [
       { heading: 'BACKUP', value: b => b.backupId },
-      { heading: 'SUBJECT', value: b => b.subjectName, shrinkTo: 10, cut: 'start' },
+      { heading: 'SUBJECT', value: b => b.subjectName, shrinkTo: 9, cut: 'start' },
       { heading: 'ENGINE', value: b => b.engine },
       { heading: 'DATA AS OF', value: b => ago(b.dataAsOf, terminal.now()) },
+      { heading: 'COPIES', value: b => copiesOf(b), align: 'right' },
       { heading: 'RAW', value: b => bytes(b.rawBytes), align: 'right' },
       { heading: 'STORED', value: b => bytes(b.storedBytes), align: 'right' },
     ],
     terminal.width,
   )
+}
+
+/** How many of the copies that are asked for are there. */
+export function copiesOf({ copies }: Pick<Backup, 'copies'>): string {
+  return `${copies.filter(copy => copy.state === 'present').length}/${copies.length}`
 }

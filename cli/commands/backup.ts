@@ -1,16 +1,16 @@
 import type { Command } from 'commander'
-import type { Backup } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import type { Backup, Copy } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { card } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
 import { waitExits, waitFor, waitOption } from '../wait.ts'
-import { backupTable } from './backup-table.ts'
+import { backupTable, copiesOf } from './backup-table.ts'
 import { observedIn, stageTable, streamsOf } from './manifest-view.ts'
 import { observedFields } from './observed.ts'
 
-/** `holdfast backup list|get|start`. */
+/** `holdfast backup list|get|start|copy`. */
 export function backupCommand(terminal: Terminal): Command {
   const listing = leaf(
     terminal,
@@ -65,7 +65,37 @@ export function backupCommand(terminal: Terminal): Command {
       )
     },
   )
-  return noun('backup', 'committed backups', [listing, get, start])
+  const copy = leaf(
+    terminal,
+    {
+      name: 'copy',
+      summary: 'copy a backup into a destination that lacks it, or make its copy there whole again',
+      examples: ['holdfast backup copy bak_01890a5d-… --to far --reason "second region" --wait'],
+      exits: waitExits,
+    },
+    command =>
+      waitOption(
+        mutating(
+          command
+            .argument('<backup>', 'backup id')
+            .requiredOption('--to <destination>', 'name of the destination that is to get it'),
+        ),
+      ),
+    async (session, [backupId = ''], options) => {
+      const answer = await session.coordinator.ask('copyBackup', {
+        backupId,
+        destination: String(options.to),
+        ...mutationOf(options),
+      })
+      await waitFor(
+        session,
+        answer.job,
+        options,
+        answer.existing ? 'an open job for it was there already' : 'queued',
+      )
+    },
+  )
+  return noun('backup', 'committed backups', [listing, get, start, copy])
 }
 
 function backupCard(backup: Backup, manifest: Uint8Array, terminal: Terminal): string {
@@ -85,10 +115,20 @@ function backupCard(backup: Backup, manifest: Uint8Array, terminal: Terminal): s
     ['surplus', backup.surplus ? 'yes: made by an attempt that was no longer current' : ''],
     ['job', backup.jobId],
     ['attempt', backup.attemptId],
-    ...backup.copies.map(
-      copy => ['copy', `${copy.destination} (${copy.state}): ${copy.url}/${copy.manifestKey}`] as const,
-    ),
+    ['copies', copiesOf(backup)],
+    ...backup.copies.map(copy => ['copy', copyText(copy, now)] as const),
     ['manifest sha256', backup.manifestSha256],
   ])
   return streams.length === 0 ? fields : `${fields}\n\n${stageTable(streams, terminal.width)}`
+}
+
+function copyText(copy: Copy, now: number): string {
+  const state = [
+    copy.state,
+    ...(copy.verifiedAt > 0 ? [`verified ${ago(copy.verifiedAt, now)}`] : []),
+    ...(copy.missingSince > 0 ? [`missing since ${instant(copy.missingSince)}`] : []),
+    ...(copy.jobId === '' ? [] : [copy.jobId]),
+  ].join(', ')
+  const why = copy.failure === undefined ? '' : ` · ${copy.failure.code}: ${copy.failure.message}`
+  return `${copy.destination} (${state}): ${copy.url}/${copy.manifestKey}${why}`
 }

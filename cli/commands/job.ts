@@ -32,7 +32,7 @@ function listing(terminal: Terminal): Command {
     command =>
       paged(command)
         .option('--state <state>', 'queued, assigned, running, cancelling, succeeded, failed, cancelled')
-        .option('--kind <kind>', 'backup, restore, delete')
+        .option('--kind <kind>', 'backup, restore, delete, copy')
         .option('--database <database>', 'database id, name, or service/name'),
     async (session, _args, options) => {
       const filter = Object.fromEntries(
@@ -158,6 +158,7 @@ function jobFields(job: Job, now: number): readonly (readonly [string, string])[
     ['kind', job.kind],
     ['subject', job.subjectName],
     ['into', job.into],
+    ['destination', job.destination],
     ['state', job.state],
     ['origin', [job.origin, job.requestedBy, job.reason].filter(Boolean).join(' · ')],
     ['created', instant(job.createdAt)],
