@@ -221,4 +221,9 @@ export interface Engine {
     attemptId: string,
     context: EngineContext,
   ): Promise<RestoreSession>
+  /**
+   * Drops the hidden database of a restore whose process is gone, if it is there; absent where the engine has no
+   * hidden name. The name is that attempt's alone, so nothing else can be meant.
+   */
+  dropUnfinished?(target: InstanceTarget, into: string, attemptId: string): Promise<void>
 }

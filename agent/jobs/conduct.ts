@@ -38,6 +38,7 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
     phase: 'open',
     children: [],
     ...(job.recipe.place.target === undefined ? {} : { target: job.recipe.place.target }),
+    ...(job.recipe.place.instance === undefined ? {} : { instance: job.recipe.place.instance }),
   }
   const journalled: AttemptVoice = {
     ...voice,

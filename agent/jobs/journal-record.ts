@@ -5,6 +5,7 @@ import {
   lockModes,
   storeEncryptions,
 } from '../../shared/model/destination.ts'
+import { engineKinds } from '../../shared/model/engine.ts'
 import { manifestSchema } from '../../shared/model/manifest.ts'
 import { failureSchema } from './result.ts'
 
@@ -110,6 +111,16 @@ const openRecord = z.strictObject({
   children: z.array(child),
   /** What a guarded job was writing to, for people. */
   target: z.string().exactOptional(),
+  /** The server it was writing to, so that a restart drops what was half written. */
+  instance: z
+    .strictObject({
+      instance_id: z.string(),
+      engine: z.enum(engineKinds),
+      service: z.string(),
+      address: z.string(),
+      port: z.int(),
+    })
+    .exactOptional(),
 })
 
 const completingRecord = z.strictObject({
@@ -148,4 +159,4 @@ export type CompletingRecord = z.infer<typeof completingRecord>
 export type CommittingRecord = z.infer<typeof committingRecord>
 export type ManifestDraft = CompletingRecord['draft']
 /** What every phase has. */
-export type JournalHead = Omit<OpenRecord, 'phase' | 'children' | 'target'>
+export type JournalHead = Omit<OpenRecord, 'phase' | 'children' | 'target' | 'instance'>

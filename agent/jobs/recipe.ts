@@ -56,7 +56,7 @@ export interface Recipe {
   /** Guarded kinds end by themselves when the coordinator is lost for ⅔ of the lease (J11). */
   readonly guarded: boolean
   /** Buckets, prefix and target, as the journal keeps them. */
-  readonly place: Pick<OpenRecord, 'destination' | 'further' | 'prefix' | 'target'>
+  readonly place: Pick<OpenRecord, 'destination' | 'further' | 'prefix' | 'target' | 'instance'>
   /** Who is worked on, for the log. */
   readonly subject: string
   /** What can be known cheaply before accepting: credentials, tools, destination. Throws why not. */

@@ -2,12 +2,16 @@ import { AppError } from '../../shared/errors/index.ts'
 import { endLeftovers } from '../process/index.ts'
 import { settled } from './conduct.ts'
 import { type FinishContext, finishCommitting, finishCompleting, finishFailed } from './finish.ts'
-import type { JournalRecord } from './journal-record.ts'
+import type { JournalRecord, OpenRecord } from './journal-record.ts'
 import type { AttemptResult } from './result.ts'
 import type { Surroundings } from './surroundings.ts'
 
-/** What recovery uses; no engine and no tools: it only looks after what is in the bucket. */
-export type RecoveryWorld = Pick<Surroundings, 'journal' | 'spool' | 'clock' | 'log' | 'openStore'>
+/**
+ * What recovery uses: no tools, since it only looks after what is in the bucket; and, where there are credentials
+ * for it, the engine of a half restored database.
+ */
+export type RecoveryWorld = Pick<Surroundings, 'journal' | 'spool' | 'clock' | 'log' | 'openStore'> &
+  Partial<Pick<Surroundings, 'engineFor' | 'targetFor'>>
 
 /**
  * The attempts a former process of this agent left unfinished. Their children are ended at once; those whose
@@ -58,13 +62,17 @@ export async function recover(
     phase: record.phase,
     kind: record.kind,
   })
-  return settled(await finished(record, context), world, leaving)
+  return settled(await finished(record, context, world), world, leaving)
 }
 
-function finished(record: JournalRecord, context: FinishContext): Promise<AttemptResult> {
+async function finished(
+  record: JournalRecord,
+  context: FinishContext,
+  world: RecoveryWorld,
+): Promise<AttemptResult> {
   switch (record.phase) {
     case 'open':
-      return finishFailed(record, restarted(record), context)
+      return finishFailed(record, restarted(record, await dropped(record, world)), context)
     case 'completing':
       return finishCompleting(record, context)
     case 'committing':
@@ -88,11 +96,34 @@ function keysIn(record: JournalRecord): readonly string[] {
   }
 }
 
-function restarted(record: Extract<JournalRecord, { phase: 'open' }>): AppError {
+/**
+ * Drops the hidden database of a restore that its process left behind. Best effort: a server that does not answer
+ * now keeps it, and the result says so.
+ */
+async function dropped(
+  { kind, target, instance, attempt }: OpenRecord,
+  { engineFor, targetFor, log }: RecoveryWorld,
+): Promise<boolean> {
+  if (kind !== 'restore' || target === undefined || instance === undefined) return false
+  const { instance_id: instanceId, ...rest } = instance
+  const drop = engineFor?.(instance.engine).dropUnfinished
+  if (drop === undefined || targetFor === undefined) return false
+  try {
+    await drop(targetFor({ instanceId, ...rest, meta: [] }, 'restore'), target, attempt.attempt_id)
+    return true
+  } catch (error) {
+    log.warn('a half restored database could not be dropped', { target, error })
+    return false
+  }
+}
+
+function restarted(record: OpenRecord, tidied: boolean): AppError {
   const context = { phase: record.phase, ...(record.target === undefined ? {} : { target: record.target }) }
   return record.kind === 'restore'
     ? new AppError('job.lost-guarded', {
-        message: 'the agent ended during a restore; its target may be half written',
+        message: tidied
+          ? 'the agent ended during a restore; what was half restored is dropped'
+          : 'the agent ended during a restore; its target may be half written',
         context,
       })
     : new AppError('job.agent-restarted', { message: 'the agent ended during this job', context })

@@ -52,7 +52,18 @@ export function restoreRecipe(
   return {
     kind: 'restore',
     guarded: true,
-    place: { destination, prefix: '', target: spec.into },
+    place: {
+      destination,
+      prefix: '',
+      target: spec.into,
+      instance: {
+        instance_id: instance.instanceId,
+        engine: engineKind,
+        service: instance.service,
+        address: instance.address,
+        port: instance.port,
+      },
+    },
     subject: spec.into,
     preflight: async () => {
       world.targetFor(instance, 'restore')

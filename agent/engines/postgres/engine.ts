@@ -3,7 +3,7 @@ import { openDump } from './dump.ts'
 import { inventory } from './inventory.ts'
 import { maxNameBytes } from './name.ts'
 import { probe } from './probe.ts'
-import { openRestore } from './restore.ts'
+import { dropUnfinished, openRestore } from './restore.ts'
 
 /** PostgreSQL: custom archives by pg_dump, globals by pg_dumpall, restores committed by a rename. */
 export const postgres: Engine = {
@@ -13,4 +13,5 @@ export const postgres: Engine = {
   inventory,
   openDump,
   openRestore,
+  dropUnfinished,
 }

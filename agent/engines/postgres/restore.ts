@@ -161,6 +161,11 @@ async function wasRenamed(target: InstanceTarget, working: string, into: string)
   }).catch(() => false)
 }
 
+/** See the port. After a rename there is nothing of that name any more. */
+export function dropUnfinished(target: InstanceTarget, into: string, attemptId: string): Promise<void> {
+  return drop(target, workingNameOf(into, attemptId))
+}
+
 /** `WITH (FORCE)` since 13: a pg_restore that was just killed may still have its session. */
 async function drop(target: InstanceTarget, working: string): Promise<void> {
   await afresh(target, async session => {

@@ -6,9 +6,10 @@ import { postgres } from '../../../agent/engines/postgres/engine.ts'
 import { backupRecipe } from '../../../agent/jobs/backup.ts'
 import { conduct } from '../../../agent/jobs/conduct.ts'
 import type { Recipe } from '../../../agent/jobs/recipe.ts'
+import { recover } from '../../../agent/jobs/recover.ts'
 import { restoreRecipe } from '../../../agent/jobs/restore.ts'
 import type { AttemptResult } from '../../../agent/jobs/result.ts'
-import type { AttemptProgress, Surroundings } from '../../../agent/jobs/surroundings.ts'
+import type { AttemptProgress, AttemptVoice, Surroundings } from '../../../agent/jobs/surroundings.ts'
 import { PartBudget } from '../../../agent/pipeline/index.ts'
 import { createToolFinder } from '../../../agent/process/index.ts'
 import { createLogger } from '../../../shared/log/index.ts'
@@ -22,6 +23,7 @@ import {
   newAttempt,
   restoreSpec,
 } from '../../agent/jobs/world.ts'
+import { copyFixture, fixtureManifests } from '../../compatibility/fixture.ts'
 import {
   type PostgresServer,
   provisionTool,
@@ -95,7 +97,12 @@ describe.skipIf(servers.missing)('PostgreSQL by streams, through the pipeline', 
     const spec = backupSpec(bucket, { databaseName, codec: 'zstd', streams: 3 })
     return ran(backupRecipe(spec, attempt, Date.now(), world), attempt, world)
   }
-  const restore = (world: Surroundings, bucket: string, backup: AttemptResult, into: string) => {
+  const restore = (
+    world: Surroundings,
+    bucket: string,
+    backup: Pick<AttemptResult, 'manifest_key'>,
+    into: string,
+  ) => {
     const attempt = newAttempt()
     const spec = restoreSpec(bucket, { manifestKey: backup.manifest_key ?? '', into, streams: 3 })
     return ran(restoreRecipe(spec, attempt, world), attempt, world)
@@ -207,6 +214,55 @@ describe.skipIf(servers.missing)('PostgreSQL by streams, through the pipeline', 
     expect(await server.psql(`select datname from pg_database where datname like '${name}\\_%'`)).toBe('')
   })
 
+  it('drops the hidden database of a restore that its agent left behind, when that agent is back', async () => {
+    await database('abandoned')
+    const { places, world } = await place()
+    const { result } = await backUp(world, places.bucket, 'abandoned')
+    const attempt = newAttempt()
+    const spec = restoreSpec(places.bucket, { manifestKey: result.manifest_key ?? '', into: 'back again' })
+    const hidden = () =>
+      server.psql(`select count(*) from pg_database where datname like 'back again\\_\\_restoring%'`)
+    // an agent that dies in the middle: its journal says open, its hidden database is there
+    const dying = new AbortController()
+    const died = ran(restoreRecipe(spec, attempt, world), attempt, world, {
+      grant: async () => {
+        dying.abort()
+        await new Promise(() => {})
+      },
+    })
+    void died
+    await waitUntil(() => dying.signal.aborted, { what: 'the restore to ask' })
+    expect(await hidden()).toBe('1')
+    const record = (await world.journal.records()).find(each => each.attempt.attempt_id === attempt.attemptId)
+    if (record === undefined) throw new Error('no record')
+    const recovered = await recover(record, world, new AbortController().signal)
+    expect(recovered).toMatchObject({
+      outcome: 'failed',
+      failure: { code: 'job.lost-guarded', message: expect.stringContaining('dropped') },
+    })
+    expect(await hidden()).toBe('0')
+  })
+
+  it('restores a backup of an earlier version: one archive, as it was written then', async () => {
+    const { places, world } = await place()
+    copyFixture('bucket-v1', places.bucket)
+    const found = fixtureManifests()
+      .filter(([path]) => path.startsWith('bucket-v1/'))
+      .map(([path, bytes]) => [path, manifestSchema.parse(JSON.parse(bytes.toString('utf8')))] as const)
+      .find(([, { engine, scope }]) => engine.kind === 'postgres' && scope === 'database')
+    if (found === undefined) throw new Error('no fixture')
+    for (const role of found[1].requirements.roles) if (role !== 'postgres') await server.createRole(role)
+    expect(found[1].streams.map(({ name }) => name)).toEqual(['000-full'])
+    const { result } = await restore(
+      world,
+      places.bucket,
+      { manifest_key: found[0].replace('bucket-v1/', '') },
+      'earlier',
+    )
+    expect(result.failure).toBeUndefined()
+    expect(await server.psql('select count(*) from customer', 'earlier')).not.toBe('0')
+  })
+
   /** A world in which something happens between snapshot and first stream. */
   function openedWith(world: Surroundings, meanwhile: () => Promise<void>): Surroundings {
     const engine = world.engineFor('postgres')
@@ -240,6 +296,7 @@ async function ran(
   recipe: Recipe,
   attempt: AttemptRef,
   world: Surroundings,
+  changes: Partial<AttemptVoice> = {},
 ): Promise<{ readonly result: AttemptResult; readonly progress: readonly AttemptProgress[] }> {
   const progress: AttemptProgress[] = []
   await recipe.preflight()
@@ -258,6 +315,7 @@ async function ran(
       children: () => {},
       grant: async () => {},
       committing: () => {},
+      ...changes,
     },
     counted: () => ({ rawBytes: 0, storedBytes: 0, peakRssBytes: 0 }),
   })

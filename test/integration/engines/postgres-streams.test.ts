@@ -73,8 +73,8 @@ for (const [label, wanted] of [
     })
 
     const context = () => contextIn(folder.path, { bin: server.bin })
-    const open = async (name: string, options: DumpOptions = shared) => {
-      const session = await postgres.openDump(target, { scope: 'database', name }, await context(), options)
+    const open = async (name: string, options: DumpOptions = shared, at = target) => {
+      const session = await postgres.openDump(at, { scope: 'database', name }, await context(), options)
       opened.push(session)
       return session
     }
@@ -259,7 +259,8 @@ for (const [label, wanted] of [
 
     it('ends itself when it blocks others for longer than allowed (P6): DDL and application go on', async () => {
       await tables(server, 'production')
-      const session = await open('production', { ...shared, blockingLimit: 1_500 })
+      const least = await server.createRole('least', 'IN ROLE pg_read_all_data')
+      const session = await open('production', { ...shared, blockingLimit: 1_500 }, { ...target, ...least })
       const ddl = server.psql('TRUNCATE big', 'production')
       await waitUntil(
         async () => (await server.psql('select count(*) from pg_locks where not granted')) !== '0',
