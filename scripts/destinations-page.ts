@@ -73,6 +73,28 @@ export function destinationsPage(): string {
       `**\`${name}\`**, ${profile.title}. ${[...notes(profile)].join(' ')}`,
       '',
     ]),
+    '## Permissions',
+    '',
+    'S3’s names, on the bucket and on what lies below the prefix. An agent needs no right to delete: who takes over its host then deletes no backup.',
+    '',
+    ...table(
+      ['who', 'needs'],
+      [
+        [
+          'agent',
+          '`ListBucket`, `ListBucketMultipartUploads`, `PutObject`, `GetObject`, `AbortMultipartUpload`, `ListMultipartUploadParts`',
+        ],
+        ['with `tags`', '`PutObjectTagging`'],
+        ['with `object_lock`', '`PutObjectRetention`'],
+        ['with `sse-kms`', '`kms:GenerateDataKey`, `kms:Decrypt` on the key'],
+        ['keeper', 'the same, and `DeleteObject`'],
+        [
+          '`doctor`, if it is to know',
+          '`GetBucketVersioning`, `GetBucketObjectLockConfiguration`, `GetLifecycleConfiguration`, `GetObjectTagging`',
+        ],
+      ],
+    ),
+    '',
     '## What is verified',
     '',
     'Every body is signed with its SHA-256, which stores that check signatures compare. The checksum goes with it as a header besides; a store may',

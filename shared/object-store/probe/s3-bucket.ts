@@ -109,7 +109,7 @@ async function lifecycle({ requests, signal, longestDumpMs }: Probing): Promise<
     return [
       'yes',
       'warning',
-      `a rule deletes data after ${Math.min(...expires)} days, whatever retention says: backups vanish from under their manifests`,
+      `a rule deletes data after ${inDays(Math.min(...expires))}, whatever retention says: backups vanish from under their manifests`,
     ]
   const aborts = rules.flatMap(rule => {
     const days = rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation
@@ -126,9 +126,13 @@ async function lifecycle({ requests, signal, longestDumpMs }: Probing): Promise<
     ? [
         'yes',
         'problem',
-        `uploads are aborted after ${days} days: that ends a dump of ${formatDuration(longestDumpMs)} while it runs`,
+        `uploads are aborted after ${inDays(days)}: that ends a dump of ${formatDuration(longestDumpMs)} while it runs`,
       ]
-    : ['yes', 'ok', `incomplete uploads are aborted after ${days} days`]
+    : ['yes', 'ok', `incomplete uploads are aborted after ${inDays(days)}`]
+}
+
+function inDays(days: number): string {
+  return days === 1 ? '1 day' : `${days} days`
 }
 
 /** A rule with tags or sizes in its filter is for other objects than all of ours. */

@@ -127,7 +127,22 @@ async function cleanUp(
         : 'these credentials may not delete: good for an agent; a keeper does it'
       : `an object could not be deleted: ${told(refused)}`,
   })
-  return left
+  return reallyLeft(probing, left, signal)
+}
+
+/** Not every key came to be: what was refused, or aborted, is not there. */
+async function reallyLeft(
+  { store, requests, prefix }: Probing,
+  keys: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const there: string[] = []
+  try {
+    for await (const { key } of store.list(prefix, signal)) there.push(requests.base + key)
+    return there
+  } catch {
+    return keys // may not be listed: rather one too many
+  }
 }
 
 /** In a bucket that keeps versions a delete hides only. Best effort: what stays is as small as it is harmless. */
