@@ -9,6 +9,8 @@ import type { ReportedResult } from './result.ts'
 import type { Term } from './term.ts'
 
 const retry: RetryRule = { maxAttempts: 4, baseDelay: 30_000, maxDelay: 900_000 }
+/** Between two jobs for a copy that cannot be made, ms. */
+const longestWait = 6 * 3_600_000
 /** More destinations than any policy has. */
 const most = 16
 
@@ -106,7 +108,8 @@ export async function noteFailedCopy(tx: WriteTx, job: Job, at: Millis, term: Te
   await tx.backups.putCopy(job.order.backupId, {
     ...rest,
     state: 'failed',
-    nextAt: at + term.settings.times.debrisRetry,
+    // the longer it has failed, the less often it is tried
+    nextAt: at + Math.min(Math.max(at - copy.since, term.settings.times.debrisRetry), longestWait),
     ...(why === undefined ? {} : { failure: why }),
   })
 }
