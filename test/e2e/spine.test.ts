@@ -6,6 +6,7 @@ import { comparePostgres } from '../../demo/compare/postgres.ts'
 import { fillMariadb } from '../../demo/data/mariadb.ts'
 import { fillPostgres } from '../../demo/data/postgres.ts'
 import { dashboards } from '../../scripts/dashboards/index.ts'
+import { identityFile } from '../agent/encryption/identities.ts'
 import {
   type ConsulServer,
   layStack,
@@ -20,6 +21,8 @@ import {
   startPostgres,
   startPrometheus,
   startS3,
+  type TemporaryFolder,
+  temporaryFolder,
   waitUntil,
 } from '../harness/index.ts'
 import { projectRoot } from '../harness/project-root.ts'
@@ -55,7 +58,7 @@ const oddNames = [
 /** The name of its copy: as odd, and no longer than a name may be. */
 const copyOf = (name: string) => (name.length === 63 ? 'm'.repeat(63) : `${name}+`)
 
-const here = await requireServers('spine', 'postgres', 'mariadb', 'consul', 's3')
+const here = await requireServers('spine', 'postgres', 'mariadb', 'consul', 's3', 'age')
 const scraped = await requireServers('spine: what Prometheus sees', 'prometheus')
 describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databases, S3 and back', () => {
   let pg: PostgresServer
@@ -64,11 +67,14 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
   let s3: S3Server
   let bucket: string
   let stack: Stack
+  let keys: TemporaryFolder
   let prometheus: PrometheusServer | undefined
 
   beforeAll(async () => {
     ;[pg, maria, consul, s3] = await Promise.all([startPostgres(), startMariadb(), startConsul(), startS3()])
     bucket = await s3.createBucket()
+    keys = await temporaryFolder('spine')
+    const identity = await identityFile(keys.path, 'identity')
     await pg.createDatabase('shop')
     await maria.createDatabase('library')
     await Promise.all([fillPostgres(pg, 'shop', 0.01), fillMariadb(maria, 'library', 0.01)])
@@ -84,6 +90,15 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
       coordinator: {
         serviceEngines: { 'library-db': 'mariadb' },
         times: { inventory: '3s', lease_ttl: '30s' },
+        policies: [
+          {
+            name: 'secret',
+            match: { databases: ['shop', 'library'] },
+            compression: { codec: 'zstd', level: 1, long: 20 },
+            encryption: { required: true, recipients: [identity.recipient] },
+          },
+          { name: 'everything' },
+        ],
       },
       agents: [
         {
@@ -94,6 +109,7 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
             { engine: 'mariadb', port: maria.port, user: maria.user, passwordFile: maria.passwordFile },
           ],
           toolFolders: [maria.bin],
+          encryption: { identity_files: [identity.path] },
         },
         { name: 'keeper', keeper: true },
       ],
@@ -117,7 +133,7 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
   afterAll(async () => {
     await prometheus?.stop()
     await stack?.stop()
-    await Promise.all([pg?.stop(), maria?.stop(), consul?.stop(), s3?.stop()])
+    await Promise.all([pg?.stop(), maria?.stop(), consul?.stop(), s3?.stop(), keys?.remove()])
   })
 
   const databases = async () =>
@@ -155,6 +171,14 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
       stdout: 'no gap: every known instance and database is looked after\n',
       code: 0,
     })
+  })
+
+  test('what its policy encrypts lies in the bucket encrypted, and nothing else does', async () => {
+    const listed = await s3.client().send(new ListObjectsV2Command({ Bucket: bucket }))
+    const data = (listed.Contents ?? []).map(each => each.Key ?? '').filter(key => key.includes('v1/data/'))
+    const secret = data.filter(key => /\/(shop|library)~/.test(key))
+    expect(secret.length).toBeGreaterThanOrEqual(2)
+    expect(data.filter(key => key.endsWith('.zst.age'))).toEqual(secret)
   })
 
   test('PostgreSQL comes back the same, row by row', async () => {

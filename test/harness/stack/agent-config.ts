@@ -24,6 +24,8 @@ export interface AgentOptions {
   /** Folders searched for tools before PATH: fakes that fail on purpose. */
   readonly toolFolders?: readonly string[]
   readonly toolPaths?: Readonly<Record<string, string>>
+  /** Section `encryption` of its configuration. */
+  readonly encryption?: Readonly<Record<string, unknown>>
   /** Where it dials, when not the coordinator itself (a fault proxy). */
   readonly coordinator?: string
 }
@@ -48,6 +50,7 @@ export async function writeAgentConfig(
       user: login.user,
       password_file: login.passwordFile,
     })),
+    ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
     ...(around.s3 === undefined
       ? {}
       : { destinations: { main: { credentials: await writeKeys(folder, around.s3) } } }),

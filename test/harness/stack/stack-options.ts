@@ -19,6 +19,8 @@ export interface StackPolicy {
   readonly every?: string
   readonly rpo?: string
   readonly codec?: string
+  readonly compression?: Readonly<Record<string, unknown>>
+  readonly encryption?: Readonly<Record<string, unknown>>
   readonly retry?: { readonly attempts?: number; readonly base_delay?: string; readonly max_delay?: string }
 }
 
