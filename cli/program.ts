@@ -10,6 +10,7 @@ import { databaseCommand } from './commands/database.ts'
 import { gapCommand } from './commands/gap.ts'
 import { instanceCommand } from './commands/instance.ts'
 import { jobCommand } from './commands/job.ts'
+import { planCommand } from './commands/plan.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { versionCommand } from './commands/version.ts'
@@ -31,6 +32,7 @@ function program(terminal: Terminal): Command {
     instanceCommand,
     agentCommand,
     jobCommand,
+    planCommand,
     backupCommand,
     restoreCommand,
     alertCommand,

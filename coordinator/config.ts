@@ -26,9 +26,10 @@ import { isRecipient } from '../shared/model/recipient.ts'
 import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
 import { alertProblems, alertRulesOf, alertsSchema } from './alert-config.ts'
+import { budgetsOf, budgetsSchema } from './budget-config.ts'
 import { copyKeys, copyPolicyOf, copyProblems } from './copy-config.ts'
-import type { NamedBudgets, Settings } from './operations/index.ts'
-import { type Budget, parseDailyWindow } from './planner/index.ts'
+import type { Settings } from './operations/index.ts'
+import { parseDailyWindow } from './planner/index.ts'
 import { type Policy, policyVersion } from './policy/index.ts'
 
 const names = z.array(z.string().min(1)).min(1)
@@ -58,13 +59,6 @@ const destination = z.strictObject({
 const dailyWindow = z.string().refine(text => parseDailyWindow(text) !== undefined, {
   message: 'expected a window of the day such as 22:00-06:00 (UTC)',
 })
-
-/** Jobs at a time, and stored bytes a second over all of them. */
-const budget = z.strictObject({
-  slots: z.int().min(1).optional(),
-  max_rate: byteSize().optional(),
-})
-const budgetsByName = z.record(z.string().min(1), budget).optional()
 
 const recipient = z.string().refine(isRecipient, {
   message: 'expected an age recipient: age1…, ssh-ed25519 … or ssh-rsa … (a public key)',
@@ -276,18 +270,7 @@ export const coordinatorConfigSchema = z
     /** Jobs an agent works on at a time. */
     slots_per_agent: z.int().min(1).max(64).prefault(2),
     /** No peak above these: for each of a kind, and for single ones by name (a site is a datacenter). */
-    budgets: z
-      .strictObject({
-        host: budget.optional(),
-        cluster: budget.optional(),
-        site: budget.optional(),
-        destination: budget.optional(),
-        hosts: budgetsByName,
-        clusters: budgetsByName,
-        sites: budgetsByName,
-        destinations: budgetsByName,
-      })
-      .prefault({}),
+    budgets: budgetsSchema.prefault({}),
     times: z
       .strictObject({
         heartbeat: duration({ min: 50 }).prefault('10s'),
@@ -420,26 +403,6 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
     ...(each.blocking_limit === undefined ? {} : { blockingLimit: each.blocking_limit }),
   }
   return { ...content, version: policyVersion(content) }
-}
-
-/** Budgets as the planner takes them. */
-export function budgetsOf(given: CoordinatorConfig['budgets']): NamedBudgets {
-  const one = (each: z.infer<typeof budget>): Budget => ({
-    ...(each.slots === undefined ? {} : { slots: each.slots }),
-    ...(each.max_rate === undefined ? {} : { bytesPerSecond: each.max_rate }),
-  })
-  const all = (each: z.infer<typeof budgetsByName>) =>
-    new Map(Object.entries(each ?? {}).map(([name, value]) => [name, one(value)]))
-  return {
-    ...(given.host === undefined ? {} : { host: one(given.host) }),
-    ...(given.cluster === undefined ? {} : { cluster: one(given.cluster) }),
-    ...(given.site === undefined ? {} : { site: one(given.site) }),
-    ...(given.destination === undefined ? {} : { destination: one(given.destination) }),
-    hosts: all(given.hosts),
-    clusters: all(given.clusters),
-    sites: all(given.sites),
-    destinations: all(given.destinations),
-  }
 }
 
 function compressionOf({

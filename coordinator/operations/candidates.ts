@@ -11,7 +11,10 @@ export type Candidates =
   | { readonly kind: 'none'; readonly code: string; readonly text: string }
 
 /** Agents that can do `job`: those of its cluster's instances, of the restore's target, or keepers. */
-export function candidatesOf(job: Job, term: Pick<Term, 'fleet' | 'live'>): Candidates {
+export function candidatesOf(
+  job: Pick<Job, 'order' | 'subject'>,
+  term: Pick<Term, 'fleet' | 'live'>,
+): Candidates {
   if (job.order.kind === 'delete') return keepers(term)
   const instances = instancesFor(job, term)
   if (instances.length === 0)
@@ -86,7 +89,10 @@ export function instanceFor(
     .toSorted((a, b) => (before(a, b) ? -1 : 1))[0]
 }
 
-function instancesFor(job: Job, term: Pick<Term, 'fleet'>): readonly InstanceRecord[] {
+function instancesFor(
+  job: Pick<Job, 'order' | 'subject'>,
+  term: Pick<Term, 'fleet'>,
+): readonly InstanceRecord[] {
   if (job.order.kind === 'restore') {
     const target = term.fleet.instance(job.order.instanceId)
     return target === undefined || target.goneSince !== undefined ? [] : [target]

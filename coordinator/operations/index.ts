@@ -8,7 +8,7 @@ import type {
   JobId,
   SilenceId,
 } from '../../shared/model/identifiers.ts'
-import type { Millis } from '../../shared/time/index.ts'
+import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { Notifier } from '../alerts/index.ts'
 import type { Job } from '../jobs/index.ts'
 import type { Aggregates, Store } from '../store/port.ts'
@@ -16,6 +16,7 @@ import type { AlertRecord, Labels, SilenceRecord } from '../store/records.ts'
 import { type Asked, ackAlert, endSilence, silenceAlerts, testAlertChannel } from './alert-verbs.ts'
 import { cancelJob } from './cancel-job.ts'
 import type { DiscoveryHealth, SourceHealth } from './discovery-health.ts'
+import { forecastPlan, type PlanForecast } from './forecast-plan.ts'
 import type { JobView, Progress } from './job-views.ts'
 import type { LiveAgent } from './live-agents.ts'
 import type { Principal } from './principal.ts'
@@ -24,12 +25,17 @@ import { startCopy } from './start-copy.ts'
 import { startRestore } from './start-restore.ts'
 import type { Term } from './term.ts'
 import { jobView, watchJob } from './watch-job.ts'
+import { parseWhatIf } from './what-if.ts'
 
 export type { SourceHealth } from './discovery-health.ts'
+export type { PlanForecast, PlannedMiss, PlannedRun } from './forecast-plan.ts'
 export type { JobView, Progress } from './job-views.ts'
 export type { LiveAgent } from './live-agents.ts'
 export { type AccessScope, actorOf, covers, type Principal, type Role, roles } from './principal.ts'
-export type { NamedBudgets, Settings, Times } from './settings.ts'
+export type { Settings, Times } from './settings.ts'
+
+/** A forecast from further ahead says nothing. */
+const furthest = 7 * 86_400_000
 
 /** The coordinator on one screen. */
 export interface Status {
@@ -92,6 +98,16 @@ export interface Operations {
   explainedAlerts(): readonly AlertRecord[]
   now(): Millis
   status(): Promise<Status>
+  /** What the time ahead will bring, made in a thread; `whatIf` is the text of a what-if file. */
+  forecast(
+    request: {
+      readonly from?: Millis
+      readonly horizon: Duration
+      readonly limit: number
+      readonly whatIf: string
+    },
+    signal?: AbortSignal,
+  ): Promise<PlanForecast>
   watchJob(jobId: JobId, signal: AbortSignal): AsyncIterable<JobView>
   jobView(jobId: JobId): Promise<JobView>
   progressOf(jobId: JobId): Progress | undefined
@@ -166,6 +182,16 @@ export function createOperations(deps: OperationsDeps): Operations {
         discovery: deps.discovery.all(),
         outbox,
       }
+    },
+    forecast: async ({ from = 0, whatIf, ...rest }, signal) => {
+      const term = led()
+      const now = clock.now().wall
+      if (from > now + furthest)
+        throw new AppError('request.invalid', {
+          message: 'at: is further ahead than can be told',
+          context: { field: 'at', expected: 'a time within the next 7 days' },
+        })
+      return forecastPlan({ ...rest, from: Math.max(from, now), suppose: parseWhatIf(whatIf) }, term, signal)
     },
     watchJob: (jobId, signal) => {
       const term = led()

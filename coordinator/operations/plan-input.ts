@@ -1,6 +1,8 @@
-import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
+import type { AgentId, ClusterId, JobId } from '../../shared/model/identifiers.ts'
 import type { Millis, Now } from '../../shared/time/index.ts'
+import type { NamedBudgets } from '../budget-config.ts'
 import { attemptOf, type Job } from '../jobs/job.ts'
+import type { ForecastJob } from '../planner/forecast.ts'
 import {
   type AgentCapacity,
   type Budgets,
@@ -11,9 +13,9 @@ import {
   spansOf,
 } from '../planner/index.ts'
 import type { Policy } from '../policy/index.ts'
+import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { ableTo, type Candidates, candidatesOf, ranksOf } from './candidates.ts'
-import type { NamedBudgets } from './settings.ts'
-import { databaseOf, policyOf } from './subject.ts'
+import { databaseOf, policyOf, subjectOf } from './subject.ts'
 import type { Term } from './term.ts'
 
 /** Restores and deletes have no promise of their own; they come when there is room. */
@@ -87,16 +89,22 @@ export function budgetsFor(budgets: NamedBudgets, term: Pick<Term, 'fleet'>): Bu
   return { ...budgets, clusters }
 }
 
+/** What tells whose work a job is. */
+type Subjected = Pick<Job, 'id' | 'kind' | 'subject' | 'order'>
+
 /** One look at the fleet: what is the same for many jobs is asked once. */
 export class Look {
   readonly #term: Term
   readonly #at: Millis
+  readonly #days: number
   readonly #candidates = new Map<string, Candidates>()
   readonly #ranks = new Map<string, ReadonlyMap<AgentId, number>>()
   readonly #windows = new Map<Policy, readonly Span[]>()
 
-  constructor(term: Term, at: Millis) {
+  /** @param days how far ahead windows are told */
+  constructor(term: Term, at: Millis, days = 3) {
     this.#term = term
+    this.#days = days
     this.#at = at
   }
 
@@ -142,15 +150,52 @@ export class Look {
     }
   }
 
+  /** A backup that is not a job yet, as the forecast takes it; undefined: no policy promises one. */
+  upcoming(record: DatabaseRecord, state: DatabaseStateRecord): ForecastJob | undefined {
+    // it has no job yet: its own id stands for one
+    const id = record.id as string as JobId
+    const subject = subjectOf(record)
+    const { candidates, ranks, policy, prediction } = this.#facts({
+      id,
+      kind: 'backup',
+      order: { kind: 'backup' },
+      subject,
+    })
+    if (policy === undefined || state.nextDueAt === undefined) return undefined
+    return {
+      id,
+      kind: 'backup',
+      clusterId: record.clusterId,
+      dueAt: state.nextDueAt,
+      notBefore: state.nextDueAt,
+      deadline: (state.lastDataAsOf ?? state.clockFrom) + policy.rpo,
+      manual: false,
+      ...prediction,
+      sizeBytes: record.sizeBytes,
+      importance: policy.importance ?? 1,
+      attempts: 0,
+      destination: policy.destination,
+      ...(policy.windows === undefined ? {} : { windows: this.windowsOf(policy, policy.windows) }),
+      ...(policy.mustFinish === undefined ? {} : { mustFinish: policy.mustFinish }),
+      candidates: candidates.kind === 'some' ? candidates.agents : [],
+      ...(ranks === undefined ? {} : { ranks }),
+      ...(candidates.kind === 'none'
+        ? { noCandidateReason: { code: candidates.code, text: candidates.text } }
+        : {}),
+      every: policy.schedule.every,
+      rpo: policy.rpo,
+    }
+  }
+
   windowsOf(policy: Policy, windows: NonNullable<Policy['windows']>): readonly Span[] {
     const known = this.#windows.get(policy)
     if (known !== undefined) return known
-    const spans = spansOf(windows, this.#at)
+    const spans = spansOf(windows, this.#at, this.#days)
     this.#windows.set(policy, spans)
     return spans
   }
 
-  candidatesOf(job: Job): Candidates {
+  candidatesOf(job: Subjected): Candidates {
     const key = job.kind === 'backup' && job.subject.scope !== 'destination' ? job.subject.clusterId : job.id
     const known = this.#candidates.get(key)
     if (known !== undefined) return known
@@ -168,7 +213,7 @@ export class Look {
     return ranks
   }
 
-  #facts(job: Job, wanted = true) {
+  #facts(job: Subjected, wanted = true) {
     const { fleet, predictions } = this.#term
     const record = databaseOf(job.subject, fleet)
     const state = record === undefined ? undefined : fleet.database(record.id)?.state

@@ -1,7 +1,7 @@
 import type { Destination } from '../../shared/model/destination.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import type { AlertRules } from '../alerts/index.ts'
-import type { Budget } from '../planner/index.ts'
+import type { NamedBudgets } from '../budget-config.ts'
 import type { Policy } from '../policy/policy.ts'
 
 /** Every span the coordinator goes by, milliseconds. Those agents need travel in `Welcome` (architecture §5). */
@@ -40,17 +40,4 @@ export interface Settings {
   readonly slotsPerAgent: number
   /** Absent: nothing but the slots of agents and one job a cluster limits. */
   readonly budgets?: NamedBudgets
-}
-
-/** Budgets as people write them: hosts and clusters by their names. */
-export interface NamedBudgets {
-  readonly host?: Budget
-  readonly cluster?: Budget
-  readonly site?: Budget
-  readonly destination?: Budget
-  readonly hosts: ReadonlyMap<string, Budget>
-  readonly clusters: ReadonlyMap<string, Budget>
-  /** By datacenter. */
-  readonly sites: ReadonlyMap<string, Budget>
-  readonly destinations: ReadonlyMap<string, Budget>
 }

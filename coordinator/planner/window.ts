@@ -30,11 +30,11 @@ export function lengthOf({ from, to }: DailyWindow): Duration {
   return (to > from ? to - from : to - from + 1_440) * minute
 }
 
-/** The spans of daily windows that end after `now`, for two days ahead, in order of time; touching ones are one. */
-export function spansOf(windows: readonly DailyWindow[], now: Millis): readonly Span[] {
+/** The spans of daily windows that end after `now`, for `days` ahead, in order of time; touching ones are one. */
+export function spansOf(windows: readonly DailyWindow[], now: Millis, days = 3): readonly Span[] {
   const first = Math.floor(now / day) - 1
   const spans: Span[] = []
-  for (let n = first; n <= first + 3; n++)
+  for (let n = first; n <= first + days; n++)
     for (const each of windows) {
       const from = n * day + each.from * minute
       const to = from + lengthOf(each)

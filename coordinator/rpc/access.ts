@@ -26,6 +26,7 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
     'ListBackups',
     'GetBackup',
     'ListAlerts',
+    'GetPlan',
     'GetAlert',
     'ListSilences',
   ].map(method => [operatorPath(method), operators] as const),

@@ -12,6 +12,7 @@ import type { OperatorDeps } from './deps.ts'
 import { listGaps } from './gaps.ts'
 import { listInstances } from './instances.ts'
 import { cancelJob, explainJob, getJob, listJobs, watchJob } from './jobs.ts'
+import { getPlan } from './plan.ts'
 import { endSilence, listSilences, silenceAlerts } from './silences.ts'
 import { getStatus } from './status.ts'
 
@@ -35,6 +36,7 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     startBackup: unary(env, startBackup(deps)),
     copyBackup: unary(env, copyBackup(deps)),
     startRestore: unary(env, startRestore(deps)),
+    getPlan: unary(env, getPlan(deps)),
     listAlerts: unary(env, listAlerts(deps)),
     getAlert: unary(env, getAlert(deps)),
     ackAlert: unary(env, ackAlert(deps)),

@@ -131,6 +131,8 @@ export interface Instance {
   goneSince: number;
   evidence: Evidence[];
   inventoriedAt: number;
+  /** What the backup role lacks there; its backups may fail or miss something. */
+  missingPrivileges: string[];
 }
 
 export interface ListInstancesRequest {
@@ -435,6 +437,61 @@ export interface CopyBackupResponse {
     | undefined;
   /** An open job for the same copy was there already and is returned instead (J9). */
   existing: boolean;
+}
+
+export interface GetPlanRequest {
+  /** Shown from here on; 0 or what is past is now. */
+  at: number;
+  /** How far it looks from there; 0 is 24 hours, 7 days at most. */
+  horizonMs: number;
+  /** The text of a what-if file (YAML); empty: nothing is supposed. */
+  whatIf: string;
+  /** Most runs and most misses that come back; 0 is 200, 2,000 at most. */
+  limit: number;
+}
+
+/** A forecast, every duration taken pessimistically. */
+export interface GetPlanResponse {
+  madeAt: number;
+  from: number;
+  until: number;
+  /** In order of their start. */
+  runs: PlannedRun[];
+  /** How many there are, shown or not. */
+  runsTotal: number;
+  /** In order of their deadline. */
+  misses: PlannedMiss[];
+  missesTotal: number;
+}
+
+export interface PlannedRun {
+  subjectName: string;
+  databaseId: string;
+  clusterId: string;
+  agentId: string;
+  agentHost: string;
+  destination: string;
+  dueAt: number;
+  startsAt: number;
+  endsAt: number;
+  /** When its promise breaks; 0 for what runs already. */
+  deadline: number;
+  /** It is at work now. */
+  running: boolean;
+}
+
+/** A promise that will break, as far as can be told now. */
+export interface PlannedMiss {
+  subjectName: string;
+  databaseId: string;
+  clusterId: string;
+  destination: string;
+  dueAt: number;
+  deadline: number;
+  /** When it will be done; 0: not before the forecast ends. */
+  endsAt: number;
+  code: string;
+  text: string;
 }
 
 export interface Alert {
@@ -2101,6 +2158,7 @@ function createBaseInstance(): Instance {
     goneSince: 0,
     evidence: [],
     inventoriedAt: 0,
+    missingPrivileges: [],
   };
 }
 
@@ -2168,6 +2226,9 @@ export const Instance: MessageFns<Instance> = {
     }
     if (message.inventoriedAt !== 0) {
       writer.uint32(168).int64(message.inventoriedAt);
+    }
+    for (const v of message.missingPrivileges) {
+      writer.uint32(482).string(v!);
     }
     return writer;
   },
@@ -2353,6 +2414,14 @@ export const Instance: MessageFns<Instance> = {
             message.inventoriedAt = longToNumber(reader.int64());
             continue;
           }
+          case 60: {
+            if (tag !== 482) {
+              break;
+            }
+
+            message.missingPrivileges.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2430,6 +2499,11 @@ export const Instance: MessageFns<Instance> = {
         : isSet(object.inventoried_at)
         ? globalThis.Number(object.inventoried_at)
         : 0,
+      missingPrivileges: globalThis.Array.isArray(object?.missingPrivileges)
+        ? object.missingPrivileges.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.missing_privileges)
+        ? object.missing_privileges.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -2498,6 +2572,9 @@ export const Instance: MessageFns<Instance> = {
     if (message.inventoriedAt !== 0) {
       obj.inventoriedAt = Math.round(message.inventoriedAt);
     }
+    if (message.missingPrivileges?.length) {
+      obj.missingPrivileges = message.missingPrivileges;
+    }
     return obj;
   },
 
@@ -2527,6 +2604,7 @@ export const Instance: MessageFns<Instance> = {
     message.goneSince = object.goneSince ?? 0;
     message.evidence = object.evidence?.map((e) => Evidence.fromPartial(e)) || [];
     message.inventoriedAt = object.inventoriedAt ?? 0;
+    message.missingPrivileges = object.missingPrivileges?.map((e) => e) || [];
     return message;
   },
 };
@@ -7414,6 +7492,808 @@ export const CopyBackupResponse: MessageFns<CopyBackupResponse> = {
   },
 };
 
+function createBaseGetPlanRequest(): GetPlanRequest {
+  return { at: 0, horizonMs: 0, whatIf: "", limit: 0 };
+}
+
+export const GetPlanRequest: MessageFns<GetPlanRequest> = {
+  encode(message: GetPlanRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== 0) {
+      writer.uint32(8).int64(message.at);
+    }
+    if (message.horizonMs !== 0) {
+      writer.uint32(16).int64(message.horizonMs);
+    }
+    if (message.whatIf !== "") {
+      writer.uint32(26).string(message.whatIf);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(32).int32(message.limit);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPlanRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPlanRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.at = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.horizonMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.whatIf = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.limit = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetPlanRequest {
+    return {
+      at: isSet(object.at) ? globalThis.Number(object.at) : 0,
+      horizonMs: isSet(object.horizonMs)
+        ? globalThis.Number(object.horizonMs)
+        : isSet(object.horizon_ms)
+        ? globalThis.Number(object.horizon_ms)
+        : 0,
+      whatIf: isSet(object.whatIf)
+        ? globalThis.String(object.whatIf)
+        : isSet(object.what_if)
+        ? globalThis.String(object.what_if)
+        : "",
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+    };
+  },
+
+  toJSON(message: GetPlanRequest): unknown {
+    const obj: any = {};
+    if (message.at !== 0) {
+      obj.at = Math.round(message.at);
+    }
+    if (message.horizonMs !== 0) {
+      obj.horizonMs = Math.round(message.horizonMs);
+    }
+    if (message.whatIf !== "") {
+      obj.whatIf = message.whatIf;
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetPlanRequest>): GetPlanRequest {
+    return GetPlanRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPlanRequest>): GetPlanRequest {
+    const message = createBaseGetPlanRequest();
+    message.at = object.at ?? 0;
+    message.horizonMs = object.horizonMs ?? 0;
+    message.whatIf = object.whatIf ?? "";
+    message.limit = object.limit ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetPlanResponse(): GetPlanResponse {
+  return { madeAt: 0, from: 0, until: 0, runs: [], runsTotal: 0, misses: [], missesTotal: 0 };
+}
+
+export const GetPlanResponse: MessageFns<GetPlanResponse> = {
+  encode(message: GetPlanResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.madeAt !== 0) {
+      writer.uint32(8).int64(message.madeAt);
+    }
+    if (message.from !== 0) {
+      writer.uint32(16).int64(message.from);
+    }
+    if (message.until !== 0) {
+      writer.uint32(24).int64(message.until);
+    }
+    for (const v of message.runs) {
+      PlannedRun.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.runsTotal !== 0) {
+      writer.uint32(40).int64(message.runsTotal);
+    }
+    for (const v of message.misses) {
+      PlannedMiss.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.missesTotal !== 0) {
+      writer.uint32(56).int64(message.missesTotal);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPlanResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPlanResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.madeAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.from = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.until = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.runs.push(PlannedRun.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.runsTotal = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.misses.push(PlannedMiss.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.missesTotal = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetPlanResponse {
+    return {
+      madeAt: isSet(object.madeAt)
+        ? globalThis.Number(object.madeAt)
+        : isSet(object.made_at)
+        ? globalThis.Number(object.made_at)
+        : 0,
+      from: isSet(object.from) ? globalThis.Number(object.from) : 0,
+      until: isSet(object.until) ? globalThis.Number(object.until) : 0,
+      runs: globalThis.Array.isArray(object?.runs) ? object.runs.map((e: any) => PlannedRun.fromJSON(e)) : [],
+      runsTotal: isSet(object.runsTotal)
+        ? globalThis.Number(object.runsTotal)
+        : isSet(object.runs_total)
+        ? globalThis.Number(object.runs_total)
+        : 0,
+      misses: globalThis.Array.isArray(object?.misses) ? object.misses.map((e: any) => PlannedMiss.fromJSON(e)) : [],
+      missesTotal: isSet(object.missesTotal)
+        ? globalThis.Number(object.missesTotal)
+        : isSet(object.misses_total)
+        ? globalThis.Number(object.misses_total)
+        : 0,
+    };
+  },
+
+  toJSON(message: GetPlanResponse): unknown {
+    const obj: any = {};
+    if (message.madeAt !== 0) {
+      obj.madeAt = Math.round(message.madeAt);
+    }
+    if (message.from !== 0) {
+      obj.from = Math.round(message.from);
+    }
+    if (message.until !== 0) {
+      obj.until = Math.round(message.until);
+    }
+    if (message.runs?.length) {
+      obj.runs = message.runs.map((e) => PlannedRun.toJSON(e));
+    }
+    if (message.runsTotal !== 0) {
+      obj.runsTotal = Math.round(message.runsTotal);
+    }
+    if (message.misses?.length) {
+      obj.misses = message.misses.map((e) => PlannedMiss.toJSON(e));
+    }
+    if (message.missesTotal !== 0) {
+      obj.missesTotal = Math.round(message.missesTotal);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetPlanResponse>): GetPlanResponse {
+    return GetPlanResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPlanResponse>): GetPlanResponse {
+    const message = createBaseGetPlanResponse();
+    message.madeAt = object.madeAt ?? 0;
+    message.from = object.from ?? 0;
+    message.until = object.until ?? 0;
+    message.runs = object.runs?.map((e) => PlannedRun.fromPartial(e)) || [];
+    message.runsTotal = object.runsTotal ?? 0;
+    message.misses = object.misses?.map((e) => PlannedMiss.fromPartial(e)) || [];
+    message.missesTotal = object.missesTotal ?? 0;
+    return message;
+  },
+};
+
+function createBasePlannedRun(): PlannedRun {
+  return {
+    subjectName: "",
+    databaseId: "",
+    clusterId: "",
+    agentId: "",
+    agentHost: "",
+    destination: "",
+    dueAt: 0,
+    startsAt: 0,
+    endsAt: 0,
+    deadline: 0,
+    running: false,
+  };
+}
+
+export const PlannedRun: MessageFns<PlannedRun> = {
+  encode(message: PlannedRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subjectName !== "") {
+      writer.uint32(10).string(message.subjectName);
+    }
+    if (message.databaseId !== "") {
+      writer.uint32(18).string(message.databaseId);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(26).string(message.clusterId);
+    }
+    if (message.agentId !== "") {
+      writer.uint32(34).string(message.agentId);
+    }
+    if (message.agentHost !== "") {
+      writer.uint32(42).string(message.agentHost);
+    }
+    if (message.destination !== "") {
+      writer.uint32(50).string(message.destination);
+    }
+    if (message.dueAt !== 0) {
+      writer.uint32(56).int64(message.dueAt);
+    }
+    if (message.startsAt !== 0) {
+      writer.uint32(64).int64(message.startsAt);
+    }
+    if (message.endsAt !== 0) {
+      writer.uint32(72).int64(message.endsAt);
+    }
+    if (message.deadline !== 0) {
+      writer.uint32(80).int64(message.deadline);
+    }
+    if (message.running !== false) {
+      writer.uint32(88).bool(message.running);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subjectName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.databaseId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.agentHost = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.dueAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.startsAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.endsAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.deadline = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.running = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlannedRun {
+    return {
+      subjectName: isSet(object.subjectName)
+        ? globalThis.String(object.subjectName)
+        : isSet(object.subject_name)
+        ? globalThis.String(object.subject_name)
+        : "",
+      databaseId: isSet(object.databaseId)
+        ? globalThis.String(object.databaseId)
+        : isSet(object.database_id)
+        ? globalThis.String(object.database_id)
+        : "",
+      clusterId: isSet(object.clusterId)
+        ? globalThis.String(object.clusterId)
+        : isSet(object.cluster_id)
+        ? globalThis.String(object.cluster_id)
+        : "",
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      agentHost: isSet(object.agentHost)
+        ? globalThis.String(object.agentHost)
+        : isSet(object.agent_host)
+        ? globalThis.String(object.agent_host)
+        : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      dueAt: isSet(object.dueAt)
+        ? globalThis.Number(object.dueAt)
+        : isSet(object.due_at)
+        ? globalThis.Number(object.due_at)
+        : 0,
+      startsAt: isSet(object.startsAt)
+        ? globalThis.Number(object.startsAt)
+        : isSet(object.starts_at)
+        ? globalThis.Number(object.starts_at)
+        : 0,
+      endsAt: isSet(object.endsAt)
+        ? globalThis.Number(object.endsAt)
+        : isSet(object.ends_at)
+        ? globalThis.Number(object.ends_at)
+        : 0,
+      deadline: isSet(object.deadline) ? globalThis.Number(object.deadline) : 0,
+      running: isSet(object.running) ? globalThis.Boolean(object.running) : false,
+    };
+  },
+
+  toJSON(message: PlannedRun): unknown {
+    const obj: any = {};
+    if (message.subjectName !== "") {
+      obj.subjectName = message.subjectName;
+    }
+    if (message.databaseId !== "") {
+      obj.databaseId = message.databaseId;
+    }
+    if (message.clusterId !== "") {
+      obj.clusterId = message.clusterId;
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.agentHost !== "") {
+      obj.agentHost = message.agentHost;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.dueAt !== 0) {
+      obj.dueAt = Math.round(message.dueAt);
+    }
+    if (message.startsAt !== 0) {
+      obj.startsAt = Math.round(message.startsAt);
+    }
+    if (message.endsAt !== 0) {
+      obj.endsAt = Math.round(message.endsAt);
+    }
+    if (message.deadline !== 0) {
+      obj.deadline = Math.round(message.deadline);
+    }
+    if (message.running !== false) {
+      obj.running = message.running;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PlannedRun>): PlannedRun {
+    return PlannedRun.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlannedRun>): PlannedRun {
+    const message = createBasePlannedRun();
+    message.subjectName = object.subjectName ?? "";
+    message.databaseId = object.databaseId ?? "";
+    message.clusterId = object.clusterId ?? "";
+    message.agentId = object.agentId ?? "";
+    message.agentHost = object.agentHost ?? "";
+    message.destination = object.destination ?? "";
+    message.dueAt = object.dueAt ?? 0;
+    message.startsAt = object.startsAt ?? 0;
+    message.endsAt = object.endsAt ?? 0;
+    message.deadline = object.deadline ?? 0;
+    message.running = object.running ?? false;
+    return message;
+  },
+};
+
+function createBasePlannedMiss(): PlannedMiss {
+  return {
+    subjectName: "",
+    databaseId: "",
+    clusterId: "",
+    destination: "",
+    dueAt: 0,
+    deadline: 0,
+    endsAt: 0,
+    code: "",
+    text: "",
+  };
+}
+
+export const PlannedMiss: MessageFns<PlannedMiss> = {
+  encode(message: PlannedMiss, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.subjectName !== "") {
+      writer.uint32(10).string(message.subjectName);
+    }
+    if (message.databaseId !== "") {
+      writer.uint32(18).string(message.databaseId);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(26).string(message.clusterId);
+    }
+    if (message.destination !== "") {
+      writer.uint32(34).string(message.destination);
+    }
+    if (message.dueAt !== 0) {
+      writer.uint32(40).int64(message.dueAt);
+    }
+    if (message.deadline !== 0) {
+      writer.uint32(48).int64(message.deadline);
+    }
+    if (message.endsAt !== 0) {
+      writer.uint32(56).int64(message.endsAt);
+    }
+    if (message.code !== "") {
+      writer.uint32(66).string(message.code);
+    }
+    if (message.text !== "") {
+      writer.uint32(74).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PlannedMiss {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePlannedMiss();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.subjectName = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.databaseId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.destination = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.dueAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.deadline = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.endsAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PlannedMiss {
+    return {
+      subjectName: isSet(object.subjectName)
+        ? globalThis.String(object.subjectName)
+        : isSet(object.subject_name)
+        ? globalThis.String(object.subject_name)
+        : "",
+      databaseId: isSet(object.databaseId)
+        ? globalThis.String(object.databaseId)
+        : isSet(object.database_id)
+        ? globalThis.String(object.database_id)
+        : "",
+      clusterId: isSet(object.clusterId)
+        ? globalThis.String(object.clusterId)
+        : isSet(object.cluster_id)
+        ? globalThis.String(object.cluster_id)
+        : "",
+      destination: isSet(object.destination) ? globalThis.String(object.destination) : "",
+      dueAt: isSet(object.dueAt)
+        ? globalThis.Number(object.dueAt)
+        : isSet(object.due_at)
+        ? globalThis.Number(object.due_at)
+        : 0,
+      deadline: isSet(object.deadline) ? globalThis.Number(object.deadline) : 0,
+      endsAt: isSet(object.endsAt)
+        ? globalThis.Number(object.endsAt)
+        : isSet(object.ends_at)
+        ? globalThis.Number(object.ends_at)
+        : 0,
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+    };
+  },
+
+  toJSON(message: PlannedMiss): unknown {
+    const obj: any = {};
+    if (message.subjectName !== "") {
+      obj.subjectName = message.subjectName;
+    }
+    if (message.databaseId !== "") {
+      obj.databaseId = message.databaseId;
+    }
+    if (message.clusterId !== "") {
+      obj.clusterId = message.clusterId;
+    }
+    if (message.destination !== "") {
+      obj.destination = message.destination;
+    }
+    if (message.dueAt !== 0) {
+      obj.dueAt = Math.round(message.dueAt);
+    }
+    if (message.deadline !== 0) {
+      obj.deadline = Math.round(message.deadline);
+    }
+    if (message.endsAt !== 0) {
+      obj.endsAt = Math.round(message.endsAt);
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PlannedMiss>): PlannedMiss {
+    return PlannedMiss.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PlannedMiss>): PlannedMiss {
+    const message = createBasePlannedMiss();
+    message.subjectName = object.subjectName ?? "";
+    message.databaseId = object.databaseId ?? "";
+    message.clusterId = object.clusterId ?? "";
+    message.destination = object.destination ?? "";
+    message.dueAt = object.dueAt ?? 0;
+    message.deadline = object.deadline ?? 0;
+    message.endsAt = object.endsAt ?? 0;
+    message.code = object.code ?? "";
+    message.text = object.text ?? "";
+    return message;
+  },
+};
+
 function createBaseAlert(): Alert {
   return {
     alertId: "",
@@ -10224,6 +11104,16 @@ export const OperatorServiceService = {
     responseSerialize: (value: CopyBackupResponse): Buffer => Buffer.from(CopyBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CopyBackupResponse => CopyBackupResponse.decode(value),
   },
+  /** What the time ahead will bring: who runs where and when, and what will not make it. */
+  getPlan: {
+    path: "/holdfast.v1.OperatorService/GetPlan" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPlanRequest): Buffer => Buffer.from(GetPlanRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPlanRequest => GetPlanRequest.decode(value),
+    responseSerialize: (value: GetPlanResponse): Buffer => Buffer.from(GetPlanResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPlanResponse => GetPlanResponse.decode(value),
+  },
   listAlerts: {
     path: "/holdfast.v1.OperatorService/ListAlerts" as const,
     requestStream: false as const,
@@ -10335,6 +11225,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   startRestore: handleUnaryCall<StartRestoreRequest, StartRestoreResponse>;
   /** Makes a missing copy of a backup, or makes one anew, now. */
   copyBackup: handleUnaryCall<CopyBackupRequest, CopyBackupResponse>;
+  /** What the time ahead will bring: who runs where and when, and what will not make it. */
+  getPlan: handleUnaryCall<GetPlanRequest, GetPlanResponse>;
   listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
   /** One alert with what it explains and every message about it. */
   getAlert: handleUnaryCall<GetAlertRequest, GetAlertResponse>;
@@ -10598,6 +11490,22 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** What the time ahead will bring: who runs where and when, and what will not make it. */
+  getPlan(
+    request: GetPlanRequest,
+    callback: (error: ServiceError | null, response: GetPlanResponse) => void,
+  ): ClientUnaryCall;
+  getPlan(
+    request: GetPlanRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPlanResponse) => void,
+  ): ClientUnaryCall;
+  getPlan(
+    request: GetPlanRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPlanResponse) => void,
   ): ClientUnaryCall;
   listAlerts(
     request: ListAlertsRequest,
