@@ -14,10 +14,16 @@ export function isSecretKey(key: string): boolean {
   return secretWords.test(words) && !harmless.test(words)
 }
 
-/** Removes the password from every URL inside `text`: `postgresql://u:p@h/d` → `postgresql://u:[redacted]@h/d`. */
+/**
+ * Removes the password from every URL inside `text`: `postgresql://u:p@h/d` → `postgresql://u:[redacted]@h/d`, and
+ * every age identity.
+ */
 export function redactText(text: string): string {
-  if (!text.includes('://')) return text
-  return text
+  const open = /AGE-(SECRET-KEY|PLUGIN)-/i.test(text)
+    ? text.replace(/AGE-(SECRET-KEY-|PLUGIN-)[A-Z0-9-]+/gi, redacted)
+    : text
+  if (!open.includes('://')) return open
+  return open
     .replace(/([a-z][a-z0-9+.-]*:\/\/[^\s/?#:@]*):[^\s/?#]*@/gi, `$1:${redacted}@`)
     .replace(
       /([?&](?:password|token|secret|X-Amz-Signature|X-Amz-Security-Token)=)[^&\s#]*/gi,

@@ -138,6 +138,12 @@ describe('what counts as a secret', () => {
       expect(redactText(text)).toBe(text)
   })
 
+  test('an age identity is never shown, wherever it stands; recipients are', () => {
+    expect(redactText('age: AGE-SECRET-KEY-1QQPZRY9X8 at https://u:p@h, age1qqpzry')).toBe(
+      'age: [redacted] at https://u:[redacted]@h, age1qqpzry',
+    )
+  })
+
   test('a flag that only says whether there is a secret is shown', () => {
     expect(redact({ password: true, token: undefined })).toEqual({ password: true, token: undefined })
   })
