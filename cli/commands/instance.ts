@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { Instance } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { table } from '../print/table.ts'
@@ -21,7 +22,7 @@ export function instanceCommand(terminal: Terminal): Command {
         key: 'instances',
         none: 'no instance is known; look at `holdfast status` for the state of discovery',
         table: rows =>
-          table(
+          `${table(
             rows,
             [
               { heading: 'SERVICE', value: i => i.service, shrinkTo: 10 },
@@ -37,9 +38,21 @@ export function instanceCommand(terminal: Terminal): Command {
               { heading: 'INVENTORY', value: i => ago(i.inventoriedAt, terminal.now()) },
             ],
             terminal.width,
-          ),
+          )}${warnings(rows)}`,
       })
     },
   )
   return noun('instance', 'database servers', [listing])
+}
+
+/** What the backup roles lack, below the table: it is too long for a column. */
+function warnings(rows: readonly Instance[]): string {
+  const lacking = rows.filter(each => each.missingPrivileges.length > 0)
+  if (lacking.length === 0) return ''
+  return `\n\n${lacking
+    .map(
+      each =>
+        `warning: the backup role on ${each.service} (${each.address}:${each.port}) lacks ${each.missingPrivileges.join(', ')}`,
+    )
+    .join('\n')}`
 }

@@ -12,8 +12,37 @@ describe('the configuration of the agent', () => {
       part_budget: 512 * 2 ** 20,
       codec: 'zstd',
       instances: [],
+      idle_timeout: 900_000,
+      staging: { reserve: 2 * 2 ** 30 },
+      children: { nice: 0 },
       status: { host: '127.0.0.1' },
     })
+  })
+
+  it('says how bytes travel and children stand back, and refuses what cannot be', async () => {
+    await using folder = await temporaryFolder('config')
+    const file = join(folder.path, 'agent.yaml')
+    const load = async (text: string) => {
+      await writeFile(file, text)
+      return loadAgentConfig(file, {}, {}).value
+    }
+    expect(
+      await load(
+        'max_rate: 50MB\nidle_timeout: 30s\nstaging: { folder: /var/stage, reserve: 1GiB }\nchildren: { nice: 10, ionice_class: idle }\n',
+      ),
+    ).toMatchObject({
+      max_rate: 50e6,
+      idle_timeout: 30_000,
+      staging: { folder: '/var/stage', reserve: 2 ** 30 },
+      children: { nice: 10, ionice_class: 'idle' },
+    })
+    for (const wrong of [
+      'idle_timeout: 1s',
+      'staging: { folder: relative }',
+      'children: { nice: -5 }',
+      'children: { ionice_class: realtime }',
+    ])
+      await expect(load(`${wrong}\n`)).rejects.toMatchObject({ code: 'config.invalid' })
   })
 
   it('takes file, environment and flags, the last strongest', async () => {

@@ -7,6 +7,7 @@ import {
   Database,
   Gap,
   GetStatusResponse,
+  Instance,
   Job,
   type ListJobsRequest,
 } from '../../shared/wire/gen/holdfast/v1/operator.ts'
@@ -160,6 +161,30 @@ describe('tables', () => {
     const all = JSON.parse((await holdfast(['job', 'list', '--all', '-o', 'json'], { answers })).out)
     expect(all.jobs.map((each: { state: string }) => each.state)).toEqual(['queued', 'failed'])
     expect(all.next_page_token).toBe('')
+  })
+})
+
+describe('warnings', () => {
+  test('what a backup role lacks stands below the list of instances, and in its JSON', async () => {
+    const instances = [
+      { service: 'orders-db', address: 'db1', port: 5432, engine: 'postgres', missingPrivileges: [] },
+      {
+        service: 'shop-db',
+        address: 'db2',
+        port: 3306,
+        engine: 'mariadb',
+        missingPrivileges: ['EVENT', 'TRIGGER'],
+      },
+    ].map(each => Instance.fromPartial(each))
+    const answers = { listInstances: () => ({ instances, nextPageToken: '' }) }
+    const { out, status } = await holdfast(['instance', 'list'], { answers })
+    expect(status).toBe(0)
+    expect(out.trimEnd().split('\n').at(-1)).toBe(
+      'warning: the backup role on shop-db (db2:3306) lacks EVENT, TRIGGER',
+    )
+    expect(out.match(/warning/g)).toHaveLength(1)
+    const json = JSON.parse((await holdfast(['instance', 'list', '-o', 'json'], { answers })).out)
+    expect(json.instances[1].missing_privileges).toEqual(['EVENT', 'TRIGGER'])
   })
 })
 

@@ -63,6 +63,7 @@ export async function instanceToWire(
     goneSince: instance.goneSince ?? 0,
     evidence: (cluster?.evidence ?? []).map(({ kind, value }) => ({ kind, value })),
     inventoriedAt: instance.inventoriedAt ?? 0,
+    missingPrivileges: [...instance.missingPrivileges],
   }
 }
 
