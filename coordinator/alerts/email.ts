@@ -100,6 +100,7 @@ function failureOf(thrown: unknown, host: string): Delivery {
     responseCode?: number
     errors?: readonly { code?: string }[]
   }
+  if (code === 'ETLS') return { kind: 'failed', error: `${host} offers no encryption`, definite: true }
   if (typeof responseCode === 'number' && responseCode >= 400)
     return {
       kind: 'failed',
@@ -107,7 +108,7 @@ function failureOf(thrown: unknown, host: string): Delivery {
       definite: true,
     }
   const why = words(code) ?? words(errors?.[0]?.code) ?? 'failed'
-  const early = new Set(['ETLS', 'EAUTH', 'ECONFIG', 'ENOAUTH'])
+  const early = new Set(['EAUTH', 'ECONFIG', 'ENOAUTH'])
   return {
     kind: 'failed',
     error: `${host} cannot be reached: ${why}`,
