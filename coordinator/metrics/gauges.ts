@@ -43,6 +43,11 @@ function declareFleet(gauge: Declare): Show {
   const databases = gauge('databases', 'Databases and globals by state of protection.', ['protection'])
   const breaches = gauge('breaches', 'Databases whose promise is broken now, by reason.', ['reason'])
   const gaps = gauge('instance_gaps', 'Instances that nothing can protect now, by reason.', ['reason'])
+  const copies = gauge(
+    'copies_missing',
+    'Copies of backups that a policy asks for and that are not there, by state.',
+    ['state'],
+  )
   const failing = gauge(
     'databases_failing',
     'Databases whose last attempts failed, by code of the failure.',
@@ -55,6 +60,7 @@ function declareFleet(gauge: Declare): Show {
     databases.replace(by('protection', Object.entries(aggregates.protection)))
     breaches.replace(by('reason', rest.breaches))
     gaps.replace(by('reason', rest.gaps))
+    copies.replace(by('state', rest.copiesMissing))
     failing.replace(by('code', rest.failing))
     backups.set(aggregates.backups)
     stored.set(aggregates.storedBytes)

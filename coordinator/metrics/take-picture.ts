@@ -19,6 +19,8 @@ export interface Picture {
   /** Breached databases and instances with a gap, by reason. */
   readonly breaches: Tally
   readonly gaps: Tally
+  /** Copies of backups that are asked for and not there, by state. */
+  readonly copiesMissing: Tally
   /** Databases whose last attempts failed, by the code of the last failure. */
   readonly failing: Tally
   readonly policies: readonly PolicyPicture[]
@@ -54,6 +56,7 @@ export async function takePicture(operations: Operations, term: Term | undefined
     status,
     breaches,
     gaps,
+    copiesMissing: (await term?.store.read.missingCounts()) ?? new Map(),
     failing,
     policies: [...policies.values()].map(({ name, protection, oldest }) => ({
       name,

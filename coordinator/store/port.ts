@@ -238,14 +238,16 @@ export interface ReadModel {
   ): Promise<Page<BackupRecord>>
   /** Copies that are asked for and not there, the longest missing first, with their backups. */
   missingCopies(limit: number): Promise<readonly LackingBackup[]>
+  /** How many there are of them, by state. */
+  missingCounts(): Promise<ReadonlyMap<string, number>>
   debris(): Promise<readonly DebrisRecord[]>
   alerts(page: PageRequest, filter: { readonly state?: 'open' | 'resolved' }): Promise<Page<AlertRecord>>
   alert(id: AlertId): Promise<AlertRecord | undefined>
   openAlerts(): Promise<readonly AlertRecord[]>
   /** Silences that end after then, the next to end first. */
   silences(endAfter: Millis): Promise<readonly SilenceRecord[]>
-  /** Due messages in order, at most one per (dedup key, channel): the oldest undelivered. */
-  outboxDue(now: Millis, limit: number): Promise<readonly OutboxRecord[]>
+  /** Due messages in order, at most one per (dedup key, channel): the oldest undelivered. `except` names channels to leave out. */
+  outboxDue(now: Millis, limit: number, except?: readonly string[]): Promise<readonly OutboxRecord[]>
   outboxCounts(): Promise<{ readonly pending: number; readonly dead: number }>
   outboxOf(alertId: AlertId): Promise<readonly OutboxRecord[]>
   audit(

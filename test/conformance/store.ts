@@ -1,4 +1,5 @@
 import { storeAuditSuite } from './store-audit.ts'
+import { storeCopiesSuite } from './store-copies.ts'
 import { storeFleetSuite } from './store-fleet.ts'
 import { storeJobsSuite } from './store-jobs.ts'
 import { storePagingSuite } from './store-paging.ts'
@@ -12,6 +13,7 @@ export function storeConformance(make: MakeStore): void {
   storeWriterSuite(make)
   storeJobsSuite(make)
   storeFleetSuite(make)
+  storeCopiesSuite(make)
   storeTellingSuite(make)
   storeAuditSuite(make)
   storePagingSuite(make)

@@ -37,6 +37,40 @@ describe('the configuration of the coordinator', () => {
     expect(told).not.toContain('leader_margin')
   })
 
+  test('a policy names one destination or several; what copies cost is said, and absent where there are none', async () => {
+    const of = async (text: string) => {
+      const loaded = await load(
+        `destinations:\n  a: { url: file:///a }\n  b: { url: file:///b }\npolicies: [${text}]\n`,
+      )
+      const [policy] = settingsOf(loaded.value).policies
+      return { destination: policy?.destination, copies: policy?.copies }
+    }
+    expect(await of('{ name: p, destination: a }')).toEqual({ destination: 'a', copies: undefined })
+    expect(await of('{ name: p, destinations: [b] }')).toEqual({ destination: 'b', copies: undefined })
+    expect(await of('{ name: p, destinations: [b, a] }')).toEqual({
+      destination: 'b',
+      copies: { destinations: ['a'], when: 'at-once', min: 1, patience: 600_000 },
+    })
+    expect(
+      await of('{ name: p, destinations: [a, b], min_copies: 2, copy_patience: 1h, copies: at-once }'),
+    ).toMatchObject({ copies: { min: 2, patience: 3_600_000 } })
+  })
+
+  test.each([
+    ['{ name: p }', 'policies.0.destination'],
+    ['{ name: p, destination: a, destinations: [a] }', 'policies.0.destinations'],
+    ['{ name: p, destinations: [a, c] }', 'policies.0.destinations.1'],
+    ['{ name: p, destinations: [a, a] }', 'policies.0.destinations.1'],
+    ['{ name: p, destinations: [a, b], min_copies: 3 }', 'policies.0.min_copies'],
+    ['{ name: p, destination: a, min_copies: 2 }', 'policies.0.min_copies'],
+    ['{ name: p, destinations: [a, b], min_copies: 2, copies: after }', 'policies.0.min_copies'],
+  ])('the policy %s is refused at %s', async (text, key) => {
+    const told = await problems(
+      `destinations:\n  a: { url: file:///a }\n  b: { url: file:///b }\npolicies: [${text}]\n`,
+    )
+    expect(JSON.stringify(told)).toContain(key)
+  })
+
   test('destinations say how objects are kept there', async () => {
     const loaded = await load(
       `destinations:

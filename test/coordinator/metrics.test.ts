@@ -30,6 +30,7 @@ const nobody: Picture = {
     discovery: [],
     outbox: { pending: 1, dead: 2 },
   } as Picture['status'],
+  copiesMissing: new Map([['missing', 2]]),
   breaches: new Map([['overdue', 1]]),
   gaps: new Map(),
   failing: new Map([['object-store.denied', 5]]),

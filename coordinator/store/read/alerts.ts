@@ -66,12 +66,13 @@ export function alertReads(
         .execute()
       return rows.map(row => decodeSilence(row.id, row))
     },
-    outboxDue: async (now, limit) => {
+    outboxDue: async (now, limit, except = []) => {
       const rows = await db
         .selectFrom('outbox as message')
         .select(['message.id', 'message.record'])
         .where('message.state', '=', sql.lit('pending'))
         .where('message.next_attempt_at', '<=', now)
+        .$if(except.length > 0, q => q.where('message.channel', 'not in', except.map(keyText)))
         .where(eb =>
           eb.not(
             eb.exists(

@@ -40,7 +40,7 @@ export async function wholeBackup(
 /** Backups, newest first (by commit), and debris. */
 export function backupReads(
   db: Database,
-): Pick<ReadModel, 'backup' | 'backups' | 'missingCopies' | 'debris'> {
+): Pick<ReadModel, 'backup' | 'backups' | 'missingCopies' | 'missingCounts' | 'debris'> {
   return {
     backup: id => wholeBackup(db, 'id', id),
     backups: async (page, filter) => {
@@ -97,6 +97,14 @@ export function backupReads(
         backup: decodeBackup(row.id, { record: row.backup }),
         copy: decodeMissingCopy(row.id, row),
       }))
+    },
+    missingCounts: async () => {
+      const rows = await db
+        .selectFrom('missing_copies')
+        .select(['state', eb => eb.fn.countAll<number>().as('count')])
+        .groupBy('state')
+        .execute()
+      return new Map(rows.map(({ state, count }) => [state, Number(count)]))
     },
     debris: async () => {
       const rows = await db
