@@ -59,9 +59,10 @@ export const s3Profiles: Readonly<Record<Exclude<DestinationProfile, 'directory'
     checksum: 'sha256',
     checksums: allChecksums,
     conditionalPut: true,
+    // the cold ones cannot be read at once; Express One Zone and Outposts are kinds of buckets of their own
     storageClasses: [
       ...['STANDARD', 'STANDARD_IA', 'ONEZONE_IA', 'INTELLIGENT_TIERING', 'GLACIER_IR'],
-      ...['REDUCED_REDUNDANCY', 'EXPRESS_ONEZONE', 'OUTPOSTS'],
+      'REDUCED_REDUNDANCY',
     ],
     refuses: {},
     notes: ['SSE-KMS: a multipart upload needs `kms:GenerateDataKey` and `kms:Decrypt` on the key.'],

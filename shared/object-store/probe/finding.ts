@@ -24,7 +24,6 @@ export type ProbeCheck =
   | 'lifecycle'
   | 'delete'
   | 'space'
-  | 'clean-up'
 
 /**
  * - `yes`: tried, and it does

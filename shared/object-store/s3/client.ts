@@ -50,6 +50,8 @@ export function makeClient(
     ...(credentials === undefined ? {} : { credentials }),
     forcePathStyle: foreign,
     maxAttempts: 1,
+    // with it every part goes over a connection of its own: connect, wait for 100, send, close
+    expectContinueHeader: false,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
