@@ -12,7 +12,8 @@ export interface OurBackup {
   readonly streams?: number | undefined
   /** An age recipient: encrypts to it. */
   readonly recipient?: string | undefined
-  readonly partBudget?: string
+  /** From which size of the database on it goes by streams, `1MiB`. */
+  readonly streamsFrom?: string
 }
 
 /** What a backup says of itself. */
@@ -37,7 +38,7 @@ export async function ourBackup(world: World, backup: OurBackup): Promise<Backed
     ...(backup.level === undefined ? [] : ['--codec-level', String(backup.level)]),
     ...(backup.streams === undefined ? [] : ['--streams', String(backup.streams)]),
     ...(backup.recipient === undefined ? [] : ['--recipient', backup.recipient]),
-    ...(backup.partBudget === undefined ? [] : ['--part-budget', backup.partBudget]),
+    ...(backup.streamsFrom === undefined ? [] : ['--streams-from', backup.streamsFrom]),
   ]
   const cost = await world.measure(agentScript(words, world.environment(backup.store, backup.database)))
   const told = JSON.parse(cost.stdout.trim().split('\n').at(-1) ?? '') as {

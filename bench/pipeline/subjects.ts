@@ -128,8 +128,12 @@ function memory(size: 'small' | 'usual' | 'large', mostRounds: number): Subject 
     databases: [database],
     mostRounds,
     run: async (world, course) => {
-      const encrypted = world.flags.recipient ? { recipient } : {}
-      return backUp(name, { store: 'sink', database, codec: 'none', ...encrypted }, world, course)
+      // On disk these databases are small, and would go as one archive
+      const flags = {
+        ...(world.flags.recipient ? { recipient } : {}),
+        ...(world.flags.streamsFrom ? { streamsFrom: '1MiB' } : {}),
+      }
+      return backUp(name, { store: 'sink', database, codec: 'none', ...flags }, world, course)
     },
   }
 }

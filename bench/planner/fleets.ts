@@ -19,6 +19,9 @@ export interface Fleet {
 interface Shape {
   readonly seed: number
   readonly about: string
+  /** Median and largest size; the deviation of the logarithm is `spread`. */
+  readonly median: number
+  readonly spread: number
   readonly largest: number
   /** Stored bytes a second, for each destination. */
   readonly destination: number
@@ -42,26 +45,34 @@ export const shapes: Readonly<Record<string, Shape>> = {
   'giant-bound': {
     seed: 1,
     about: 'sizes to 4 TB: the longest job is the bound',
+    median: 0.5e9,
+    spread: 2.2,
     largest: 4e12,
     destination: 40e9,
   },
   'cluster-bound': {
     seed: 2,
     about: 'sizes to 60 GB, ample bandwidth: a cluster’s own work is the bound',
+    median: 2e9,
+    spread: 1.6,
     largest: 60e9,
     destination: 40e9,
   },
   'destination-bound': {
     seed: 3,
     about: 'sizes to 60 GB: what four destinations take is the bound',
+    median: 2e9,
+    spread: 1.6,
     largest: 60e9,
-    destination: 0.35e9,
+    destination: 1.8e9,
   },
   'windows-and-failures': {
     seed: 4,
     about: 'sizes to 60 GB, windows at night, 3 % of attempts fail, 200 agents away for an hour',
+    median: 2e9,
+    spread: 1.6,
     largest: 60e9,
-    destination: 1.5e9,
+    destination: 4e9,
     windows: true,
     failing: 0.03,
     absences: 200,
@@ -133,7 +144,7 @@ function jobOf(n: number, homes: readonly Home[], shape: Shape, random: Random):
   // some clusters hold many databases, most hold few
   const home = homes[Math.floor(random.next() ** 1.5 * homes.length)] ?? homes[0]
   if (home === undefined) throw new Error('a fleet without clusters')
-  const sizeBytes = Math.min(shape.largest, random.logNormal(200e6, 2.2))
+  const sizeBytes = Math.min(shape.largest, random.logNormal(shape.median, shape.spread))
   const p50 = Math.ceil(5_000 + (sizeBytes / speed) * 1_000)
   const slack = slackOf(random)
   return {
