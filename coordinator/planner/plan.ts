@@ -141,7 +141,7 @@ class Planning {
       if (lacking !== undefined) {
         passedOver.push(lacking.reason)
         if (lacking.reason.code !== 'no-slot' && lacking.reason.code !== 'reserved')
-          contended ??= lacking.pool
+          contended = firstOf(contended, lacking.pool)
         continue
       }
       const rank = job.ranks?.get(id) ?? 1
@@ -246,6 +246,12 @@ function lack(
   if (!pool.hasRate(demand.rate)) return because.noRate(pool, subject, demand.rate)
   const kept = pool.blockedBy(demand)
   return kept === undefined ? undefined : because.reservedFor(pool, subject, kept, job.p90)
+}
+
+/** Whichever comes first by kind and name, so that it does not matter in which order candidates are told. */
+function firstOf(one: Pool | undefined, other: Pool): Pool {
+  if (one === undefined) return other
+  return `${other.kind} ${other.name}` < `${one.kind} ${one.name}` ? other : one
 }
 
 /** Most free slots, then id. */

@@ -66,7 +66,7 @@ export class Pool {
     return this.#usedRate
   }
 
-  /** The job that took of it first. */
+  /** One that took of it: the lowest id, whatever the order they were told in. */
   get first(): JobId | undefined {
     return this.#first
   }
@@ -95,7 +95,7 @@ export class Pool {
 
   take(demand: Demand, clusterId?: ClusterId): void {
     const rate = this.ask(demand.rate)
-    this.#first ??= demand.jobId
+    if (this.#first === undefined || demand.jobId < this.#first) this.#first = demand.jobId
     this.#usedSlots++
     this.#usedRate += rate
     this.#taken ??= []
