@@ -1,4 +1,3 @@
-import type { Readable } from 'node:stream'
 import { systemClock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Compression } from '../../shared/model/compression.ts'
@@ -18,7 +17,7 @@ import {
 } from '../process/index.ts'
 import { demandEqual } from './accounting.ts'
 import { type Encoding, planEncoding } from './encoding.ts'
-import { demandFooter, footerStage, tapName, tapStage, teeName } from './footer.ts'
+import { demandFooter, footerStage, type StreamTap, tapName, tapStage, teeName } from './footer.ts'
 import { Meter, meterName } from './meter.ts'
 import type { PartBudget } from './part-budget.ts'
 import { partSizeFor } from './part-size.ts'
@@ -53,7 +52,7 @@ export interface BackupStreamRequest {
    * Gets a copy of the raw stream on stdin, from its beginning; may end before the stream does, with status 0.
    * `take` is given what it says, all of it before this stream's outcome.
    */
-  readonly tap?: { readonly command: Command; readonly take: (chunk: Buffer) => void }
+  readonly tap?: StreamTap
   readonly codec: Codec
   /** Level, long mode and threads; absent: the defaults. */
   readonly codecOptions?: Omit<Compression, 'codec'>
@@ -236,16 +235,19 @@ class Intake {
     const broken = new AbortController()
     void joined.ended.then(({ cause }) => broken.abort(cause))
     const signal = AbortSignal.any([this.#request.signal, broken.signal])
-    if (joined.output !== undefined) {
-      for await (const chunk of joined.output as Readable & AsyncIterable<Buffer>) {
-        this.#silence.busy()
-        this.peaks.glance()
-        await limit?.take(chunk.length, signal)
-        this.#plan.encoding.take(chunk)
-        await writer.write(chunk)
-        this.#silence.heard(now())
-      }
+    const store = (chunk: Buffer): Promise<void> | undefined => {
+      this.#plan.encoding.take(chunk)
+      return writer.write(chunk)
     }
+    await joined.output?.drain(chunk => {
+      this.peaks.glance()
+      this.#silence.busy()
+      const held = limit?.take(chunk.length, signal)
+      const wait = held === undefined ? store(chunk) : held.then(() => store(chunk))
+      if (wait !== undefined) return wait.then(() => this.#silence.heard(now()))
+      this.#silence.heard(now())
+      return undefined
+    })
     this.#silence.busy()
     this.peaks.sample()
     return writer.finish()

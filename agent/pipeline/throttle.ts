@@ -35,8 +35,8 @@ export function waitOf({ tokens }: Bucket, rate: number): number {
 
 /** What holds bytes back at an intake. */
 export interface Limit {
-  /** Resolves when `bytes` may pass. Rejects with the signal's cause. */
-  take(bytes: number, signal: AbortSignal): Promise<void>
+  /** Nothing when `bytes` may pass at once, else a promise until they may. Rejects with the signal's cause. */
+  take(bytes: number, signal: AbortSignal): Promise<void> | undefined
 }
 
 interface Waiting {
@@ -75,7 +75,11 @@ export class Throttle implements Limit {
     this.#changed = new AbortController()
   }
 
-  async take(bytes: number, signal: AbortSignal): Promise<void> {
+  take(bytes: number, signal: AbortSignal): Promise<void> | undefined {
+    return this.#rate === undefined && !signal.aborted ? undefined : this.#pass(bytes, signal)
+  }
+
+  async #pass(bytes: number, signal: AbortSignal): Promise<void> {
     for (let left = bytes; left > 0; left -= quantum) {
       if (signal.aborted) throw abortCause(signal)
       if (this.#rate === undefined) return
@@ -140,8 +144,9 @@ const longestSleep = 60_000
 /** Several limits as one: what passes has passed all of them. */
 export function limits(all: readonly Limit[]): Limit {
   return {
-    take: async (bytes, signal) => {
-      for (const limit of all) await limit.take(bytes, signal)
+    take: (bytes, signal) => {
+      const held = all.map(limit => limit.take(bytes, signal)).filter(wait => wait !== undefined)
+      return held.length === 0 ? undefined : Promise.all(held).then(() => undefined)
     },
   }
 }

@@ -1,10 +1,11 @@
 import { closeSync } from 'node:fs'
-import type { Readable, Writable } from 'node:stream'
+import type { Writable } from 'node:stream'
 import { AppError } from '../../shared/errors/index.ts'
 import type { ToolFinder } from '../engines/port.ts'
 import type { ChildRecord } from './child-record.ts'
 import type { Command } from './command.ts'
 import { type KernelPipe, openPipes } from './kernel-pipe.ts'
+import { PipeReader } from './pipe-reader.ts'
 import { type JoinEnd, RunningPipe, type TapMember } from './running-pipe.ts'
 import { StageProcess } from './stage-process.ts'
 
@@ -43,7 +44,7 @@ export interface JoinRequest {
 
 export interface JoinedProcesses {
   readonly input: Writable | undefined
-  readonly output: Readable | undefined
+  readonly output: PipeReader | undefined
   /** Resolves when everything is closed, whatever happened; never rejects. */
   readonly ended: Promise<JoinEnd>
   /** Ends every stage; `cause` counts unless there was one before. */
@@ -64,18 +65,25 @@ export interface JoinedProcesses {
 export async function joinProcesses(request: JoinRequest): Promise<JoinedProcesses> {
   const { stages, tools, signal } = request
   const setpriv = (await tools.find(['setpriv'])).path
-  const pipeCount = stages.length - 1 + stages.reduce((sum, stage) => sum + tapsOf(stage).length, 0)
+  const pipeCount =
+    stages.length - (request.output ? 0 : 1) + stages.reduce((sum, stage) => sum + tapsOf(stage).length, 0)
   const pipes = await openPipes(pipeCount, (await tools.find(['mkfifo'])).path)
   const descriptors = new Descriptors(pipes)
   if (signal.aborted) {
     descriptors.closeAll()
     throw abortCause(signal)
   }
-  const pipe = new RunningPipe(request.graceMs ?? defaultGraceMs)
+  const last = request.output ? descriptors.take() : undefined
+  const output = last && new PipeReader(last.reader)
+  if (last !== undefined) {
+    descriptors.forget(last.reader)
+    descriptors.close(last.witness) // we are the reader
+  }
+  const pipe = new RunningPipe(request.graceMs ?? defaultGraceMs, output)
   const onAbort = () => pipe.end(abortCause(signal))
   signal.addEventListener('abort', onAbort, { once: true })
 
-  let into: number | undefined // the writing end that leads to the stage started before
+  let into = last?.writer // the writing end that leads to the stage started before
   for (let index = stages.length - 1; index >= 0 && !pipe.failed; index--) {
     const stage = stages[index]
     if (stage === undefined) continue
@@ -86,7 +94,7 @@ export async function joinProcesses(request: JoinRequest): Promise<JoinedProcess
       setpriv,
       [
         from?.reader ?? (request.input ? 'pipe' : 'ignore'),
-        into ?? (request.output ? 'pipe' : 'ignore'),
+        into ?? 'ignore',
         'pipe',
         ...(intoTap === undefined ? [] : [intoTap]),
       ],
@@ -104,7 +112,7 @@ export async function joinProcesses(request: JoinRequest): Promise<JoinedProcess
   request.onChildren?.(pipe.records)
   return {
     input: request.input ? pipe.first?.stdin : undefined,
-    output: request.output ? pipe.last?.stdout : undefined,
+    output,
     ended: pipe.allClosed().finally(() => signal.removeEventListener('abort', onAbort)),
     end: cause => pipe.end(cause),
   }

@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/errors/index.ts'
 import type { ChildRecord } from './child-record.ts'
 import { unreadBytes } from './kernel-pipe.ts'
+import type { PipeReader } from './pipe-reader.ts'
 import { type StageEnd, type StageProcess, stageFailed } from './stage-process.ts'
 
 /** How long after a broken pipe the reader's own exit is waited for, since that is the cause, ms. */
@@ -36,15 +37,20 @@ interface Member {
 /** Stages that run, and the first cause that ends them all. */
 export class RunningPipe {
   readonly #graceMs: number
+  readonly #output: PipeReader | undefined
   readonly #members: Member[] = [] // consumer first, as they were started
   readonly #tapped = new Map<string, Buffer>()
   readonly #witnessed: Promise<void>[] = []
   readonly #failures: { readonly error: AppError; readonly brokenPipe: boolean }[] = []
   #terminated = false
 
-  /** @param graceMs between SIGTERM and SIGKILL */
-  constructor(graceMs: number) {
+  /**
+   * @param graceMs between SIGTERM and SIGKILL
+   * @param output our end behind the last stage
+   */
+  constructor(graceMs: number, output?: PipeReader) {
     this.#graceMs = graceMs
+    this.#output = output
   }
 
   get failed(): boolean {
@@ -53,10 +59,6 @@ export class RunningPipe {
 
   get first(): StageProcess | undefined {
     return this.#members.at(-1)?.process
-  }
-
-  get last(): StageProcess | undefined {
-    return this.#members[0]?.process
   }
 
   get records(): readonly ChildRecord[] {
@@ -164,7 +166,7 @@ export class RunningPipe {
     // Signalled before their input ends: a consumer must not take a broken stream for a whole one.
     for (const process of everything) process.kill('SIGTERM')
     this.first?.stdin?.destroy()
-    this.last?.stdout?.destroy()
+    this.#output?.destroy()
     const force = setTimeout(() => {
       for (const process of everything) process.kill('SIGKILL')
     }, this.#graceMs)

@@ -73,17 +73,16 @@ export class ObjectWriter {
     await this.#nextObject()
   }
 
-  /** Takes a chunk in; resolves when there is room for more. */
-  async write(chunk: Uint8Array): Promise<void> {
-    for (let offset = 0; offset < chunk.length; ) {
-      const taken = chunk.subarray(offset, offset + this.#options.partSize - this.#filled)
-      this.#filling.set(taken, this.#filled)
-      this.#hash.update(taken)
-      this.#filled += taken.length
-      this.#bytes += taken.length
-      offset += taken.length
-      if (this.#filled === this.#options.partSize) await this.#send()
-    }
+  /** Copies a chunk in. A promise is given when there is no room for more until it resolves. */
+  write(chunk: Uint8Array): Promise<void> | undefined {
+    const taken = chunk.subarray(0, this.#options.partSize - this.#filled)
+    this.#filling.set(taken, this.#filled)
+    this.#hash.update(taken)
+    this.#filled += taken.length
+    this.#bytes += taken.length
+    if (this.#filled < this.#options.partSize) return undefined
+    const rest = chunk.subarray(taken.length)
+    return this.#send().then(() => (rest.length === 0 ? undefined : this.write(rest)))
   }
 
   /** Sends what is left and waits for everything. An empty stream is one object of one empty part. */

@@ -38,10 +38,11 @@ async function run(stages: readonly JoinedStage[], more: Partial<JoinRequest> = 
   const hash = createHash('sha256')
   let bytes = 0
   try {
-    for await (const chunk of joined.output ?? []) {
-      hash.update(chunk as Buffer)
-      bytes += (chunk as Buffer).length
-    }
+    await joined.output?.drain(chunk => {
+      hash.update(chunk)
+      bytes += chunk.length
+      return undefined
+    })
   } catch {
     // A broken-off output: the end says why.
   }
@@ -234,7 +235,10 @@ describe('joined processes', () => {
       signal: new AbortController().signal,
     })
     let text = ''
-    for await (const chunk of joined.output ?? []) text += String(chunk)
+    await joined.output?.drain(chunk => {
+      text += String(chunk)
+      return undefined
+    })
     await joined.ended
     delete process.env['HOLDFAST_TEST_SECRET']
     const names = text
