@@ -1,8 +1,10 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { identityFile } from '../agent/encryption/identities.ts'
 import {
   type PostgresServer,
   processAlive,
@@ -15,7 +17,7 @@ import {
 } from '../harness/index.ts'
 import { readManifestStrictly } from '../harness/manifest-schema.ts'
 
-const servers = await requireServers('standalone backup and restore', 'postgres', 's3', 'pv', 'zstd')
+const servers = await requireServers('standalone backup and restore', 'postgres', 's3', 'pv', 'zstd', 'age')
 const program = join(import.meta.dirname, '../../bin/holdfast-agent')
 
 let pg: PostgresServer
@@ -128,6 +130,71 @@ describe.skipIf(servers.missing)('holdfast-agent by itself, real PostgreSQL and 
     expect(missing.err).toContain('[object-store.bucket-missing]')
     expect(missing.status).toBe(30)
     expect(await readdir(join(folder.path, 'state'))).toEqual([])
+  })
+
+  it('globals with password verifiers are stored encrypted or not at all; an identity opens the backup, nobody else', {
+    timeout: 120_000,
+  }, async () => {
+    await using folder = await temporaryFolder('standalone')
+    await pg.createDatabase('sealed')
+    await pg.psql('create table t as select generate_series(1, 1000) i', 'sealed')
+    await pg.psql("create role keeper_of_secrets password 'hunter2'")
+    const [mine, stranger] = [
+      await identityFile(folder.path, 'mine'),
+      await identityFile(folder.path, 'stranger'),
+    ]
+    const store = join(folder.path, 'store')
+    await mkdir(store)
+    const state = ['--state-dir', join(folder.path, 'state')]
+    const backup = (...more: readonly string[]) =>
+      start([
+        ...['backup', '--engine', 'postgres', '--to', `file://${store}`, '-o', 'json', ...more],
+        ...connection(),
+        ...state,
+      ]).ended
+    const refused = await backup('--globals', '--globals-passwords')
+    expect(refused.err).toContain('[encryption.required]')
+    expect(refused.status).toBe(10)
+    expect((await backup('--database', 'sealed', '--codec', 'gzip', '--codec-level', '10')).err).toContain(
+      '[codec.invalid]',
+    )
+    expect(await readdir(store)).toEqual([])
+
+    const made = await backup(
+      ...[
+        '--database',
+        'sealed',
+        '--globals',
+        '--globals-passwords',
+        '--codec',
+        'gzip',
+        '--codec-level',
+        '9',
+      ],
+      ...['--recipient', mine.recipient],
+    )
+    expect(made, made.err).toMatchObject({ status: 0 })
+    const [globals, database] = JSON.parse(made.out).backups
+    const manifest = readManifestStrictly(await readFile(new URL(globals.manifest)))
+    const key = manifest.streams[0]?.objects[0]?.key ?? ''
+    expect(key).toMatch(/000-globals\.sql\.gz\.age$/)
+    const decrypted = spawnSync('age', ['-d', '-i', mine.path, join(store, key)])
+    const sql = gunzipSync(decrypted.stdout).toString()
+    expect(sql).toMatch(/ALTER ROLE keeper_of_secrets .*PASSWORD 'SCRAM-SHA-256\$/)
+
+    const restore = (...identities: readonly string[]) =>
+      start([
+        ...['restore', '--from', database.manifest, '--into', 'unsealed', ...connection(), ...state],
+        ...identities.flatMap(path => ['--identity', path]),
+      ]).ended
+    for (const [identities, code] of [
+      [[], 'encryption.identity-missing'],
+      [[stranger.path], 'encryption.identity-mismatch'],
+    ] as const)
+      expect((await restore(...identities)).err).toContain(`[${code}]`)
+    expect(await pg.psql("select count(*) from pg_database where datname like 'unsealed%'")).toBe('0')
+    expect(await restore(stranger.path, mine.path)).toMatchObject({ status: 0 })
+    expect(await pg.psql('select count(*) from t', 'unsealed')).toBe('1000')
   })
 
   it('SIGTERM aborts the upload, leaves nothing in the bucket and no child, and exits 130', async () => {
