@@ -12,9 +12,11 @@ import {
   AlertBook,
   type Notifier,
   openChannels,
+  type StoreWatch,
   startDeadMan,
   startDelivery,
   startRepeats,
+  watchStore,
 } from './alerts/index.ts'
 import { type CoordinatorConfig, settingsOf } from './config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
@@ -46,6 +48,7 @@ import { loopbackCaller } from './rpc/caller.ts'
 import { operatorService } from './rpc/operator/service.ts'
 import { type RunningServer, startServer } from './rpc/server.ts'
 import { openStore, type Store } from './store/index.ts'
+import type { Leadership } from './store/port.ts'
 
 /** What the command says of this start, and what tests may put in place of what the composition root makes. */
 export interface CoordinatorOverrides {
@@ -273,9 +276,12 @@ export async function startCoordinator(
           log,
         }),
       )
+    const storeWatch = scope.own(
+      watchStore({ notifiers, rules: settings.alerts, newAlertId: () => newId('alert'), clock, log }),
+    )
     const lead = scope.own(
       new Lead({
-        leadership: store.leadership,
+        leadership: watchedLeadership(store.leadership, storeWatch),
         clock,
         log,
         holder: `${hostname()}/${process.pid}`,
@@ -329,6 +335,32 @@ function sourcesOf(config: CoordinatorConfig, log: Log): readonly Discovery[] {
         ]),
     ...(path === undefined ? [] : [staticFileDiscovery({ path, log })]),
   ]
+}
+
+/** The same leadership; the watch of the store hears how each question to it went. */
+function watchedLeadership(leadership: Leadership, watch: StoreWatch): Leadership {
+  const heard = async <T>(asked: Promise<T>): Promise<T> => {
+    try {
+      const answer = await asked
+      watch.well()
+      return answer
+    } catch (thrown) {
+      watch.failed(AppError.from(thrown).code)
+      throw thrown
+    }
+  }
+  return {
+    get term() {
+      return leadership.term
+    },
+    tryAcquire: async (holder, staleAfterMs) => {
+      const term = await heard(leadership.tryAcquire(holder, staleAfterMs))
+      watch.leads(term !== undefined)
+      return term
+    },
+    renew: () => heard(leadership.renew()),
+    release: () => leadership.release(),
+  }
 }
 
 async function deadManUrl({

@@ -34,7 +34,9 @@ export interface DeliveryOptions {
   readonly maxDelay?: Duration
   /** A claim that nobody finished (we died) is taken up again after this; must outlast a channel's time-out; default 60 s. */
   readonly claimFor?: Duration
-  /** Messages under way at a time; default 8. */
+  /** Messages under way at a time on one channel: one that hangs holds up no other; default 4. */
+  readonly perChannel?: number
+  /** Messages under way at a time; default as many as all channels may have. */
   readonly parallel?: number
   /** At close, how long what is under way may still take; default 5 s. */
   readonly grace?: Duration
@@ -68,6 +70,8 @@ class DeliveryLoop {
   readonly #o: Required<Omit<DeliveryOptions, 'metrics'>>
   readonly #metrics: DeliveryMetrics | undefined
   readonly #underway = new Map<string, Promise<void>>()
+  /** The channel of each message under way. */
+  readonly #channels = new Map<string, string>()
   readonly #ending = new AbortController()
   #stopping = false
   #woken = false
@@ -86,7 +90,8 @@ class DeliveryLoop {
       baseDelay: 5_000,
       maxDelay: 900_000,
       claimFor: 60_000,
-      parallel: 8,
+      perChannel: 4,
+      parallel: (options.perChannel ?? 4) * (options.notifiers.size + 1),
       grace: 5_000,
       ...rest,
     }
@@ -118,8 +123,16 @@ class DeliveryLoop {
         const now = this.#o.clock.now().wall
         for (const [key, at] of this.#retries) if (at <= now) this.#retries.delete(key)
         // Those under way are claimed, hence not due: whatever is shown is free to take.
-        const due = await this.#o.store.read.outboxDue(now, this.#o.parallel - this.#underway.size)
-        const free = due.filter(message => !this.#underway.has(keyOf(message)))
+        const busy = new Map<string, number>()
+        for (const channel of this.#channels.values()) busy.set(channel, (busy.get(channel) ?? 0) + 1)
+        const full = [...busy].filter(([, count]) => count >= this.#o.perChannel).map(([channel]) => channel)
+        const due = await this.#o.store.read.outboxDue(now, this.#o.parallel - this.#underway.size, full)
+        const free = due.filter(message => {
+          const count = busy.get(message.channel) ?? 0
+          if (count >= this.#o.perChannel || this.#underway.has(keyOf(message))) return false
+          busy.set(message.channel, count + 1)
+          return true
+        })
         const mine = await this.#claim(free, now)
         for (const message of mine) this.#begin(message)
         if (mine.length === 0) break
@@ -162,9 +175,11 @@ class DeliveryLoop {
       })
       .finally(() => {
         this.#underway.delete(key)
+        this.#channels.delete(key)
         this.wake()
       })
     this.#underway.set(key, work)
+    this.#channels.set(key, message.channel)
   }
 
   /** @param before the message as it was before it was claimed */

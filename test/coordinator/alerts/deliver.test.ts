@@ -85,7 +85,7 @@ describe('delivery at least once', () => {
     sink.delay(10_000)
     sink.drop()
     await tell(breach())
-    deliver({ notifiers: new Map([webhook('ops', sink.url, 100)]) })
+    deliver({ notifiers: new Map([webhook('ops', sink.url, 800)]) })
     const [row] = await settled(['delivered'])
     expect(row?.attempts).toBe(5)
     expect(row?.lastError).toBeUndefined()
@@ -238,6 +238,17 @@ describe('order', () => {
     })
     sink.respond({})
     await settled(['delivered', 'delivered', 'delivered'])
+  })
+
+  it('a channel that hangs with many messages holds up no other', async () => {
+    const hanging = await webhookSink()
+    scope.defer(() => hanging.stop())
+    hanging.delay(60_000, 100)
+    for (let n = 0; n < 40; n += 1) await tell(breach(`dbs_${n}`), ['dead'])
+    await tell(breach('dbs_x'), ['ops'])
+    deliver({ notifiers: new Map([webhook('dead', hanging.url, 30_000), webhook()]), grace: 0 })
+    await sink.received(1)
+    expect(sink.accepted[0]?.body).toContain('"breach/dbs_x"')
   })
 
   it('holds for every key under many alerts at a time', async () => {
