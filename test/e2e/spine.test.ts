@@ -272,7 +272,7 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
     const { stdout, code } = await stack.holdfast('job', 'explain', made?.job_id ?? '')
     expect(code).toBe(0)
     expect(stdout).toMatch(/^backup of shop-db\/shop: succeeded$/m)
-    expect(stdout).toContain('policy everything')
+    expect(stdout).toContain('policy secret')
     const { decisions } = await stack.ask<{ decisions: { kind: string; code: string }[] }>(
       'job',
       'explain',
