@@ -1,5 +1,5 @@
-import { awsKms, type EncryptionWorld } from '../encryption/index.ts'
 import type { AgentConfig } from '../config.ts'
+import { awsKms, type EncryptionWorld } from '../encryption/index.ts'
 import { sourceOf } from './destinations.ts'
 
 /** Encryption as the configuration says; each purpose asks KMS with its own credentials. */
