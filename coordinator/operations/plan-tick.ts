@@ -23,10 +23,16 @@ const changeable: ReadonlySet<string> = new Set([
   'site-slots',
   'host-rate',
   'no-slot',
+  'lets-go-first',
 ])
 
 function printOf(reasons: readonly Reason[]): string {
-  return reasons.map(({ code, subject }) => `${changeable.has(code) ? 'budget' : code}/${subject}`).join(' ')
+  return reasons
+    .map(
+      ({ code, subject }) =>
+        `${changeable.has(code) ? 'budget' : code}/${code === 'lets-go-first' ? '' : subject}`,
+    )
+    .join(' ')
 }
 
 /**

@@ -20,6 +20,9 @@ export function plan(input: PlanInput): readonly PlanDecision[] {
   return new Planning(input).run()
 }
 
+/** What holds its cluster for less is not worth asking who waits behind it. */
+const long = 30 * 60_000
+
 /** A job that would give its cluster more than its share, and its place among the decisions. */
 interface Deferred {
   readonly at: number
@@ -35,6 +38,9 @@ class Planning {
   /** Said once for each cluster: thousands may wait for the same. */
   readonly #busy = new Map<Pool, readonly Reason[]>()
 
+  #ready: readonly QueuedJob[] = []
+  #mates: ReadonlyMap<string, readonly QueuedJob[]> | undefined
+
   constructor(input: PlanInput) {
     this.#input = input
     this.#room = new Room(input)
@@ -49,6 +55,7 @@ class Planning {
       if (asleep === undefined) ready.push(job)
       else later.push({ until: asleep.until ?? Number.POSITIVE_INFINITY, decision: asleep })
     }
+    this.#ready = ready
     const decisions: PlanDecision[] = []
     for (const ranks of inOrder(ready, this.#input)) {
       const deferred: Deferred[] = []
@@ -95,6 +102,9 @@ class Planning {
     if (job.candidates.length === 0) return wait(job, [because.noCandidate(job)])
     const cluster = this.#room.cluster(job.clusterId)
     if (!restore && cluster !== undefined && !cluster.hasSlot(0)) return wait(job, this.#clusterBusy(cluster))
+
+    const first = restore || cluster === undefined ? undefined : this.#letsGoFirst(job)
+    if (first !== undefined) return wait(job, [because.letsGoFirst(job, first)])
 
     const rate = restore ? 0 : Math.ceil(job.rate ?? 0)
     const demand: Demand = { jobId: job.id, rate, endsAt: this.#now + job.p90 }
@@ -221,6 +231,45 @@ class Planning {
     }
   }
 
+  /**
+   * A job that would hold its cluster for long lets those go first that would be late behind it, as long as it can
+   * itself wait for all of them: what runs is not interrupted, and its own urgency only says that it is long.
+   */
+  #letsGoFirst(job: QueuedJob): QueuedJob | undefined {
+    const { clusterId, p90 } = job
+    if (clusterId === undefined || p90 < long) return undefined
+    const room = job.deadline - this.#now - p90
+    if (room <= 0) return undefined
+    this.#mates ??= byCluster(this.#ready)
+    let first: QueuedJob | undefined
+    let needed = 0
+    for (const mate of this.#mates.get(clusterId) ?? []) {
+      const slack = mate.deadline - this.#now - mate.p90
+      if (mate.p90 >= p90 || slack < 0 || slack >= p90 || !this.#couldStart(mate)) continue
+      needed += mate.p90
+      if (
+        first === undefined ||
+        mate.deadline < first.deadline ||
+        (mate.deadline === first.deadline && mate.id < first.id)
+      )
+        first = mate
+    }
+    return needed <= room ? first : undefined
+  }
+
+  #couldStart(job: QueuedJob): boolean {
+    const destination = this.#room.destination(job.destination)
+    if (
+      destination !== undefined &&
+      !(destination.hasSlot(0) && destination.hasRate(Math.ceil(job.rate ?? 0)))
+    )
+      return false
+    return job.candidates.some(id => {
+      const seat = this.#room.seat(id)
+      return seat?.agent.connected === true && !seat.agent.draining && seat.host.hasSlot(0)
+    })
+  }
+
   #clusterBusy(pool: Pool): readonly Reason[] {
     const said = this.#busy.get(pool)
     if (said !== undefined) return said
@@ -246,6 +295,17 @@ function lack(
   if (!pool.hasRate(demand.rate)) return because.noRate(pool, subject, demand.rate)
   const kept = pool.blockedBy(demand)
   return kept === undefined ? undefined : because.reservedFor(pool, subject, kept, job.p90)
+}
+
+function byCluster(jobs: readonly QueuedJob[]): ReadonlyMap<string, readonly QueuedJob[]> {
+  const groups = new Map<string, QueuedJob[]>()
+  for (const job of jobs) {
+    if (job.clusterId === undefined) continue
+    const known = groups.get(job.clusterId)
+    if (known === undefined) groups.set(job.clusterId, [job])
+    else known.push(job)
+  }
+  return groups
 }
 
 /** Whichever comes first by kind and name, so that it does not matter in which order candidates are told. */

@@ -132,6 +132,15 @@ export function reservedFor(
   }
 }
 
+export function letsGoFirst(job: QueuedJob, first: QueuedJob): Reason {
+  return {
+    code: 'lets-go-first',
+    subject: first.id,
+    text: `${first.id} of its cluster would be late behind it, and it can wait`,
+    numbers: { p90_ms: job.p90, deadline: job.deadline, other_deadline: first.deadline },
+  }
+}
+
 export function unfair(pool: Pool): Reason {
   return {
     code: 'fair-share',

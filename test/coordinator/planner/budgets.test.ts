@@ -98,6 +98,18 @@ describe('giants and small ones', () => {
     expect(why(2)).toEqual(['reserved'])
   })
 
+  it('a giant lets the small ones of its cluster go first that would be late behind it, while it can wait', () => {
+    const home = { clusterId: clusterId(29), candidates: [agentId(29)] }
+    const own = { ...giant, ...home, deadline: now + 9 * hour }
+    const urgent = backup(1, { ...home, deadline: now + 2 * hour })
+    expect(look([own, urgent]).placed).toEqual([1])
+    expect(look([own, urgent]).why(99)).toEqual(['lets-go-first'])
+    const hurried = { ...own, deadline: now + 4 * hour + minute }
+    expect(look([hurried, urgent]).placed).toEqual([99])
+    const { runs } = course([own, urgent])
+    expect(runs.every(each => each.endedAt <= each.job.deadline)).toBe(true)
+  })
+
   it('a small job never waits behind a giant for want of a slot elsewhere', () => {
     const fill = {
       id: jobId(90),
