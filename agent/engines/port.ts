@@ -107,7 +107,12 @@ export interface DumpStream {
    * Gets a copy of the raw stream on stdin, e.g. to read an archive's table of contents, and may end early;
    * `take` is given what it says, all of it before `verify`.
    */
-  readonly tap?: { readonly command: Command; readonly take: (chunk: Buffer) => void }
+  readonly tap?: {
+    readonly command: Command
+    readonly take: (chunk: Buffer) => void
+    /** It needs no more than so many bytes of the beginning, which is cheaper; absent: it may want all. */
+    readonly headBytes?: number
+  }
   /** Nothing of this dump runs beside it: streams before it have ended, streams after it wait. */
   readonly alone?: boolean
 }

@@ -50,7 +50,12 @@ export async function streamsOf(job: {
   const reader = await findTool('pg_restore', majorOf(tool.version) ?? facts.major, context)
   const env = await dumpEnvironment(target, context, job.purpose, facts)
   const contents = new Map<string, ContentsReader>()
-  const stream = (name: string, predictedBytes: number, args: readonly string[]): DumpStream => {
+  const stream = (
+    name: string,
+    predictedBytes: number,
+    args: readonly string[],
+    headBytes?: number,
+  ): DumpStream => {
     const command: Command = {
       name: 'pg_dump',
       program: tool.path,
@@ -65,7 +70,11 @@ export async function streamsOf(job: {
       name,
       format: 'pgdump',
       command,
-      tap: { command: list, take: chunk => contents.get(name)?.read(chunk) },
+      tap: {
+        command: list,
+        take: chunk => contents.get(name)?.read(chunk),
+        ...(headBytes === undefined ? {} : { headBytes }),
+      },
       predictedBytes: Math.max(1, predictedBytes),
     }
   }
@@ -74,12 +83,18 @@ export async function streamsOf(job: {
     '--section=post-data',
   ])
   const tables = plan.shared.map((table, index) =>
-    stream(`${String(index + 1).padStart(3, '0')}-data`, table.bytes, dataArgs(table)),
+    stream(`${String(index + 1).padStart(3, '0')}-data`, table.bytes, dataArgs(table), tableContentsBytes),
   )
-  const rest = stream('999-rest', plan.restBytes, [
-    '--section=data',
-    ...plan.shared.map(table => `--exclude-table-data=${qualified(table)}`),
-  ])
+  const rest = stream(
+    '999-rest',
+    plan.restBytes,
+    [
+      '--section=data',
+      ...plan.shared.map(table => `--exclude-table-data=${qualified(table)}`),
+      // large objects may be millions of entries
+    ],
+    holder.hasLargeObjects ? undefined : restContentsBytes(holder),
+  )
   const largestFirst = [...tables, rest].sort((a, b) => b.predictedBytes - a.predictedBytes)
   const streams = [{ ...schema, alone: true }, ...largestFirst]
   for (const { name } of streams) contents.set(name, new ContentsReader())
@@ -88,6 +103,14 @@ export async function streamsOf(job: {
     account: () =>
       demandContents(contents, expectedTables(holder.relations, facts.role), holder.hasLargeObjects),
   }
+}
+
+/** No table of contents with the rows of one table comes to so much: its COPY names 1,600 columns at most, bytes. */
+const tableContentsBytes = 4 << 20
+
+/** Nor that of the rest to so much: a COPY for each table, the value of each sequence, bytes. */
+function restContentsBytes({ relations, sequences }: Holder): number {
+  return tableContentsBytes + relations.length * (128 << 10) + sequences * 1024
 }
 
 /** What the schema of one relation comes to, bytes. */

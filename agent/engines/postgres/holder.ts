@@ -36,6 +36,8 @@ export interface Holder {
   /** Bytes that are in no table: large objects. */
   readonly otherBytes: number
   readonly hasLargeObjects: boolean
+  /** How many sequences there are. */
+  readonly sequences: number
   /** Never later than the snapshot. */
   readonly moment: Moment
   /** Asks it something, so that the server takes it for alive. Also the proof that snapshot and locks still stand. */
@@ -85,14 +87,16 @@ export async function openHolder(
       return undefined
     }
     const { tables, otherBytes } = await sizeTables(session)
-    const [large] = await session.query<{ some: boolean }>(
-      'select exists (select from pg_largeobject_metadata) as some',
+    const [other] = await session.query<{ large: boolean; sequences: string }>(
+      `select exists (select from pg_largeobject_metadata) as large,
+              (select count(*) from pg_class where relkind = 'S')::text as sequences`,
     )
     return {
       ...taken,
       tables,
       otherBytes,
-      hasLargeObjects: large?.some === true,
+      hasLargeObjects: other?.large === true,
+      sequences: Number(other?.sequences ?? 0),
       ping: async () => {
         await session.query('select 1')
       },
