@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import type { GetJobResponse, Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import type { Field } from '../../shared/wire/gen/holdfast/v1/common.ts'
+import type { Decision, GetJobResponse, Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
@@ -116,7 +117,9 @@ function explain(terminal: Terminal): Command {
         const rows = story(
           answer.decisions.map(d => ({
             margin: `${instant(d.at)}  ${d.kind.padEnd(10)}  `,
-            text: [d.text || d.code, ...d.numbers.map(n => `${n.name}=${n.value}`)].join(' '),
+            text: [where(d, jobId), d.text || d.code, ...d.numbers.map(shownNumber)]
+              .filter(Boolean)
+              .join(' '),
           })),
           terminal.width,
         )
@@ -124,6 +127,18 @@ function explain(terminal: Terminal): Command {
       })
     },
   )
+}
+
+/** Where a decision is about, when that is not the job itself, and its code: reasons are codes and numbers. */
+function where({ subject, code, text }: Decision, jobId: string): string {
+  const place = subject === '' || subject === jobId ? '' : `${subject}: `
+  return text === '' ? place.trimEnd() : `${place}[${code}]`
+}
+
+/** Instants as people read them, all else as it is. */
+function shownNumber({ name, value }: Field): string {
+  const at = /^(reserved_from|opens_at|not_before|due_at|deadline|other_deadline)$/.test(name)
+  return `${name}=${at ? instant(Number(value)) : value}`
 }
 
 function jobCard(answer: GetJobResponse, terminal: Terminal): string {

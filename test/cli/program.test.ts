@@ -127,6 +127,53 @@ describe('tables', () => {
     for (const line of out.trimEnd().split('\n')) expect(stringWidth(line)).toBeLessThanOrEqual(width)
   })
 
+  test('a backup says how many of its copies are there, and why one is not', async () => {
+    const backup = Backup.fromPartial({
+      backupId,
+      subjectName: 'shop/orders',
+      copies: [
+        {
+          destination: 'eu',
+          url: 's3://eu',
+          manifestKey: 'v1/m.json',
+          state: 'present',
+          verifiedAt: now - 1000,
+        },
+        {
+          destination: 'us',
+          url: 's3://us',
+          manifestKey: 'v1/m.json',
+          state: 'failed',
+          missingSince: now - 5000,
+          failure: { code: 'copy.lagging', message: 'too slow', hint: '', context: [], problems: [] },
+        },
+      ],
+    })
+    const answers = {
+      listBackups: () => ({ backups: [backup], nextPageToken: '' }),
+      getBackup: () => ({ backup, manifest: Buffer.alloc(0) }),
+    }
+    expect((await holdfast(['backup', 'list'], { answers })).out).toMatch(/\b1\/2\b/)
+    const { out } = await holdfast(['backup', 'get', backupId], { answers })
+    expect(out).toContain('eu (present, verified')
+    expect(out).toMatch(/us \(failed, missing since .*copy\.lagging: too slow/)
+  })
+
+  test('a copy by hand asks for a destination and a reason, and sends both', async () => {
+    expect((await holdfast(['backup', 'copy', backupId, '--reason', 'x'])).status).not.toBe(0)
+    const { status, seen } = await holdfast(
+      ['backup', 'copy', backupId, '--to', 'us', '--reason', 'second region'],
+      { answers: { copyBackup: () => ({ job: job({}), existing: false }) } },
+    )
+    expect(status).toBe(0)
+    expect(seen.find(each => each.method === 'copyBackup')?.request).toMatchObject({
+      backupId,
+      destination: 'us',
+      reason: 'second region',
+      requestId: expect.stringMatching(/./),
+    })
+  })
+
   test('job and backup ids are whole, so that they can be copied, and still fit 100 columns', async () => {
     const { out } = await holdfast(['backup', 'list'], {
       answers: {
@@ -310,6 +357,7 @@ test('every command has help with an example', async () => {
     'job start',
     'job cancel',
     'job explain',
+    'plan',
     'backup list',
     'backup get',
     'backup start',
