@@ -1,7 +1,7 @@
 import { Metadata, type ServiceError } from '@grpc/grpc-js'
 import { AppError } from '../shared/errors/index.ts'
+import { appErrorFromServiceError } from '../shared/wire/call-failure.ts'
 import { clientChannel } from '../shared/wire/channel.ts'
-import { appErrorFromServiceError } from '../shared/wire/failure.ts'
 import { OperatorServiceClient } from '../shared/wire/gen/holdfast/v1/operator.ts'
 
 /** Milliseconds a question may take before it fails with `coordinator.deadline`. */

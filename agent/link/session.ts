@@ -3,8 +3,9 @@ import type { Clock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
+import { appErrorFromServiceError } from '../../shared/wire/call-failure.ts'
 import type { ChannelTarget } from '../../shared/wire/channel.ts'
-import { appErrorFromServiceError, failureFromWire } from '../../shared/wire/failure.ts'
+import { failureFromWire } from '../../shared/wire/failure.ts'
 import {
   AgentLinkServiceClient,
   type ConnectRequest,

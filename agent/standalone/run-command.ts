@@ -1,7 +1,6 @@
 import { Command, Option } from 'commander'
 import { Answer } from '../../shared/command-line/index.ts'
 import { createLogger, logLevels } from '../../shared/log/index.ts'
-import { startAgent } from '../agent.ts'
 import { loadAgentConfig } from '../config.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -54,6 +53,8 @@ The first SIGTERM or SIGINT aborts what runs (uploads too), tells the results an
 leaves at once with 130, and the next start goes on from the journal.`,
     )
     .action(async (flags: ConfigFlags) => {
+      // only here: the link and all it needs double the time that the other commands take to start
+      const { startAgent } = await import('../agent.ts')
       const { value: config } = configFrom(flags)
       const log = createLogger({ name: 'agent', level: config.log.level, format: config.log.format })
       const agent = await startAgent(config, log)

@@ -7,7 +7,7 @@ import type {
 } from '@grpc/grpc-js'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
-import { appErrorToStatus } from '../../shared/wire/failure.ts'
+import { appErrorToStatus } from '../../shared/wire/call-failure.ts'
 import type { AccessScope, Principal } from '../operations/principal.ts'
 import type { CallerOf, PeerCall } from './caller.ts'
 

@@ -6,7 +6,7 @@ import {
   type sendUnaryData,
 } from '@grpc/grpc-js'
 import { AppError } from '../../shared/errors/index.ts'
-import { appErrorToStatus } from '../../shared/wire/failure.ts'
+import { appErrorToStatus } from '../../shared/wire/call-failure.ts'
 import {
   type Job,
   type OperatorServiceServer,

@@ -14,7 +14,7 @@ import { bidi, type HandleEnv, serverStream, unary } from '../../../coordinator/
 import { type RunningServer, startServer } from '../../../coordinator/rpc/server.ts'
 import { AppError } from '../../../shared/errors/index.ts'
 import { silentLog } from '../../../shared/log/index.ts'
-import { appErrorFromServiceError } from '../../../shared/wire/failure.ts'
+import { appErrorFromServiceError } from '../../../shared/wire/call-failure.ts'
 import { waitUntil } from '../../harness/index.ts'
 
 const env: HandleEnv = { callerOf: loopbackCaller, log: silentLog }

@@ -5,9 +5,8 @@ import {
   appErrorFromServiceError,
   appErrorToStatus,
   errorMetadataKey,
-  failureFromWire,
-  failureToWire,
-} from '../../../shared/wire/failure.ts'
+} from '../../../shared/wire/call-failure.ts'
+import { failureFromWire, failureToWire } from '../../../shared/wire/failure.ts'
 
 const serviceError = (code: status, metadata: Metadata, details = 'x') =>
   Object.assign(new Error(details), { code, details, metadata })
