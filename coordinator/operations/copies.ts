@@ -1,14 +1,12 @@
 import type { BackupId } from '../../shared/model/identifiers.ts'
-import type { Millis, Now } from '../../shared/time/index.ts'
-import type { Job, JobSubject, RetryRule } from '../jobs/job.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import type { Job } from '../jobs/job.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { BackupRecord, CopyRecord, MissingCopy } from '../store/records.ts'
-import { createJob, type NewJob } from './create-job.ts'
 import type { ReportedResult } from './result.ts'
 import type { Term } from './term.ts'
 
-const retry: RetryRule = { maxAttempts: 4, baseDelay: 30_000, maxDelay: 900_000 }
 /** Between two jobs for a copy that cannot be made, ms. */
 const longestWait = 6 * 3_600_000
 /** More destinations than any policy has. */
@@ -54,46 +52,7 @@ export function copiesOf(
   return [...copies.values()]
 }
 
-/** Makes a job that copies a backup into one destination, and writes down that it is at work on it. */
-export async function createCopyJob(
-  tx: WriteTx,
-  backup: BackupRecord,
-  destination: string,
-  asked: Pick<NewJob, 'origin' | 'requestedBy' | 'reason' | 'decision'>,
-  now: Now,
-  term: Term,
-): Promise<{ readonly job: Job; readonly inserted: boolean }> {
-  const [first] = presentCopies(backup)
-  const made = await createJob(
-    tx,
-    {
-      ...asked,
-      order: {
-        kind: 'copy',
-        backupId: backup.id,
-        sources: presentCopies(backup)
-          .map(copy => copy.destination)
-          .filter(name => name !== destination),
-        destination,
-        manifestKey: first?.manifestKey ?? '',
-        manifestSha256: backup.manifestSha256,
-      },
-      subject: subjectOf(backup),
-      // one open job for each copy (J9)
-      dueSlot: `copy/${backup.id}/${destination}`,
-      dueAt: now.wall,
-      retry,
-    },
-    now,
-    term,
-  )
-  const copy = backup.copies.find(each => each.destination === destination)
-  if (copy !== undefined && copy.state !== 'present')
-    await tx.backups.putCopy(backup.id, { ...copy, state: 'copying', jobId: made.job.id })
-  return made
-}
-
-/** The copies that are there, in destinations that are configured before others. */
+/** The copies that are there. */
 export function presentCopies(backup: Pick<BackupRecord, 'copies'>): readonly CopyRecord[] {
   return backup.copies.filter(each => each.state === 'present')
 }
@@ -116,13 +75,6 @@ export async function noteFailedCopy(tx: WriteTx, job: Job, at: Millis, term: Te
 
 async function copyOf(tx: WriteTx, id: BackupId, destination: string): Promise<CopyRecord | undefined> {
   return (await tx.backups.get(id))?.copies.find(each => each.destination === destination)
-}
-
-function subjectOf(backup: BackupRecord): JobSubject {
-  const [databaseId] = backup.databaseIds
-  return backup.scope === 'database' && databaseId !== undefined
-    ? { scope: 'database', clusterId: backup.clusterId, databaseId }
-    : { scope: 'cluster', clusterId: backup.clusterId }
 }
 
 function isName(text: string): boolean {

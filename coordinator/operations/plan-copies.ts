@@ -1,7 +1,8 @@
 import { keyOf } from '../alerts/rules/keys.ts'
 import { isEnded } from '../jobs/job.ts'
 import type { LackingBackup } from '../store/port.ts'
-import { createCopyJob, presentCopies } from './copies.ts'
+import { presentCopies } from './copies.ts'
+import { createCopyJob } from './create-copy-job.ts'
 import { tellFact } from './tell-fact.ts'
 import { type Term, write } from './term.ts'
 
