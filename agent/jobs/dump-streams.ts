@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Compression } from '../../shared/model/compression.ts'
 import type { Codec } from '../../shared/model/engine.ts'
@@ -105,10 +106,24 @@ async function runStream(
   }
 }
 
+/**
+ * Compressors beside each other take one core each, not all of them each: threads of one wait for its dump anyway,
+ * and cost the others their turn. Of the codecs only zstd takes more than one by itself.
+ */
+function fairShare(
+  stream: DumpStream,
+  { concurrency = 1 }: DumpSession,
+  codec: Codec,
+): { readonly threads?: number } {
+  if (codec !== 'zstd' || stream.alone === true || concurrency < 2) return {}
+  return { threads: Math.max(1, Math.floor(availableParallelism() / concurrency)) }
+}
+
 /** One stream as the pipeline is asked for it. */
 function requestOf(
   stream: DumpStream,
   {
+    dump,
     store,
     codec,
     codecOptions,
@@ -129,7 +144,7 @@ function requestOf(
     ...(stream.footer === undefined ? {} : { footer: stream.footer }),
     ...(stream.tap === undefined ? {} : { tap: stream.tap }),
     codec,
-    ...(codecOptions === undefined ? {} : { codecOptions }),
+    codecOptions: { ...fairShare(stream, dump, codec), ...codecOptions },
     ...(recipients === undefined ? {} : { recipients }),
     predictedBytes: stream.predictedBytes > 0 ? stream.predictedBytes : predicted,
     keyOf: index =>
