@@ -5,6 +5,8 @@ import { DurableFolder, loadIdentity } from '../../agent/identity/index.ts'
 import { Attempts } from '../../agent/jobs/attempts.ts'
 import { keepAcknowledgedFor, Spool } from '../../agent/jobs/spool.ts'
 import { silentLog } from '../../shared/log/index.ts'
+import { openDirectoryStore } from '../../shared/object-store/directory.ts'
+import { content } from '../agent/jobs/copies-world.ts'
 import { bucketContent, makeWorld } from '../agent/jobs/world.ts'
 import { temporaryFolder } from '../harness/index.ts'
 import { readManifestStrictly } from '../harness/manifest-schema.ts'
@@ -43,6 +45,37 @@ describe('a state folder that an earlier agent left when it was killed', () => {
         objects: [...named, result?.manifest_key].sort(),
         uploads: [],
       })
+    },
+  )
+
+  test.each(['completing-two', 'committing-two'])(
+    'with two destinations, %s: the backup is rolled forward in both, byte for byte',
+    async name => {
+      await using folder = await temporaryFolder('compatibility')
+      copyFixture(`agent-v2/${name}`, folder.path)
+      const world = await makeWorld(
+        { state: join(folder.path, 'state'), bucket: '' },
+        { openStore: async destination => openDirectoryStore(join(folder.path, destination.name)) },
+      )
+      expect(await world.journal.records()).toMatchObject([{ version: 2, further: [{ name: 'two' }] }])
+      const options = { onResult: () => {}, onAsked: () => {}, send: () => false }
+      const attempts = new Attempts({ world, slots: 1, ...options })
+      await attempts.recoverAll()
+      await attempts.idle()
+      expect(await world.journal.records()).toEqual([])
+      expect(world.spool.pending()).toMatchObject([
+        {
+          outcome: 'succeeded',
+          copies: [
+            { destination: 'one', state: 'present' },
+            { destination: 'two', state: 'present' },
+          ],
+        },
+      ])
+      const one = await content(folder.path, 'one')
+      expect(Object.keys(one.objects)).toHaveLength(3)
+      expect(one.uploads).toEqual([])
+      expect(await content(folder.path, 'two')).toEqual(one)
     },
   )
 
