@@ -85,44 +85,39 @@ async function dumpDatabase(job: DatabaseJob): Promise<DumpSession> {
   )
   const purpose = `dump ${randomBytes(4).toString('hex')}`
   const broken = new AbortController()
-  const shared = await share(job, Number(size?.size ?? 0), purpose, broken)
+  let shared: Shared | undefined
+  // before the first lock is asked for: others may queue behind our waiting too
+  const guard = await openGuard(target, {
+    database,
+    purpose,
+    limitMs: options.blockingLimit ?? blockingLimitDefault,
+    signal: context.signal,
+    ping: async () => shared?.holder.ping(),
+    onBroken: error => broken.abort(error),
+  })
+  const close = async () => {
+    await guard.stop()
+    await shared?.holder.close()
+  }
   try {
-    const guard = await openGuard(target, {
-      database,
-      purpose,
-      limitMs: options.blockingLimit ?? blockingLimitDefault,
-      signal: context.signal,
-      ...(shared === undefined ? {} : { ping: shared.holder.ping }),
-      onBroken: error => broken.abort(error),
-    })
-    try {
-      const dumped =
-        shared === undefined
-          ? { streams: [await whole(job, tool, Number(size?.size ?? 0), purpose)] }
-          : { ...(await streamsOf({ ...job, ...shared, tool, purpose })), concurrency: shared.concurrency }
-      const moment = shared?.holder.moment ?? (await readMoment(session, facts.role))
-      return {
-        ...common(facts, { name: tool.name, version: tool.version }, moment, database),
-        evidence: [...facts.evidence, { kind: 'postgres-oid', value: size?.oid ?? '0' }],
-        settings,
-        requirements,
-        warnings: [],
-        broken: broken.signal,
-        streams: dumped.streams,
-        ...('account' in dumped
-          ? { concurrency: dumped.concurrency, account: async () => dumped.account() }
-          : {}),
-        close: async () => {
-          await guard.stop()
-          await shared?.holder.close()
-        },
-      }
-    } catch (thrown) {
-      await guard.stop()
-      throw thrown
+    shared = await share(job, Number(size?.size ?? 0), purpose, broken)
+    const byStreams = shared === undefined ? undefined : await streamsOf({ ...job, ...shared, tool, purpose })
+    const streams = byStreams?.streams ?? [await whole(job, tool, Number(size?.size ?? 0), purpose)]
+    const moment = shared?.holder.moment ?? (await readMoment(session, facts.role))
+    return {
+      ...common(facts, { name: tool.name, version: tool.version }, moment, database),
+      evidence: [...facts.evidence, { kind: 'postgres-oid', value: size?.oid ?? '0' }],
+      settings,
+      requirements,
+      warnings: [],
+      broken: broken.signal,
+      streams,
+      ...(shared === undefined ? {} : { concurrency: shared.concurrency }),
+      ...(byStreams === undefined ? {} : { account: async () => byStreams.account() }),
+      close,
     }
   } catch (thrown) {
-    await shared?.holder.close()
+    await close()
     throw broken.signal.aborted ? AppError.from(broken.signal.reason) : thrown
   }
 }
