@@ -16,6 +16,11 @@ export function candidatesOf(
   term: Pick<Term, 'fleet' | 'live'>,
 ): Candidates {
   if (job.order.kind === 'delete') return keepers(term)
+  if (job.order.kind === 'copy') {
+    // without a keeper, whoever made the backup may have the credentials of both
+    const found = keepers(term)
+    if (found.kind === 'some') return found
+  }
   const instances = instancesFor(job, term)
   if (instances.length === 0)
     return { kind: 'none', code: 'gone', text: 'discovery no longer shows an instance of it' }
