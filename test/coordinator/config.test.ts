@@ -37,6 +37,23 @@ describe('the configuration of the coordinator', () => {
     expect(told).not.toContain('leader_margin')
   })
 
+  test('a policy says how many streams, and how long others may wait for them; absent, the agent decides', async () => {
+    const of = async (keys: string) => {
+      const yaml = `destinations: { a: { url: file:///a } }\npolicies: [{ name: p, destination: a${keys} }]\n`
+      return settingsOf((await load(yaml)).value).policies[0]
+    }
+    expect(await of(', streams: 3, blocking_limit: 45s')).toMatchObject({ streams: 3, blockingLimit: 45_000 })
+    expect(await of(', blocking_limit: 0s')).toMatchObject({ blockingLimit: 0 })
+    const plain = await of('')
+    expect(plain).not.toHaveProperty('streams')
+    expect(plain).not.toHaveProperty('blockingLimit')
+    expect(plain?.version).not.toBe((await of(', streams: 3'))?.version)
+    const told = await problems(
+      'destinations: { a: { url: file:///a } }\npolicies: [{ name: p, destination: a, streams: 33, blocking_limit: soon }]',
+    )
+    for (const each of ['policies.0.streams', 'policies.0.blocking_limit']) expect(told).toContain(each)
+  })
+
   test('a policy names one destination or several; what copies cost is said, and absent where there are none', async () => {
     const of = async (text: string) => {
       const loaded = await load(
