@@ -8,7 +8,16 @@ describe('what is generated', () => {
 
   beforeAll(async () => {
     copy = await fixtureTree(['package.json', 'buf.yaml', 'buf.gen.yaml'], {})
-    for (const folder of ['proto', 'scripts', 'shared', 'docs/reference'])
+    // pages of metrics and dashboards are made from what the programs declare
+    for (const folder of [
+      'proto',
+      'scripts',
+      'shared',
+      'agent',
+      'coordinator',
+      'docs/reference',
+      'deploy/grafana',
+    ])
       await cp(join(root, folder), join(copy.path, folder), { recursive: true })
   })
   afterAll(() => copy[Symbol.asyncDispose]())

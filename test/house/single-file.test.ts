@@ -8,7 +8,8 @@ import { root } from './project.ts'
  * transports). What would break it is kept out from the first day.
  */
 const entries = ['cli/holdfast.ts', 'agent/main.ts', 'coordinator/main.ts']
-const assets = ['coordinator/rpc/contract-files.ts']
+/** The forecast's thread is many modules: a single-file release builds it as a second file beside the first. */
+const assets = ['coordinator/rpc/contract-files.ts', 'coordinator/operations/forecast-thread.ts']
 
 const topLevelAwait = /^(?!\s|\/\/|\*|export (default )?async|async )[^'"`\n]*\bawait\b/m
 const importMeta = /\bimport\.meta\b/
