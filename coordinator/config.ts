@@ -20,7 +20,7 @@ import {
   lockModes,
   storeEncryptions,
 } from '../shared/model/destination.ts'
-import { codecs, engineKinds, strategies } from '../shared/model/engine.ts'
+import { type Codec, codecs, engineKinds, strategies } from '../shared/model/engine.ts'
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { isRecipient } from '../shared/model/recipient.ts'
 import { version } from '../shared/model/version.ts'
@@ -82,13 +82,13 @@ const policy = z.strictObject({
   rpo: duration({ min: 1_000 }).prefault('26h'),
   ...copyKeys,
   codec: z.enum(codecs).prefault('zstd'),
-  /** Of `codec`; `compression` says more. */
-  codec_level: z.int().min(1).max(19).prefault(3),
+  /** Of `codec`, default its own (1 for zstd); `compression` says more. */
+  codec_level: z.int().min(1).max(19).optional(),
   /** In place of `codec` and `codec_level`. */
   compression: z
     .strictObject({
       codec: z.enum(codecs).prefault('zstd'),
-      /** zstd 1–19, gzip, xz and bzip2 1–9; default the tool's own, 3 for zstd. */
+      /** zstd 1–19, gzip, xz and bzip2 1–9; default 1 for zstd, 6 for gzip and xz, 9 for bzip2. */
       level: z.int().optional(),
       /** zstd's long mode: log2 of the window in bytes, 10–31. */
       long: z.int().optional(),
@@ -413,11 +413,12 @@ function compressionOf({
   Policy,
   'codec' | 'codecLevel' | 'codecLong' | 'codecThreads'
 > {
-  if (compression === undefined) return { codec, codecLevel: codec_level }
+  const standard = (each: Codec) => codecTraits[each].level?.standard ?? 0
+  if (compression === undefined) return { codec, codecLevel: codec_level ?? standard(codec) }
   const { level, long, threads } = compression
   return {
     codec: compression.codec,
-    codecLevel: level ?? codecTraits[compression.codec].level?.standard ?? 0,
+    codecLevel: level ?? standard(compression.codec),
     ...(long === undefined ? {} : { codecLong: long }),
     ...(threads === undefined ? {} : { codecThreads: threads }),
   }

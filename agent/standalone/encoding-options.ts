@@ -18,7 +18,7 @@ export interface EncodingOptions {
 export function withEncodingOptions(command: Command): Command {
   return command
     .addOption(new Option('--codec <codec>', 'compression').choices(codecs).default('zstd'))
-    .option('--codec-level <n>', 'its level (zstd 1–19, others 1–9)', wholeNumber)
+    .option('--codec-level <n>', 'its level (zstd 1–19, default 1; others 1–9)', wholeNumber)
     .option('--codec-long <n>', "zstd's long mode: log2 of the window, 10–31", wholeNumber)
     .option('--codec-threads <n>', 'threads of zstd or xz, 1–64', wholeNumber)
     .option('--recipient <age1…>', 'encrypt for this age recipient; repeatable', gathered, [])

@@ -49,7 +49,17 @@ export const subjects: readonly Subject[] = [
       conditions: `-j${jobs}, uncompressed, local disk, ${plain}`,
     }),
   },
-  ours('ours-sink-level-1', { store: 'sink', database: 'mixed', level: 1 }),
+  // the shell's own level, and the level that is our default: each against its like
+  ours('ours-sink-level-3', { store: 'sink', database: 'mixed', level: 3 }),
+  {
+    ...shellBackup('shell-sink-level-1', 'sink', bestShell.replace('zstd -3', 'zstd -1'), 'zstd -1 -T0'),
+    mostRounds: 2,
+  },
+  { ...shellBackup('shell-one-table', 'sink', bestShell, 'zstd -3 -T0', 'one_table'), mostRounds: 2 },
+  {
+    ...ours('ours-one-table', { store: 'sink', database: 'one_table', streamsFrom: '1MiB', level: 3 }),
+    mostRounds: 2,
+  },
   {
     name: 'restore-shell',
     needsS3: true,
@@ -88,15 +98,21 @@ export const subjects: readonly Subject[] = [
   ...stages,
 ]
 
-function shellBackup(name: string, store: 's3' | 'sink' | 'far', text: string, conditions: string): Subject {
+function shellBackup(
+  name: string,
+  store: 's3' | 'sink' | 'far',
+  text: string,
+  conditions: string,
+  database: 'mixed' | 'one_table' = 'mixed',
+): Subject {
   return {
     name,
     needsS3: store === 's3',
-    databases: ['mixed'],
+    databases: [database],
     impossible: world => world.tools.missing.get('awscli'),
     run: async (world, course) => {
       const place = `s3://${bucket}/${world.fresh('shell')}`
-      const cost = await world.measure({ text, words: [place], env: world.environment(store) })
+      const cost = await world.measure({ text, words: [place], env: world.environment(store, database) })
       if (name === 'shell-s3') course.shellKey = place
       return { cost, rawBytes: (await world.raw()).bytes, conditions: `${conditions}, 1 stream, ${plain}` }
     },

@@ -128,7 +128,7 @@ export class World implements AsyncDisposable {
     if (filled === undefined) {
       const mib = (this.size / (1 << 20)) * shares[name]
       this.#tell(`filling database ${name}: ${Math.round(mib)} MiB of raw dump`)
-      const filling = name === 'mixed' ? 'mixed' : 'bulk'
+      const filling = name === 'mixed' ? 'mixed' : name === 'one_table' ? 'one-table' : 'bulk'
       filled = this.postgres.createDatabase(name).then(async () => {
         await this.measure(fillScript(filling, mib, this.environment('sink', name)))
       })

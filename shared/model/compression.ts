@@ -24,9 +24,9 @@ export interface CodecTraits {
 
 const threads: Range = { least: 1, most: 64 }
 
-/** Ranges are those of the standard tools; xz's level 0 and zstd's above 19 (`--ultra`) are left out on purpose: 0 means "not told" on the wire, and the memory of `--ultra` is nothing for a database host (P6). */
+/** Ranges are those of the standard tools; xz's level 0 and zstd's above 19 (`--ultra`) are left out on purpose: 0 means "not told" on the wire, and the memory of `--ultra` is nothing for a database host (P6). zstd's standard is not its tool's 3: ADR 0160. */
 export const codecTraits: Readonly<Record<Codec, CodecTraits>> = {
-  zstd: { level: { least: 1, most: 19, standard: 3 }, long: { least: 10, most: 31 }, threads },
+  zstd: { level: { least: 1, most: 19, standard: 1 }, long: { least: 10, most: 31 }, threads },
   gzip: { level: { least: 1, most: 9, standard: 6 } },
   xz: { level: { least: 1, most: 9, standard: 6 }, threads },
   bzip2: { level: { least: 1, most: 9, standard: 9 } },

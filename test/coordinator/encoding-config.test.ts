@@ -63,6 +63,8 @@ describe('how a policy says backups are compressed', () => {
   test('the old keys mean what they meant, the new ones win, and a level not told is the tool’s own', async () => {
     expect(await policyOf('codec: zstd, codec_level: 7')).toMatchObject({ codec: 'zstd', codecLevel: 7 })
     expect(await policyOf('codec: none, codec_level: 7')).toMatchObject({ codec: 'none' })
+    expect(await policyOf('every: 1h')).toMatchObject({ codec: 'zstd', codecLevel: 1 })
+    expect(await policyOf('codec: gzip')).toMatchObject({ codec: 'gzip', codecLevel: 6 })
     expect(await policyOf('compression: { codec: xz }')).toMatchObject({ codec: 'xz', codecLevel: 6 })
     expect(await policyOf('codec: none, compression: { level: 5, long: 27, threads: 3 }')).toMatchObject({
       codec: 'zstd',
