@@ -14,7 +14,7 @@ const recipientLine = /^age1[a-z0-9]+$/
 export async function freshIdentity(
   context: Tools,
 ): Promise<{ readonly secret: string; readonly recipient: string }> {
-  const { path } = await context.tools.find(['age-keygen'])
+  const { path } = await context.tools.find(['age-keygen'], [], 'path')
   const { stdout } = await runCommand(
     { name: 'age-keygen', program: path, args: [] },
     { ...context, input: '' },
@@ -32,7 +32,7 @@ export async function freshIdentity(
  * @throws AppError `encryption.identity-invalid` for a text without X25519 identities
  */
 export async function recipientsOfIdentity(text: string, context: Tools): Promise<readonly string[]> {
-  const { path } = await context.tools.find(['age-keygen'])
+  const { path } = await context.tools.find(['age-keygen'], [], 'path')
   const { stdout } = await runCommand(
     { name: 'age-keygen', program: path, args: ['-y'] },
     { ...context, input: `${text}\n` },

@@ -97,8 +97,8 @@ export async function recipientsOf(plan: EncryptionPlan): Promise<readonly strin
  */
 export async function checkEncryption(plan: EncryptionPlan, tools: ToolFinder): Promise<void> {
   if (plan.kind === 'none') return
-  await tools.find(['age'])
-  if (plan.kind === 'aws-kms') await tools.find(['age-keygen'])
+  await tools.find(['age'], [], 'path')
+  if (plan.kind === 'aws-kms') await tools.find(['age-keygen'], [], 'path')
   const recipients = await recipientsOf(plan)
   if (recipients.length > 0) await tryRecipients(recipients, { tools })
 }

@@ -60,7 +60,7 @@ export async function tryRecipients(
   recipients: readonly string[],
   context: { readonly tools: ToolFinder; readonly signal?: AbortSignal },
 ): Promise<void> {
-  const { path } = await context.tools.find(['age'])
+  const { path } = await context.tools.find(['age'], [], 'path')
   const args = ['--encrypt', '--armor', ...recipients.flatMap(recipient => ['-r', recipient])]
   await runCommand({ name: 'age', program: path, args }, { ...context, input: '' }).catch(
     (thrown: unknown) => {

@@ -38,13 +38,14 @@ export interface ToolFinder {
   /**
    * @param names alternatives in order of preference, e.g. `['mariadb-dump', 'mysqldump']`
    * @param folders extra folders searched before the configured ones and PATH, e.g. `/usr/lib/postgresql/15/bin`
+   * @param want `'path'` where the version does not matter: asking for it starts the tool
    */
-  find(names: readonly string[], folders?: readonly string[]): Promise<FoundTool>
+  find(names: readonly string[], folders?: readonly string[], want?: 'version' | 'path'): Promise<FoundTool>
 }
 export interface FoundTool {
   readonly name: string
   readonly path: string
-  /** First line of `--version`. */
+  /** First line of `--version`; empty where it was not wanted. */
   readonly version: string
 }
 

@@ -58,7 +58,8 @@ export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, 
     preflight: async () => {
       world.targetFor(request.instance, 'backup')
       world.engineFor(request.engine)
-      for (const tool of [...pipelineTools, ...codecTools(request.codec)]) await world.tools.find([tool])
+      for (const tool of [...pipelineTools, ...codecTools(request.codec)])
+        await world.tools.find([tool], [], 'path')
       await checkEncryption(request.encryption, world.tools)
       await transferOf(spec, world)
       await chooseStrategy(

@@ -68,7 +68,7 @@ export function restoreRecipe(
     preflight: async () => {
       world.targetFor(instance, 'restore')
       world.engineFor(engineKind)
-      await world.tools.find(['setpriv'])
+      await world.tools.find(['setpriv'], [], 'path')
       await using opened = await openSources(sources, world)
       void opened
     },

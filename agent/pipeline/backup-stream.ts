@@ -17,8 +17,8 @@ import {
 } from '../process/index.ts'
 import { demandEqual } from './accounting.ts'
 import { type Encoding, planEncoding } from './encoding.ts'
-import { demandFooter, footerStage, type StreamTap, tapName, tapStage, teeName } from './footer.ts'
-import { Meter, meterName } from './meter.ts'
+import { demandFooter, footerStage, meterStages, type StreamTap, tapName, teeName } from './footer.ts'
+import { type Meter, meterName } from './meter.ts'
 import type { PartBudget } from './part-budget.ts'
 import { partSizeFor } from './part-size.ts'
 import { meterStuckAfter, Silence, silentError, silentStage, watchSilence } from './silence.ts'
@@ -106,7 +106,7 @@ export async function backupStream(request: BackupStreamRequest): Promise<Stream
   let joined: JoinedProcesses | undefined
   let storedBytes = 0
   const intake = new Intake(request, plan, cause => joined?.end(cause))
-  const progress = () => request.onProgress?.({ rawBytes: plan.meter.bytes ?? 0, storedBytes })
+  const progress = () => request.onProgress?.({ rawBytes: plan.meter.passed, storedBytes })
   plan.onCount(() => {
     intake.metered()
     progress()
@@ -166,14 +166,9 @@ async function planStages(request: BackupStreamRequest): Promise<Plan> {
   const { codec, codecOptions, recipients = [] } = request
   const encoding = await planEncoding({ ...codecOptions, codec }, recipients, tools)
   let counted: () => void = () => {}
-  const meter = new Meter(() => counted())
-  const pv = await tools.find(['pv'])
-  const stages: JoinedStage[] = [
-    { command: request.producer },
-    { command: Meter.command(pv.path), onStderr: chunk => meter.read(chunk) },
-  ]
+  const { meter, stages: metered } = await meterStages(tools, request.tap, () => counted())
+  const stages: JoinedStage[] = [{ command: request.producer }, ...metered]
   if (request.footer !== undefined) stages.push(await footerStage(tools))
-  if (request.tap !== undefined) stages.push(await tapStage(tools, request.tap))
   stages.push(...encoding.stages)
   return {
     stages,
@@ -215,14 +210,14 @@ class Intake {
       silence: this.#silence,
       limitMs,
       clock: systemClock,
-      onSilent: () => this.#end(silentError(this.#silent(), limitMs, this.#plan.meter.bytes ?? 0)),
+      onSilent: () => this.#end(silentError(this.#silent(), limitMs, this.#plan.meter.passed)),
     })
   }
 
   /** The meter counted; every second, also when nothing came. */
   metered(): void {
     this.peaks.glance()
-    const bytes = this.#plan.meter.bytes ?? 0
+    const bytes = this.#plan.meter.passed
     if (bytes > this.#metered && this.#silence.listening) this.#silence.heard(now())
     this.#metered = bytes
     this.#countedAt = now()
@@ -262,7 +257,7 @@ class Intake {
     return silentStage(names, this.#records, {
       name: meterName,
       bytes: this.#metered,
-      stuck: now() - this.#countedAt >= meterStuckAfter,
+      stuck: this.#plan.meter.steady && now() - this.#countedAt >= meterStuckAfter,
     })
   }
 }

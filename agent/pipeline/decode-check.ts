@@ -16,7 +16,9 @@ const countName = 'check-count'
  */
 export async function checkStage(definition: CodecDefinition, tools: ToolFinder): Promise<JoinedStage> {
   const [tee, pv, tool, wc] = await Promise.all(
-    ['tee', 'pv', definition.tool, 'wc'].map(name => tools.find([name]).then(found => found.path)),
+    ['tee', 'pv', definition.tool, 'wc'].map(name =>
+      tools.find([name], [], 'path').then(found => found.path),
+    ),
   )
   if (tee === undefined || pv === undefined || tool === undefined || wc === undefined)
     throw new Error('a tool finder that finds nothing')

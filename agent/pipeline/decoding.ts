@@ -39,7 +39,7 @@ export async function planDecoding(
   for (const codec of undone) {
     if (codec === 'age') {
       if (identities.length === 0) throw new AppError('encryption.identity-missing')
-      const { path } = await tools.find([ageName])
+      const { path } = await tools.find([ageName], [], 'path')
       const args = ['--decrypt', ...identities.flatMap(file => ['-i', file])]
       stages.push({ command: { name: ageName, program: path, args } })
       opened.set(ageName, new AgeCount())
@@ -47,7 +47,7 @@ export async function planDecoding(
     }
     const definition = codecDefinitions[codec]
     if (definition === undefined) continue
-    const { path } = await tools.find([definition.tool])
+    const { path } = await tools.find([definition.tool], [], 'path')
     stages.push({ command: { name: definition.tool, program: path, args: definition.decode } })
   }
   // only ciphertext passes through this process

@@ -47,14 +47,14 @@ export async function planEncoding(
   const definition = codecDefinitions[compression.codec]
   const stages: JoinedStage[] = []
   if (definition !== undefined) {
-    const { path } = await tools.find([definition.tool])
+    const { path } = await tools.find([definition.tool], [], 'path')
     stages.push({ command: { name: definition.tool, program: path, args: definition.encode(compression) } })
     if (definition.encodeTotals === undefined) stages.push(await checkStage(definition, tools))
   }
   const sealed = recipients.length === 0 ? undefined : new AgeCount()
   if (sealed !== undefined) {
     // they are public, so they may stand among the arguments
-    const { path } = await tools.find([ageName])
+    const { path } = await tools.find([ageName], [], 'path')
     const args = ['--encrypt', ...recipients.flatMap(recipient => ['-r', recipient])]
     stages.push({ command: { name: ageName, program: path, args } })
   }

@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/errors/index.ts'
 import type { ToolFinder } from '../engines/port.ts'
 import type { Command, JoinedStage } from '../process/index.ts'
+import { Meter, meterName } from './meter.ts'
 
 /** How much of the raw stream's end is kept to look for a footer, bytes. */
 const tailBytes = 4096
@@ -13,7 +14,7 @@ export const teeName = 'tee'
  * bytes (copying them cost 4 s of CPU per 1.27 GB), so a textual dump's footer is read from there.
  */
 export async function footerStage(tools: ToolFinder): Promise<JoinedStage> {
-  const [tee, tail] = await Promise.all([tools.find(['tee']), tools.find(['tail'])])
+  const [tee, tail] = await Promise.all([tools.find(['tee'], [], 'path'), tools.find(['tail'], [], 'path')])
   return {
     command: { name: teeName, program: tee.path, args: ['/proc/self/fd/3'] },
     tap: { name: 'tail', program: tail.path, args: ['-c', String(tailBytes)] },
@@ -35,29 +36,51 @@ export interface StreamTap {
 
 /**
  * Copies the beginning, then lets the kernel move the rest: `tee` over all of it costs about a second of CPU a
- * gigabyte more. `head` reads not one byte beyond its count, and what is lost here shows in the meter's account.
+ * gigabyte more. `dd` reads not one byte beyond its count, and tells exactly what it passed on, as `pv` does of the rest.
  */
-const headScript = '"$1" -c "$2" | "$3" -p /proc/self/fd/3 && exec 3>&- && exec "$4" -q'
+const headScript =
+  '"$1" bs=65536 count="$2" iflag=fullblock,count_bytes status=progress | "$3" -p /proc/self/fd/3 && exec 3>&- && exec "$4" -n -b -i 1'
+
+/** The meter, and the tap's own where it stands behind it. */
+export interface MeterStages {
+  readonly meter: Meter
+  readonly stages: readonly JoinedStage[]
+}
 
 /**
- * The stage that gives a program a copy of the raw stream from its beginning. The program may end before the
- * stream does (`tee -p`): what it wants, such as an archive's table of contents, comes first. The script is
+ * The meter of a raw stream, with what gives a program a copy of it from its beginning. The program may end before the
+ * stream does (`tee -p`): what it wants, such as an archive's table of contents, comes first. When it wants the head
+ * alone, meter and copy are one stage, and the bytes pass through the kernel once less (ADR 0161). The script is
  * constant; programs and count pass into it as they are.
  */
-export async function tapStage(
+export async function meterStages(
   tools: ToolFinder,
-  { command, take, headBytes }: StreamTap,
-): Promise<JoinedStage> {
-  const tee = await tools.find(['tee'])
-  if (headBytes === undefined)
+  tap: StreamTap | undefined,
+  onCount: (bytes: number) => void,
+): Promise<MeterStages> {
+  const pv = await tools.find(['pv'], [], 'path')
+  const headBytes = tap?.headBytes
+  const meter = new Meter(onCount, headBytes !== undefined)
+  const onStderr = (chunk: Buffer) => meter.read(chunk)
+  if (tap === undefined) return { meter, stages: [{ command: Meter.command(pv.path), onStderr }] }
+  const tee = await tools.find(['tee'], [], 'path')
+  const { command, take: onTap } = tap
+  if (headBytes === undefined) {
+    const copy = { name: tapName, program: tee.path, args: ['-p', '/proc/self/fd/3'] }
     return {
-      command: { name: tapName, program: tee.path, args: ['-p', '/proc/self/fd/3'] },
-      tap: command,
-      onTap: take,
+      meter,
+      stages: [
+        { command: Meter.command(pv.path), onStderr },
+        { command: copy, tap: command, onTap },
+      ],
     }
-  const [head, pv] = await Promise.all([tools.find(['head']), tools.find(['pv'])])
-  const args = ['-c', headScript, 'sh', head.path, String(headBytes), tee.path, pv.path]
-  return { command: { name: tapName, program: '/bin/sh', args }, tap: command, onTap: take }
+  }
+  const dd = await tools.find(['dd'], [], 'path')
+  const args = ['-c', headScript, 'sh', dd.path, String(headBytes), tee.path, pv.path]
+  return {
+    meter,
+    stages: [{ command: { name: meterName, program: '/bin/sh', args }, onStderr, tap: command, onTap }],
+  }
 }
 
 /**

@@ -63,7 +63,7 @@ export async function restoreStream(request: RestoreStreamRequest): Promise<Rest
   if (signal.aborted) throw abortCause(signal)
   let storedBytes = 0
   const meter = new Meter(rawBytes => request.onProgress?.({ rawBytes, storedBytes }))
-  const pv = await tools.find(['pv'])
+  const pv = await tools.find(['pv'], [], 'path')
   const decoding = await planDecoding(request.codecs, request.identities ?? [], tools)
   const stages: JoinedStage[] = [...decoding.stages]
   stages.push({

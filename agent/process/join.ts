@@ -64,10 +64,10 @@ export interface JoinedProcesses {
  */
 export async function joinProcesses(request: JoinRequest): Promise<JoinedProcesses> {
   const { stages, tools, signal } = request
-  const setpriv = (await tools.find(['setpriv'])).path
+  const setpriv = (await tools.find(['setpriv'], [], 'path')).path
   const pipeCount =
     stages.length - (request.output ? 0 : 1) + stages.reduce((sum, stage) => sum + tapsOf(stage).length, 0)
-  const pipes = await openPipes(pipeCount, (await tools.find(['mkfifo'])).path)
+  const pipes = await openPipes(pipeCount, (await tools.find(['mkfifo'], [], 'path')).path)
   const descriptors = new Descriptors(pipes)
   if (signal.aborted) {
     descriptors.closeAll()

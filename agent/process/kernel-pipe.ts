@@ -19,48 +19,80 @@ export interface KernelPipe {
   readonly witness: number
 }
 
+/** As many are made at once: one child for all streams of a backup. */
+const reserve = 32
+
+/** Pipes nobody uses yet: one descriptor each, through which `/proc` opens their ends. */
+const spare: number[] = []
+let filling: Promise<void> = Promise.resolve()
+
 /**
  * Opens `count` pipes: Node cannot make one, so they begin as named pipes in a private folder which is gone
- * before this returns.
+ * before this returns. Made in advance, since every child costs a fork of this process.
  *
  * @param mkfifo absolute path of coreutils' `mkfifo`
  */
 export async function openPipes(count: number, mkfifo: string): Promise<readonly KernelPipe[]> {
   if (count === 0) return []
+  const taken = await take(count, mkfifo)
   const opened: number[] = []
-  const open = (path: string, flags: number): number => {
-    const fd = openSync(path, flags)
-    opened.push(fd)
-    return fd
+  const open = (fd: number, flags: number): number => {
+    const end = openSync(`/proc/self/fd/${fd}`, flags)
+    opened.push(end)
+    return end
   }
+  try {
+    // opened for both already, so that neither of the others waits for its opposite
+    return taken.map(both => ({
+      reader: open(both, constants.O_RDONLY),
+      writer: open(both, constants.O_WRONLY),
+      witness: open(both, constants.O_RDONLY | constants.O_NONBLOCK),
+    }))
+  } catch (thrown) {
+    for (const fd of opened) closeSync(fd)
+    throw unopened(thrown)
+  } finally {
+    for (const fd of taken) closeSync(fd)
+  }
+}
+
+/** Takes pipes from the reserve, one caller after the other. */
+function take(count: number, mkfifo: string): Promise<readonly number[]> {
+  const taking = filling.then(async () => {
+    if (spare.length < count) spare.push(...(await made(Math.max(count, reserve), mkfifo)))
+    return spare.splice(0, count)
+  })
+  filling = taking.then(
+    () => {},
+    () => {},
+  )
+  return taking
+}
+
+async function made(count: number, mkfifo: string): Promise<readonly number[]> {
+  const opened: number[] = []
   let folder: string | undefined
   try {
     folder = await mkdtemp(join(tmpdir(), 'holdfast-pipe-'))
     const paths = Array.from({ length: count }, (_, index) => join(folder ?? '', String(index)))
     await execa(mkfifo, ['-m', '600', ...paths])
-    return paths.map(path => {
-      // Opened for both first, so that neither of the others waits for its opposite.
-      const both = open(path, constants.O_RDWR)
-      const pipe = {
-        reader: open(path, constants.O_RDONLY),
-        writer: open(path, constants.O_WRONLY),
-        witness: open(path, constants.O_RDONLY | constants.O_NONBLOCK),
-      }
-      closeSync(both)
-      opened.splice(opened.indexOf(both), 1)
-      return pipe
-    })
+    for (const path of paths) opened.push(openSync(path, constants.O_RDWR))
+    return opened
   } catch (thrown) {
     for (const fd of opened) closeSync(fd)
-    throw new AppError('agent.state-unwritable', {
-      message: 'a named pipe cannot be made in the temporary folder',
-      hint: 'Check owner, permissions and kind of the temporary folder, or set TMPDIR.',
-      context: { folder: tmpdir(), detail: (thrown as Error).message.split('\n')[0] ?? '' },
-      cause: thrown,
-    })
+    throw unopened(thrown)
   } finally {
     if (folder !== undefined) await rm(folder, { recursive: true, force: true })
   }
+}
+
+function unopened(thrown: unknown): AppError {
+  return new AppError('agent.state-unwritable', {
+    message: 'a named pipe cannot be made in the temporary folder',
+    hint: 'Check owner, permissions and kind of the temporary folder, or set TMPDIR.',
+    context: { folder: tmpdir(), detail: (thrown as Error).message.split('\n')[0] ?? '' },
+    cause: thrown,
+  })
 }
 
 /**

@@ -20,9 +20,11 @@ export async function startedThrough(
   { nice, ioniceClass }: ChildPriority,
 ): Promise<readonly string[]> {
   return [
-    ...(nice === undefined || nice === 0 ? [] : [(await tools.find(['nice'])).path, '-n', String(nice)]),
+    ...(nice === undefined || nice === 0
+      ? []
+      : [(await tools.find(['nice'], [], 'path')).path, '-n', String(nice)]),
     ...(ioniceClass === undefined
       ? []
-      : [(await tools.find(['ionice'])).path, '-c', classNumbers[ioniceClass]]),
+      : [(await tools.find(['ionice'], [], 'path')).path, '-c', classNumbers[ioniceClass]]),
   ]
 }

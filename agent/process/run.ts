@@ -35,7 +35,7 @@ export async function runCommand(
 ): Promise<RunResult> {
   const { signal } = options
   if (signal?.aborted) throw abortCause(signal)
-  const setpriv = (await options.tools.find(['setpriv'])).path
+  const setpriv = (await options.tools.find(['setpriv'], [], 'path')).path
   const bound = boundToUs(setpriv, command.program, command.args, command.through)
   const result = await execa(bound.file, bound.args, {
     reject: false,

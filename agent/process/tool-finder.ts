@@ -19,6 +19,7 @@ const packages: Readonly<Record<string, string>> = {
   nice: 'coreutils',
   mkfifo: 'coreutils',
   tee: 'coreutils',
+  dd: 'coreutils',
   tail: 'coreutils',
   wc: 'coreutils',
   pg_dump: 'postgresql-client',
@@ -74,7 +75,7 @@ export function createToolFinder(options: ToolFinderOptions = {}): ToolFinder {
   }
 
   return {
-    async find(names, folders = []) {
+    async find(names, folders = [], want = 'version') {
       const searched: string[] = []
       for (const name of names) {
         const configured = options.paths?.[name]
@@ -86,7 +87,11 @@ export function createToolFinder(options: ToolFinderOptions = {}): ToolFinder {
           searched.push(path)
           const stamp = await executableStamp(path)
           if (stamp !== undefined)
-            return { name, path, version: await versionOf(path, stamp) } satisfies FoundTool
+            return {
+              name,
+              path,
+              version: want === 'path' ? '' : await versionOf(path, stamp),
+            } satisfies FoundTool
         }
       }
       throw missing(names, searched)

@@ -167,7 +167,7 @@ function divide(programs: readonly Program[], database: string, collation: strin
 /** A stream of text that we hold already. */
 async function scriptStream(name: string, script: Buffer, context: EngineContext): Promise<DumpStream> {
   const file = await writePrivate(context, name, script)
-  const cat = await context.tools.find(['cat'])
+  const cat = await context.tools.find(['cat'], [], 'path')
   const command = { name: cat.name, program: cat.path, args: [file] }
   return { name, format: 'sql', command, footer, predictedBytes: script.length }
 }

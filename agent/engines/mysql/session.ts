@@ -52,7 +52,7 @@ export async function openSession(
 ): Promise<MysqlSession> {
   if (context.signal.aborted) throw abortCause(context.signal)
   const client = await findOwnTool(dialect, dialect.client, context)
-  const setpriv = await context.tools.find(['setpriv'])
+  const setpriv = await context.tools.find(['setpriv'], [], 'path')
   const file = await writeOptionFile(target, dialect, context, 'client')
   const layout =
     options.vertical === true

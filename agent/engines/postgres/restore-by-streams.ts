@@ -44,7 +44,7 @@ export function schemaFile(context: EngineContext): string {
 
 /** Consumes the schema stream into its file. */
 export async function schemaConsumer(context: EngineContext): Promise<Command> {
-  const { path } = await context.tools.find(['tee'])
+  const { path } = await context.tools.find(['tee'], [], 'path')
   return { name: 'tee', program: path, args: [schemaFile(context)] }
 }
 

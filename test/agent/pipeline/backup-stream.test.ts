@@ -59,6 +59,20 @@ describe.skipIf(tools.missing)('a backup stream fails, with every upload aborted
     expect(error.toFailure()).toMatchObject({ code: 'stage.silent', context: { stage: 'zstd' } })
   })
 
+  it.each([
+    ['the copy to the tap loses bytes', { tee: '/usr/bin/tail -c +11 | /usr/bin/tee "$2"' }],
+    ['the counter of the head is killed', { dd: 'kill -9 $$' }],
+    ['the counter of the head loses bytes', { dd: '/usr/bin/dd "$@" | /usr/bin/tail -c +11' }],
+    ['the counter of the rest loses bytes', { pv: '/usr/bin/head -c 10 > /dev/null; exec /usr/bin/cat' }],
+  ])('the head goes to a tap and %s, though every status is 0', async (_how, broken) => {
+    const paths: Record<string, string> = {}
+    for (const [name, body] of Object.entries(broken)) paths[name] = await bench.scripts.script(name, body)
+    const list = await bench.command('list', 'cat > /dev/null')
+    const tap = { command: list, take: () => {}, headBytes: 100_000 }
+    const error = await failure(bench.backup('seq 1 300000', { tap }, paths))
+    expect(error.code).toBe('stage.bytes-lost')
+  })
+
   it('it is cancelled while a throttle lets nothing through', async () => {
     const stop = new AbortController()
     const limit = {
@@ -223,8 +237,9 @@ describe.skipIf(tools.missing)('a backup stream fails, with every upload aborted
 describe.skipIf(tools.missing)('a backup stream', () => {
   it('stores every byte although something is awaited between the spawns', async () => {
     const outcome = await bench.backup('seq 1 300000', { betweenSpawns: () => pause(120) })
-    const [object] = await bench.complete(outcome)
-    const raw = zstdDecompressSync(await bench.stored(object?.key ?? ''))
+    const stored: Buffer[] = []
+    for (const { key } of await bench.complete(outcome)) stored.push(await bench.stored(key))
+    const raw = zstdDecompressSync(Buffer.concat(stored))
     const expected = Buffer.from(Array.from({ length: 300_000 }, (_, n) => `${n + 1}\n`).join(''))
     expect(sha256(raw)).toBe(sha256(expected))
     expect(outcome.rawBytes).toBe(expected.length)

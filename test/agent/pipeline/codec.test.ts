@@ -51,6 +51,32 @@ describe('the meter', () => {
     expect(meter.bytes).toBe(789)
     expect(meter.said).toBe('pv: warning')
   })
+
+  describe('whose beginning dd passes on', () => {
+    const records = (read: string, wrote: string) => `${read} records in\n${wrote} records out\n`
+    const head = (bytes: number) => `${bytes} bytes (1.0 MB, 977 KiB) copied, 0.01 s, 9 MB/s\n`
+    const meterOf = (...said: readonly string[]) => {
+      const meter = new Meter(undefined, true)
+      for (const text of said) meter.read(Buffer.from(text))
+      return meter
+    }
+
+    it('is the sum of both, whatever dd told meanwhile', () => {
+      const meter = meterOf(`\r${head(500)}`, records('16+0', '16+0'), head(1_048_576), '0\n', '77\n')
+      expect(meter.bytes).toBe(1_048_653)
+      expect(meterOf(records('0+1', '0+1'), '1 byte copied, 0 s, 2 B/s\n', '0\n').bytes).toBe(1)
+      expect(meter.said).toBe('')
+    })
+
+    it.each([
+      ['dd was killed before it told', ['77\n']],
+      ['dd told of its way alone', [head(500), '77\n']],
+      ['dd could not write all it had read', [records('2+0', '1+0'), head(65_536), '77\n']],
+      ['pv did not start', [records('1+0', '1+0'), head(65_536)]],
+    ])('has no count when %s', (_how, said) => {
+      expect(meterOf(...said).bytes).toBeUndefined()
+    })
+  })
 })
 
 describe('the footer', () => {

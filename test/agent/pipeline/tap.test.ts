@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { tapStage } from '../../../agent/pipeline/footer.ts'
+import { meterStages } from '../../../agent/pipeline/footer.ts'
 import { createToolFinder, joinProcesses } from '../../../agent/process/index.ts'
 import { requireServers } from '../../harness/index.ts'
 
@@ -13,15 +13,19 @@ const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex
 async function tapped(headBytes: number | undefined, reader: readonly [string, ...string[]]) {
   const [program, ...args] = reader
   let given = Buffer.alloc(0)
-  const stage = await tapStage(tools, {
-    command: { name: 'reader', program, args },
-    take: chunk => {
-      given = Buffer.concat([given, chunk])
+  const { meter, stages } = await meterStages(
+    tools,
+    {
+      command: { name: 'reader', program, args },
+      take: chunk => {
+        given = Buffer.concat([given, chunk])
+      },
+      ...(headBytes === undefined ? {} : { headBytes }),
     },
-    ...(headBytes === undefined ? {} : { headBytes }),
-  })
+    () => {},
+  )
   const joined = await joinProcesses({
-    stages: [{ command: { name: 'dump', program: '/usr/bin/seq', args: ['1', '300000'] } }, stage],
+    stages: [{ command: { name: 'dump', program: '/usr/bin/seq', args: ['1', '300000'] } }, ...stages],
     input: false,
     output: true,
     tools,
@@ -33,7 +37,7 @@ async function tapped(headBytes: number | undefined, reader: readonly [string, .
     through.push(Buffer.from(chunk))
   })
   await drained?.catch(() => {})
-  return { end: await joined.ended, through: Buffer.concat(through), given }
+  return { end: await joined.ended, through: Buffer.concat(through), given, counted: meter.bytes }
 }
 
 describe.skipIf(servers.missing)('a tap on the head of a stream', () => {
@@ -43,15 +47,17 @@ describe.skipIf(servers.missing)('a tap on the head of a stream', () => {
     ['more than there is', 100_000_000],
     ['everything', undefined],
   ])('gives its reader %s and hands every byte on', async (_label, headBytes) => {
-    const { end, through, given } = await tapped(headBytes, ['/usr/bin/cat'])
+    const { end, through, given, counted } = await tapped(headBytes, ['/usr/bin/cat'])
     expect(end.cause).toBeUndefined()
+    expect(counted).toBe(whole.length)
     expect(hashOf(through)).toBe(hashOf(whole))
     expect(hashOf(given)).toBe(hashOf(whole.subarray(0, headBytes ?? whole.length)))
   })
 
   it('goes on when its reader has had enough', async () => {
-    const { end, through, given } = await tapped(1_000_000, ['/usr/bin/head', '-c', '10'])
+    const { end, through, given, counted } = await tapped(1_000_000, ['/usr/bin/head', '-c', '10'])
     expect(end.cause).toBeUndefined()
+    expect(counted).toBe(whole.length)
     expect(hashOf(through)).toBe(hashOf(whole))
     expect(given.length).toBe(10)
   })
