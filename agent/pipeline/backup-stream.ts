@@ -150,6 +150,7 @@ export async function backupStream(request: BackupStreamRequest): Promise<Stream
     throw await unwound(thrown, joined, writer, signal)
   } finally {
     intake.stop()
+    writer.close()
     reservation.release()
   }
 }

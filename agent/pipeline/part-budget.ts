@@ -14,12 +14,17 @@ interface Waiting {
 /**
  * The memory for part buffers of the whole agent, bytes. A stream reserves both of its buffers at once,
  * before it starts, and holds nothing while it waits: streams that each hold one buffer and wait for another
- * would deadlock. Granted strictly in the order of asking, so that a large one never starves.
+ * would deadlock. Granted strictly in the order of asking, so that a large one never starves. What nobody reserves
+ * and nobody waits for can be had as spare, for parts on their way.
+ *
+ * Buffers that were given back are kept for the next stream: memory outside the heap that comes and goes costs
+ * collections. Those kept count as free, and are let go when what is reserved needs their room.
  */
 export class PartBudget {
   readonly total: number
   #free: number
   readonly #queue: Waiting[] = []
+  readonly #kept: Buffer[] = []
 
   /** @param total bytes */
   constructor(total: number) {
@@ -50,21 +55,49 @@ export class PartBudget {
         bytes: amount,
         grant: () => {
           signal.removeEventListener('abort', onAbort)
-          this.#free -= amount
-          let held = true
-          const release = () => {
-            if (!held) return
-            held = false
-            this.#free += amount
-            this.#grant()
-          }
-          resolve({ bytes: amount, release })
+          resolve(this.#held(amount))
         },
       }
       signal.addEventListener('abort', onAbort, { once: true })
       this.#queue.push(waiting)
       this.#grant()
     })
+  }
+
+  /** So many bytes at once, when they are free and nobody waits for his; else nothing. */
+  spare(bytes: number): Reservation | undefined {
+    return this.#queue.length > 0 || bytes > this.#free ? undefined : this.#held(bytes)
+  }
+
+  /** A buffer of exactly this size that was kept. */
+  kept(bytes: number): Buffer | undefined {
+    const index = this.#kept.findIndex(({ length }) => length === bytes)
+    return index < 0 ? undefined : this.#kept.splice(index, 1)[0]
+  }
+
+  /** Keeps a buffer that nobody uses any more. Call before its reservation is released. */
+  keep(buffer: Buffer): void {
+    this.#kept.push(buffer)
+  }
+
+  #held(bytes: number): Reservation {
+    this.#free -= bytes
+    this.#fit()
+    let held = true
+    const release = () => {
+      if (!held) return
+      held = false
+      this.#free += bytes
+      this.#fit()
+      this.#grant()
+    }
+    return { bytes, release }
+  }
+
+  /** What is kept fits into what is free. */
+  #fit(): void {
+    let size = this.#kept.reduce((sum, { length }) => sum + length, 0)
+    while (size > this.#free) size -= this.#kept.shift()?.length ?? size
   }
 
   #grant(): void {

@@ -60,6 +60,7 @@ export async function sendStaged(request: SendRequest): Promise<readonly Pending
     await writer.abort(AbortSignal.timeout(abortTimeoutMs))
     throw error
   } finally {
+    writer.close()
     reservation.release()
   }
 }

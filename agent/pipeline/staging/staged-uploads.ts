@@ -49,6 +49,9 @@ export class StagedUploads {
     return this.#bytes
   }
 
+  /** A part lies behind the one before it. */
+  readonly serial = true
+
   async createUpload(key: ObjectKey): Promise<OpenUpload> {
     const uploadId = `staged-${this.#opened++}`
     const path = join(this.#folder, uploadId)

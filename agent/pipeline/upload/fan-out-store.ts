@@ -42,6 +42,8 @@ export interface PressableStore extends ObjectStore {
 interface FannedUpload {
   readonly key: ObjectKey
   readonly at: Map<Site, { readonly upload: OpenUpload; readonly parts: PartReceipt[] }>
+  /** Parts on their way to a destination, each until it is there, failed, or the destination was given up. */
+  readonly underWay: Set<Promise<unknown>>
 }
 
 /** One thing being done in every destination: who is not done yet, and whether somebody waits for it. */
@@ -113,7 +115,7 @@ export class FanOutStore implements PressableStore {
   uploadsOf(uploadId: string): readonly SiteUpload[] {
     const fanned = this.#fanned(uploadId)
     return [...fanned.at].flatMap(([site, { upload, parts }]) =>
-      site.active ? [{ destination: site.name, uploadId: upload.uploadId, parts }] : [],
+      site.active ? [{ destination: site.name, uploadId: upload.uploadId, parts: inOrder(parts) }] : [],
     )
   }
 
@@ -165,6 +167,7 @@ export class FanOutStore implements PressableStore {
     const uploadId = `fan-out-${this.#uploads.size + 1}`
     this.#uploads.set(uploadId, {
       key,
+      underWay: new Set(),
       at: new Map(
         this.#sites.flatMap(site => {
           const upload = made.get(site)
@@ -182,12 +185,17 @@ export class FanOutStore implements PressableStore {
     sha256: string,
     signal?: AbortSignal,
   ): Promise<PartReceipt> {
-    const { at } = this.#fanned(uploadId)
+    const { at, underWay } = this.#fanned(uploadId)
     await this.#everywhere(key, signal, async (site, stop) => {
       const here = at.get(site)
       if (here === undefined)
         throw new AppError('internal', { message: 'an upload was not opened everywhere' })
-      here.parts.push(await site.store.uploadPart(here.upload, number, bytes, sha256, stop))
+      const sending = site.store.uploadPart(here.upload, number, bytes, sha256, stop)
+      const settled: Promise<unknown> = Promise.race([sending.then(nothing, nothing), site.gone]).finally(
+        () => underWay.delete(settled),
+      )
+      underWay.add(settled)
+      here.parts.push(await sending)
     })
     return { number, size: bytes.length, sha256, etag: '' }
   }
@@ -200,7 +208,7 @@ export class FanOutStore implements PressableStore {
     const { at } = this.#fanned(uploadId)
     const verified = await this.#everywhere(undefined, signal, async (site, stop) => {
       const here = at.get(site)
-      return here === undefined ? 'size' : site.store.completeUpload(here.upload, here.parts, stop)
+      return here === undefined ? 'size' : site.store.completeUpload(here.upload, inOrder(here.parts), stop)
     })
     return [...verified.values()].every(each => each === 'checksum') ? 'checksum' : 'size'
   }
@@ -212,6 +220,8 @@ export class FanOutStore implements PressableStore {
   /** Aborts everywhere; what a destination that was given up does not answer is a copy job's to sweep. */
   async abortUpload({ key, uploadId }: OpenUpload, signal?: AbortSignal): Promise<void> {
     const fanned = this.#uploads.get(uploadId)
+    // a part that arrives behind the abort would stay, and nobody would own it
+    if (fanned !== undefined) await within(signal, Promise.all(fanned.underWay))
     const targets =
       fanned === undefined
         ? this.#foreign(key, uploadId)
@@ -340,6 +350,24 @@ export class FanOutStore implements PressableStore {
       .finally(() => this.#tidying.delete(tidied))
     this.#tidying.add(tidied)
   }
+}
+
+function nothing(): void {}
+
+/** Waits until it is done or the signal is aborted. */
+function within(signal: AbortSignal | undefined, work: Promise<unknown>): Promise<unknown> {
+  if (signal === undefined) return work
+  const stop = new AbortController()
+  const aborted = new Promise<void>(resolve => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true, signal: stop.signal })
+  })
+  return Promise.race([work, aborted]).finally(() => stop.abort())
+}
+
+/** Parts arrive as they come, several on their way at once. */
+function inOrder(parts: readonly PartReceipt[]): readonly PartReceipt[] {
+  return parts.toSorted((one, other) => one.number - other.number)
 }
 
 /** Every object must be the same everywhere, so the narrowest store says how it is cut. */

@@ -1,7 +1,9 @@
 import { createHash, type Hash } from 'node:crypto'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { ObjectKey, OpenUpload, PartReceipt } from '../../../shared/object-store/port.ts'
+import type { PartBudget } from '../part-budget.ts'
 import type { PressableStore } from './fan-out-store.ts'
+import { PartBuffers } from './part-buffers.ts'
 
 /** An object whose parts are all stored, not yet completed: the commit protocol does that, last and together. */
 export interface PendingObject {
@@ -15,13 +17,18 @@ export interface PendingObject {
 export type PartStore = Pick<
   PressableStore,
   'capabilities' | 'createUpload' | 'uploadPart' | 'abortUpload' | 'listUploads' | 'heldUp'
->
+> & {
+  /** Takes the parts of an object one after the other, as they come. */
+  readonly serial?: boolean
+}
 
 export interface ObjectWriterOptions {
   /** One destination, or several behind one face (`FanOutStore`). */
   readonly store: PartStore
   readonly keyOf: (objectIndex: number) => ObjectKey
   readonly partSize: number
+  /** From which there may be more than the two buffers the caller has reserved; absent: one part on its way at a time. */
+  readonly budget?: PartBudget
   readonly signal: AbortSignal
   /** Awaited after an upload was opened and before its first part (journal). */
   readonly onUploadOpened?: ((upload: OpenUpload) => Promise<void>) | undefined
@@ -33,13 +40,17 @@ export interface ObjectWriterOptions {
 
 interface Opened {
   readonly upload: OpenUpload
+  /** Parts that were begun, which get their numbers in the order of the stream. */
+  begun: number
+  /** By part number less one; whole when nothing is on its way. */
   readonly parts: PartReceipt[]
 }
 
 /**
  * Writes a byte stream of unknown length as equal parts, rolling to a further object at the store's part
- * limit. Holds exactly two part buffers, one filling while the other is sent: memory is flat, and a slow
- * store holds the stream back.
+ * limit. Has two part buffers, one filling while the other is sent, and more while the budget has them to spare: a
+ * store that is far away takes several parts of a stream at once. Memory is bounded by the budget, and a slow store
+ * holds the stream back (ADR 0162).
  */
 export class ObjectWriter {
   readonly #options: ObjectWriterOptions
@@ -47,11 +58,12 @@ export class ObjectWriter {
   readonly #keys = new Set<ObjectKey>()
   readonly #stop = new AbortController()
   readonly #signal: AbortSignal
+  readonly #buffers: PartBuffers
+  /** Parts on their way, and an upload that is being opened. None of them rejects. */
+  readonly #underWay = new Set<Promise<void>>()
   #filling: Buffer
-  #spare: Buffer
   #filled = 0
   #hash: Hash = createHash('sha256')
-  #sending: Promise<void> = Promise.resolve()
   #failure: { readonly thrown: unknown } | undefined
   #bytes = 0
   #storedBytes = 0
@@ -59,8 +71,8 @@ export class ObjectWriter {
   constructor(options: ObjectWriterOptions) {
     this.#options = options
     this.#signal = AbortSignal.any([options.signal, this.#stop.signal])
-    this.#filling = Buffer.allocUnsafeSlow(options.partSize)
-    this.#spare = Buffer.allocUnsafeSlow(options.partSize)
+    this.#buffers = new PartBuffers(options.partSize, options.budget)
+    this.#filling = this.#buffers.take() ?? Buffer.allocUnsafeSlow(options.partSize)
   }
 
   /** Bytes taken in. */
@@ -88,7 +100,7 @@ export class ObjectWriter {
   /** Sends what is left and waits for everything. An empty stream is one object of one empty part. */
   async finish(): Promise<readonly PendingObject[]> {
     if (this.#filled > 0 || this.#bytes === 0) await this.#send()
-    await this.#sent()
+    while (this.#underWay.size > 0) await this.#oneArrived()
     this.#demandHealth()
     return this.#objects.map(({ upload, parts }) => ({
       ...upload,
@@ -103,7 +115,7 @@ export class ObjectWriter {
    */
   async abort(signal: AbortSignal): Promise<readonly OpenUpload[]> {
     this.#stop.abort(new AppError('interrupted'))
-    await this.#sending
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
     const left: OpenUpload[] = []
     for (const upload of [...this.#objects.map(object => object.upload), ...(await this.#unknown(signal))]) {
       try {
@@ -131,48 +143,71 @@ export class ObjectWriter {
     return found
   }
 
-  /** Hands the full buffer over once the other one is back. */
+  /** Gives its buffers back. After `finish` or `abort`. */
+  close(): void {
+    this.#buffers.putBack(this.#filling)
+    this.#filling = Buffer.alloc(0)
+    this.#buffers.close()
+  }
+
+  /** Sends the filled buffer on its way once there is another one to fill. */
   async #send(): Promise<void> {
-    await this.#sent()
-    this.#demandHealth()
+    const next = await this.#nextBuffer()
+    const object = await this.#roomyObject()
     const buffer = this.#filling
     const bytes = buffer.subarray(0, this.#filled)
     const sha256 = this.#hash.digest('hex')
-    this.#filling = this.#spare
-    this.#spare = buffer
+    this.#filling = next
     this.#filled = 0
     this.#hash = createHash('sha256')
-    this.#sending = this.#store(bytes, sha256).catch(thrown => {
-      this.#failure ??= { thrown }
-      this.#options.onFailure(thrown)
-    })
+    this.#onItsWay(
+      this.#store(object, ++object.begun, bytes, sha256).finally(() => this.#buffers.putBack(buffer)),
+    )
   }
 
-  /** Waits for the part that is being sent, and says so: the stream stands still meanwhile. */
-  async #sent(): Promise<void> {
+  async #nextBuffer(): Promise<Buffer> {
+    for (;;) {
+      this.#demandHealth()
+      const wait = this.#options.store.serial === true && this.#underWay.size > 0
+      const buffer = wait ? undefined : this.#buffers.take()
+      if (buffer !== undefined) return buffer
+      await this.#oneArrived()
+    }
+  }
+
+  /** Waits for one of the parts that are on their way, and says so: the stream stands still meanwhile. */
+  async #oneArrived(): Promise<void> {
     const released = this.#options.store.heldUp?.(this.#keys)
     try {
-      await this.#sending
+      await Promise.race(this.#underWay)
     } finally {
       released?.()
     }
   }
 
-  async #store(bytes: Buffer, sha256: string): Promise<void> {
-    const { store, onStored } = this.#options
+  #onItsWay(work: Promise<void>): void {
+    const settled: Promise<void> = work
+      .catch(thrown => {
+        this.#failure ??= { thrown }
+        this.#options.onFailure(thrown)
+      })
+      .finally(() => this.#underWay.delete(settled))
+    this.#underWay.add(settled)
+  }
+
+  /** The object that takes the next part: a further one at the store's part limit. */
+  async #roomyObject(): Promise<Opened> {
     const current = this.#objects.at(-1)
-    const object =
-      current !== undefined && current.parts.length < store.capabilities.maxParts
-        ? current
-        : await this.#nextObject()
-    const receipt = await store.uploadPart(
-      object.upload,
-      object.parts.length + 1,
-      bytes,
-      sha256,
-      this.#signal,
-    )
-    object.parts.push(receipt)
+    if (current !== undefined && current.begun < this.#options.store.capabilities.maxParts) return current
+    const opening = this.#nextObject()
+    this.#onItsWay(opening.then(() => {}))
+    return opening
+  }
+
+  async #store(object: Opened, number: number, bytes: Buffer, sha256: string): Promise<void> {
+    const { store, onStored } = this.#options
+    const receipt = await store.uploadPart(object.upload, number, bytes, sha256, this.#signal)
+    object.parts[number - 1] = receipt
     this.#storedBytes += receipt.size
     onStored?.(this.#storedBytes)
   }
@@ -182,7 +217,7 @@ export class ObjectWriter {
     const key = keyOf(this.#objects.length)
     this.#keys.add(key)
     const upload = await store.createUpload(key, this.#signal)
-    const object = { upload, parts: [] }
+    const object: Opened = { upload, begun: 0, parts: [] }
     // Ours from here on, even when the journal cannot take it: abort must find it.
     this.#objects.push(object)
     await onUploadOpened?.(upload)
@@ -190,6 +225,7 @@ export class ObjectWriter {
   }
 
   #demandHealth(): void {
+    this.#stop.signal.throwIfAborted()
     if (this.#failure !== undefined) throw this.#failure.thrown
   }
 }

@@ -314,7 +314,13 @@ describe.skipIf(tools.missing)('a backup stream', () => {
     expect(outcome.stages.find(({ name }) => name === 'meter')?.peakRssBytes).toBeGreaterThan(100_000)
   })
 
-  it('is held back by a slow store and keeps its memory flat', async () => {
+  it.each([
+    ['the two parts it reserved', 2, 1],
+    ['the two, while a third would leave too little', 2.9, 1],
+    ['what the budget has to spare', 5, 4],
+    ['eight parts on their way, however much there is', 100, 8],
+  ])('is held back by a slow store and keeps its memory flat: %s', async (_what, parts, sent) => {
+    const budget = new PartBudget(Math.floor(parts * 64 * 1024))
     const gate = Promise.withResolvers<void>()
     const upload = bench.store.uploadPart.bind(bench.store)
     let waiting = 0
@@ -326,6 +332,7 @@ describe.skipIf(tools.missing)('a backup stream', () => {
     let dump = 0
     const running = bench.backup('exec head -c 8000000 /dev/urandom', {
       codec: 'none',
+      budget,
       onChildren: records => {
         dump = records.find(({ name }) => name === 'dump')?.pid ?? 0
       },
@@ -345,12 +352,71 @@ describe.skipIf(tools.missing)('a backup stream', () => {
           { timeout: 10_000, interval: 30 },
         )
         .toBeGreaterThan(8)
-      expect(waiting).toBe(1) // one buffer is sent, the other full: no third
+      expect(waiting).toBe(sent) // all buffers but one are on their way, that one is full
+      expect(budget.free).toBe(budget.total - (sent + 1) * 64 * 1024)
       expect(seen.bytes).toBeLessThan(1_500_000)
     } finally {
       gate.resolve()
     }
     expect((await running).rawBytes).toBe(8_000_000)
+    expect(budget.free).toBe(budget.total)
+  })
+
+  it('keeps the order of parts that arrive in another one, over several objects', async () => {
+    const upload = bench.store.uploadPart.bind(bench.store)
+    const held: (() => void)[] = []
+    let asked = 0
+    bench.store.uploadPart = async (...args) => {
+      // the first of every three waits for the other two
+      if (asked++ % 3 === 0) await new Promise<void>(resolve => held.push(resolve))
+      const receipt = await upload(...args)
+      if (asked % 3 === 0 || asked > 27) for (const go of held.splice(0)) go()
+      return receipt
+    }
+    const outcome = await bench.backup('seq 1 300000', { codec: 'none' })
+    const stored: Buffer[] = []
+    for (const { key } of await bench.complete(outcome)) stored.push(await bench.stored(key))
+    expect(outcome.objects.length).toBeGreaterThan(7)
+    expect(sha256(Buffer.concat(stored))).toBe(
+      sha256(Buffer.from(Array.from({ length: 300_000 }, (_, n) => `${n + 1}\n`).join(''))),
+    )
+  })
+
+  it('aborts cleanly with several parts on their way, whatever becomes of them', async () => {
+    const gate = Promise.withResolvers<void>()
+    const upload = bench.store.uploadPart.bind(bench.store)
+    let asked = 0
+    bench.store.uploadPart = async (...args) => {
+      if (++asked < 4) {
+        await gate.promise
+        return upload(...args)
+      }
+      setTimeout(() => gate.resolve(), 50)
+      throw new AppError('object-store.denied')
+    }
+    const error = await failure(bench.backup('exec cat /dev/zero', { codec: 'none' }))
+    expect(error.code).toBe('object-store.denied')
+    expect(asked).toBe(4)
+  })
+
+  it('gives way: a stream that waits for its two parts gets those another one had to spare', async () => {
+    const budget = new PartBudget(5 * 64 * 1024)
+    const gate = Promise.withResolvers<void>()
+    const upload = bench.store.uploadPart.bind(bench.store)
+    let waiting = 0
+    bench.store.uploadPart = async (...args) => {
+      waiting++
+      await gate.promise
+      return upload(...args)
+    }
+    const size = 64 * 1024
+    const first = bench.backup(`exec head -c ${size * 12} /dev/zero`, { codec: 'none', budget })
+    await expect.poll(() => waiting).toBe(4)
+    const second = bench.backup('echo small', { codec: 'none', budget })
+    gate.resolve()
+    expect((await second).rawBytes).toBe(6)
+    expect((await first).rawBytes).toBe(size * 12)
+    expect(budget.free).toBe(budget.total)
   })
 
   it('waits for its part buffers, and gives them back', async () => {

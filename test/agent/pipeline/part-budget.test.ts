@@ -55,6 +55,33 @@ describe('the part budget', () => {
     expect(budget.free).toBe(100)
   })
 
+  it('has nothing to spare while somebody waits, or when too little is free', async () => {
+    const budget = new PartBudget(100)
+    const extra = budget.spare(40)
+    expect(extra?.bytes).toBe(40)
+    expect(budget.spare(61)).toBeUndefined()
+    const waiting = budget.reserve(80, never)
+    expect(budget.spare(1)).toBeUndefined()
+    extra?.release()
+    const held = await waiting
+    expect(budget.free).toBe(20)
+    held.release()
+  })
+
+  it('keeps buffers for the next stream, and lets them go when their room is reserved', async () => {
+    const budget = new PartBudget(100)
+    const held = await budget.reserve(60, never)
+    const [one, other] = [Buffer.alloc(30, 'a'), Buffer.alloc(30, 'b')]
+    budget.keep(one)
+    budget.keep(other)
+    held.release()
+    expect(budget.kept(29)).toBeUndefined()
+    expect(budget.kept(30)).toBe(one)
+    const large = await budget.reserve(80, never)
+    expect(budget.kept(30)).toBeUndefined()
+    large.release()
+  })
+
   it('is never overdrawn and serves everyone, whatever is asked and released', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 150 }), { maxLength: 30 }), async sizes => {
