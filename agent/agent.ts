@@ -157,7 +157,7 @@ export async function startAgent(
       bootId: identity.bootId,
       version,
       protocolVersion,
-      features: ['restore', 'encryption', ...(config.keeper ? ['keeper'] : [])],
+      features: ['restore', 'encryption', 'destination-settings', ...(config.keeper ? ['keeper'] : [])],
       host: await facts(),
       running: [...attempts.running()],
       unacknowledged: spool.pending().map(({ attempt }) => ({

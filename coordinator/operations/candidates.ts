@@ -1,3 +1,4 @@
+import type { Destination } from '../../shared/model/destination.ts'
 import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import type { Job } from '../jobs/job.ts'
@@ -36,23 +37,55 @@ export function candidatesOf(
   }
 }
 
+/** What an agent must know beyond the first protocol to do a job without leaving something out unsaid. */
+export const agentFeatures = ['encryption', 'destination-settings'] as const
+export type AgentFeature = (typeof agentFeatures)[number]
+
+const wantedFor: Readonly<Record<AgentFeature, string>> = {
+  encryption: 'its policy encrypts',
+  'destination-settings': 'its destination has settings of how objects are kept',
+}
+
+/** What a job asks of whoever does it: a policy that encrypts, destinations that keep objects in a way of their own. */
+export function featuresFor(
+  job: Pick<Job, 'order'>,
+  policy: Pick<Policy, 'encryption' | 'destination' | 'copies'> | undefined,
+  destinations: ReadonlyMap<string, Pick<Destination, 'settings'>>,
+): readonly AgentFeature[] {
+  const written =
+    job.order.kind === 'copy'
+      ? [job.order.destination]
+      : policy === undefined
+        ? []
+        : [policy.destination, ...(policy.copies?.when === 'at-once' ? policy.copies.destinations : [])]
+  const kept = written.some(name => destinations.get(name)?.settings !== undefined)
+  return [
+    ...(policy?.encryption === undefined ? [] : (['encryption'] as const)),
+    ...(kept ? (['destination-settings'] as const) : []),
+  ]
+}
+
 /**
- * Those of them that can keep what a policy promises of encryption: an agent that does not know it would store
- * plaintext and say nothing.
+ * Those of them that know every feature a job needs: an agent that does not know encryption would store
+ * plaintext, one that does not know a destination's settings would leave out its storage class or Object Lock,
+ * and neither would say so.
  */
 export function ableTo(
-  policy: Pick<Policy, 'encryption'> | undefined,
+  needed: readonly AgentFeature[],
   candidates: Candidates,
   term: Pick<Term, 'live'>,
 ): Candidates {
-  if (policy?.encryption === undefined || candidates.kind === 'none') return candidates
-  const agents = candidates.agents.filter(id => term.live.record(id)?.features.includes('encryption'))
+  if (needed.length === 0 || candidates.kind === 'none') return candidates
+  const agents = candidates.agents.filter(id => {
+    const features = term.live.record(id)?.features ?? []
+    return needed.every(each => features.includes(each))
+  })
   return agents.length > 0
     ? { kind: 'some', agents }
     : {
         kind: 'none',
         code: 'agent-too-old',
-        text: 'its policy encrypts, and no agent that could do it knows how; upgrade them',
+        text: `${needed.map(each => wantedFor[each]).join(', and ')}; no agent that could do it knows how, upgrade them`,
       }
 }
 

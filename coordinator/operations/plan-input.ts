@@ -14,7 +14,7 @@ import {
 } from '../planner/index.ts'
 import type { Policy } from '../policy/index.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
-import { ableTo, type Candidates, candidatesOf, ranksOf } from './candidates.ts'
+import { ableTo, type Candidates, candidatesOf, featuresFor, ranksOf } from './candidates.ts'
 import { databaseOf, policyOf, subjectOf } from './subject.ts'
 import type { Term } from './term.ts'
 
@@ -226,7 +226,11 @@ export class Look {
         : predictions.of({ record, state, engine, policy }, this.#at, wanted && backup)
     return {
       candidates: wanted
-        ? ableTo(policy, this.candidatesOf(job), this.#term)
+        ? ableTo(
+            featuresFor(job, policy, this.#term.settings.destinations),
+            this.candidatesOf(job),
+            this.#term,
+          )
         : ({ kind: 'some', agents: [] } as const),
       ranks:
         record === undefined || policy === undefined ? undefined : this.ranksOf(record.clusterId, policy),

@@ -13,7 +13,7 @@ import { noteWarnings } from './note-warnings.ts'
 import { recordBackup } from './record-backup.ts'
 import { recordCopied } from './record-copied.ts'
 import type { Disposition, ReportedResult } from './result.ts'
-import { databaseOf } from './subject.ts'
+import { databaseOf, policyOf } from './subject.ts'
 import type { Term } from './term.ts'
 
 type KnownResult = ReportedResult & { readonly jobId: JobId; readonly attemptId: AttemptId }
@@ -48,6 +48,7 @@ export async function recordSuccess(
   await tx.attempts.update({ ...good, endedAt: good.endedAt ?? now.wall, outcome: 'succeeded' })
   await tx.debris.remove(row.id)
   await recordBackup(tx, { manifest, sha256, surplus, row, job, result }, now, term)
+  await notePlaintext(tx, job, manifest, row.agentId, now, term)
   return surplus
     ? { kind: 'surplus', reason: applied.kind === 'refused' ? applied.reason : '' }
     : { kind: 'recorded', reason: '' }
@@ -97,6 +98,42 @@ export async function recordAdopted(
     return rejected('unknown-attempt')
   await recordBackup(tx, { ...read, surplus: true, database, agentId, result }, now, term)
   return { kind: 'surplus', reason: 'unknown-attempt' }
+}
+
+/**
+ * A backup in plaintext under a policy that now requires encryption. Agents refuse that before they start, so it
+ * is an agent that broke its word, or a policy that changed while the dump ran. It is good and stays (J7); that
+ * anybody who reads the bucket can read it is told in the job's story and as a security event of the audit.
+ */
+async function notePlaintext(
+  tx: WriteTx,
+  job: Job,
+  manifest: CheckedManifest['manifest'],
+  agentId: AgentId,
+  now: Now,
+  term: Term,
+): Promise<void> {
+  const database = databaseOf(job.subject, term.fleet)
+  const policy = database === undefined ? undefined : policyOf(database, term)
+  if (policy?.encryption?.required !== true || manifest.encryption.kind !== 'none') return
+  const samePolicy = manifest.policy?.version === policy.version
+  await noteWarnings(
+    tx,
+    job.id,
+    [
+      `stored in plaintext, and policy \`${policy.name}\` requires encryption${samePolicy ? '' : ' since the job was given out'}`,
+    ],
+    now,
+  )
+  await tx.audit.append({
+    at: now.wall,
+    class: 'security',
+    actor: `agent:${agentId}`,
+    action: 'backup.plaintext',
+    subject: manifest.backup_id,
+    reason: samePolicy ? 'encryption-required' : 'policy-changed',
+    detail: { policy: policy.name, attempt_id: manifest.attempt_id },
+  })
 }
 
 /** What is wrong with a reported backup, or its checked manifest. */

@@ -29,6 +29,8 @@ export interface FakeAgentOptions {
   readonly hostname?: string
   readonly addresses?: readonly string[]
   readonly keeper?: boolean
+  /** What it knows beyond the first protocol; default nothing. */
+  readonly features?: readonly string[]
   readonly running?: readonly AttemptRef[]
   readonly unacknowledged?: readonly AttemptRef[]
   readonly protocolVersion?: number
@@ -110,7 +112,7 @@ export class FakeAgent {
   }
 
   hello(over: Partial<Hello> = {}): void {
-    const { keeper, addresses, protocolVersion, clockError, unacknowledged } = this.#options
+    const { keeper, addresses, protocolVersion, clockError, unacknowledged, features } = this.#options
     this.send({
       $case: 'hello',
       value: {
@@ -119,7 +121,7 @@ export class FakeAgent {
         bootId: this.bootId,
         version: '0.0.0-fake',
         protocolVersion: protocolVersion ?? 1,
-        features: [],
+        features: [...(features ?? [])],
         host: {
           hostname: this.hostname,
           nodeId: '',
