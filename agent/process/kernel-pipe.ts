@@ -1,9 +1,10 @@
+import { execFile } from 'node:child_process'
 import { closeSync, constants, openSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { execa } from 'execa'
+import { promisify } from 'node:util'
 import { AppError } from '../../shared/errors/index.ts'
 
 /**
@@ -75,7 +76,7 @@ async function made(count: number, mkfifo: string): Promise<readonly number[]> {
   try {
     folder = await mkdtemp(join(tmpdir(), 'holdfast-pipe-'))
     const paths = Array.from({ length: count }, (_, index) => join(folder ?? '', String(index)))
-    await execa(mkfifo, ['-m', '600', ...paths])
+    await promisify(execFile)(mkfifo, ['-m', '600', ...paths])
     for (const path of paths) opened.push(openSync(path, constants.O_RDWR))
     return opened
   } catch (thrown) {

@@ -1,4 +1,3 @@
-import { execa } from 'execa'
 import { AppError } from '../../shared/errors/index.ts'
 import type { ToolFinder } from '../engines/port.ts'
 import { boundToUs } from './bound.ts'
@@ -37,6 +36,8 @@ export async function runCommand(
   if (signal?.aborted) throw abortCause(signal)
   const setpriv = (await options.tools.find(['setpriv'], [], 'path')).path
   const bound = boundToUs(setpriv, command.program, command.args, command.through)
+  // a backup by pipes alone never needs it, and it is a hundred modules
+  const { execa } = await import('execa')
   const result = await execa(bound.file, bound.args, {
     reject: false,
     env: childEnvironment(command.env),

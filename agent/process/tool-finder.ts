@@ -1,9 +1,9 @@
 import { access, constants, stat } from 'node:fs/promises'
 import { delimiter, isAbsolute, join } from 'node:path'
-import { execa } from 'execa'
 import { AppError } from '../../shared/errors/index.ts'
 import type { FoundTool, ToolFinder } from '../engines/port.ts'
 import { childEnvironment } from './environment.ts'
+import { saidOfVersion } from './version-text.ts'
 
 /** The Debian package of each tool Holdfast may ask for; `{major}` tools are searched per version by engines. */
 const packages: Readonly<Record<string, string>> = {
@@ -55,18 +55,10 @@ export function createToolFinder(options: ToolFinderOptions = {}): ToolFinder {
   async function versionOf(path: string, stamp: string): Promise<string> {
     const known = versions.get(path)
     if (known?.stamp === stamp) return known.version
-    const { all } = await execa(path, ['--version'], {
-      all: true,
-      reject: false,
-      stdin: 'ignore',
-      timeout: 10_000,
-      env: childEnvironment(),
-      extendEnv: false,
-      maxBuffer: 64 * 1024,
-    })
+    const said = await saidOfVersion(path)
     // bzip2 goes on to compress its input after it told its version: what is no text is not of the answer
     const version =
-      (all ?? '')
+      said
         .split('\n')
         .find(line => /^[\t -~\u00a0-\uffff]*$/.test(line) && line.trim() !== '')
         ?.trim() ?? ''

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseByteSize } from '../../shared/config/index.ts'
+import { parseByteSize } from '../../shared/config/fields.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import { logLevels } from '../../shared/log/index.ts'
 import { type EngineKind, engineKinds, isEngineKind } from '../../shared/model/engine.ts'

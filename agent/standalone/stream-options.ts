@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander'
-import { parseByteSize } from '../../shared/config/index.ts'
+import { parseByteSize } from '../../shared/config/fields.ts'
 import { type Duration, parseDuration } from '../../shared/time/index.ts'
 import type { BackupSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 

@@ -1,6 +1,6 @@
 import { isAbsolute } from 'node:path'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseByteSize } from '../../shared/config/index.ts'
+import { parseByteSize } from '../../shared/config/fields.ts'
 import { type Strategy, strategies } from '../../shared/model/engine.ts'
 import { type Duration, parseDuration } from '../../shared/time/index.ts'
 import type { BackupSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
