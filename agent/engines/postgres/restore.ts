@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { EngineContext, InstanceTarget, RestoreSession, RestoreSource } from '../port.ts'
+import { analyze } from './analyze.ts'
 import { toolFailure } from './failure.ts'
 import { toolEnvironment } from './libpq.ts'
 import { checkName, quoteIdentifier, workingNameOf } from './name.ts'
@@ -64,7 +65,8 @@ async function prepare(
   const archiveMajor = dumpedBy === undefined ? 0 : (majorOf(dumpedBy.version) ?? 0)
   const tool = await findTool('pg_restore', Math.max(facts.major, archiveMajor), context)
   const warnings = await preloadWarnings(lock, source)
-  const environment = await toolEnvironment(target, context, 'restore')
+  // the rename is one synchronous commit behind them all: until then nothing need reach the disk statement by statement
+  const environment = await toolEnvironment(target, context, 'restore', { synchronous_commit: 'off' })
   const working = workingNameOf(into, attemptId)
   const names = source.streams.map(stream => stream.name)
   const tools = { tool, working, environment, ownership, context }
@@ -95,7 +97,7 @@ async function prepare(
     },
     async prepareCommit() {
       if (schema !== undefined) await restoreSection(tools, 'post-data', concurrency)
-      await analyze(target, working, context)
+      await analyze(target, working, context, facts.major, concurrency)
       if (source.settings === undefined) return
       const surroundings = {
         serverMajor: facts.major,
@@ -141,17 +143,6 @@ async function create(lock: PostgresSession, statement: string): Promise<void> {
       cause: thrown,
     })
   }
-}
-
-/** Statistics are not in the dump; without them the first hours of a restored database are slow. */
-async function analyze(target: InstanceTarget, working: string, context: EngineContext): Promise<void> {
-  const options = {
-    purpose: 'restore analyze',
-    signal: context.signal,
-    statementTimeoutMs: 0,
-    fallback: 'restore.failed' as const,
-  }
-  await withSession(target, working, options, session => session.query('ANALYZE'))
 }
 
 /** The reply to a rename can be lost after the server did it: the names tell. */

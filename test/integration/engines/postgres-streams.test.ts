@@ -128,6 +128,15 @@ for (const [label, wanted] of [
       expect(
         await server.psql(`select reltuples from pg_class where oid = 'hard.big'::regclass`, 'hard'),
       ).toBe('2001')
+      // every relation that a plain ANALYZE would look at, partitions and their roots among them
+      const statistics = `select c.oid::regclass::text || ':' || count(s.*) from pg_class c
+        join pg_namespace n on n.oid = c.relnamespace
+        left join (select starelid, stainherit from pg_statistic group by 1, 2) s on s.starelid = c.oid
+        where c.relkind in ('r', 'm', 'p') and n.nspname not in ('pg_catalog', 'information_schema')
+        group by c.oid order by 1`
+      const gathered = await server.psql(statistics, 'hard')
+      await server.psql('ANALYZE', 'hard')
+      expect(gathered).toBe(await server.psql(statistics, 'hard'))
     }, 120_000)
 
     it('survives idle_in_transaction_session_timeout=2s on the database: the holder is still there', async () => {
