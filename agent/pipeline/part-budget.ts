@@ -64,9 +64,13 @@ export class PartBudget {
     })
   }
 
-  /** So many bytes at once, when they are free and nobody waits for his; else nothing. */
-  spare(bytes: number): Reservation | undefined {
-    return this.#queue.length > 0 || bytes > this.#free ? undefined : this.#held(bytes)
+  /**
+   * So many bytes at once, when they are free and nobody waits for his; else nothing.
+   *
+   * @param leave what must stay free besides, bytes
+   */
+  spare(bytes: number, leave = 0): Reservation | undefined {
+    return this.#queue.length > 0 || bytes + leave > this.#free ? undefined : this.#held(bytes)
   }
 
   /** A buffer of exactly this size that was kept. */

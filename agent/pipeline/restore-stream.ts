@@ -72,12 +72,12 @@ export async function restoreStream(request: RestoreStreamRequest): Promise<Rest
   })
   stages.push({ command: consumer })
 
-  // one part is passed on while the next one is read
+  // one part is passed on while the next one is read; more are read when the budget has them to spare
   const largest = request.objects
     .flatMap(({ parts }) => parts)
     .reduce((most, { size }) => Math.max(most, size), 0)
   const reservation = await request.budget?.reserve(2 * largest, signal)
-  const parts = verifiedParts(request.objects, request.store, signal)
+  const parts = verifiedParts(request.objects, request.store, signal, request.budget)
   let joined: JoinedProcesses | undefined
   try {
     // The first part is there and right before anything is started in the target.

@@ -9,9 +9,16 @@ export interface AgentFlags {
   readonly streamsFrom: boolean
 }
 
-/** Asks the agent itself. */
-export async function agentFlags(): Promise<AgentFlags> {
-  const { stdout } = await run(agentProgram, ['backup', '--help'])
+/**
+ * Asks the agent itself.
+ *
+ * @param home of the measured commands: what Node compiles now it finds there later, as it does on a host where the agent is
+ *   not run for the first time (`aws` keeps its byte code too)
+ */
+export async function agentFlags(home: string): Promise<AgentFlags> {
+  const env = { PATH: process.env['PATH'] ?? '', HOME: home }
+  await run(agentProgram, ['restore', '--help'], { env })
+  const { stdout } = await run(agentProgram, ['backup', '--help'], { env })
   const has = (flag: string) => new RegExp(`^\\s+${flag}\\b`, 'm').test(stdout)
   return {
     streams: has('--streams'),

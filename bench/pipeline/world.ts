@@ -104,7 +104,7 @@ export class World implements AsyncDisposable {
     }
     signal.throwIfAborted()
     const storePids = ownChildren().filter(pid => pid !== postgres.pid)
-    const flags = await agentFlags()
+    const flags = await agentFlags(scratch.path)
     return new World({
       postgres,
       tools,
