@@ -31,6 +31,7 @@ import { copyKeys, copyPolicyOf, copyProblems } from './copy-config.ts'
 import type { Settings } from './operations/index.ts'
 import { parseDailyWindow } from './planner/index.ts'
 import { type Policy, policyVersion } from './policy/index.ts'
+import { scheduleOf, scheduleProblems } from './schedule-config.ts'
 
 const names = z.array(z.string().min(1)).min(1)
 
@@ -57,7 +58,7 @@ const destination = z.strictObject({
 })
 
 const dailyWindow = z.string().refine(text => parseDailyWindow(text) !== undefined, {
-  message: 'expected a window of the day such as 22:00-06:00 (UTC)',
+  message: 'expected a window of the day such as 22:00-06:00 (UTC) or Mon-Fri 22:00-06:00 Europe/Berlin',
 })
 
 const recipient = z.string().refine(isRecipient, {
@@ -77,7 +78,12 @@ const policy = z.strictObject({
       exclude: names.optional(),
     })
     .prefault({}),
-  every: duration({ min: 1_000 }).prefault('24h'),
+  /** 24h when neither this nor `cron` is given. */
+  every: duration({ min: 1_000 }).optional(),
+  /** In place of `every`: five fields, by the clocks of `zone`, such as `30 1 * * *`. */
+  cron: z.string().min(1).optional(),
+  /** IANA zone of `cron`, such as `Europe/Berlin`; UTC when absent. */
+  zone: z.string().min(1).optional(),
   /** No good backup younger than this is a breach. */
   rpo: duration({ min: 1_000 }).prefault('26h'),
   ...copyKeys,
@@ -123,8 +129,10 @@ const policy = z.strictObject({
   idle_timeout: duration({ min: 10_000 }).optional(),
   /** Whose promise is kept first where not all can be; 1 when absent. */
   importance: z.int().min(0).max(100).optional(),
-  /** When jobs may start, UTC, such as `22:00-06:00`; at any time when absent. */
+  /** When jobs may start, such as `22:00-06:00` (UTC) or `Sat,Sun 00:00-12:00 Europe/Berlin`; at any time when absent. */
   windows: z.array(dailyWindow).min(1).optional(),
+  /** When they may not, whatever `windows` says. */
+  blackouts: z.array(dailyWindow).min(1).optional(),
   /** Whether a job must end inside its window, as predicted; yes when absent. */
   must_finish: z.boolean().optional(),
   /** Replication lag up to which a replica is preferred to its primary; `5m` when absent, `0s`: never. */
@@ -169,11 +177,7 @@ function crossCheck(
     if (seen.has(each['name'])) problem(['policies', i, 'name'], 'must be a name no other policy has')
     seen.add(each['name'])
     for (const { path, text } of encodingProblems(each)) problem(['policies', i, ...path], text)
-    if (less(each['rpo'], each['every']))
-      problem(
-        ['policies', i, 'rpo'],
-        'must be at least `every`: the promise would be broken before each backup',
-      )
+    for (const { key, text } of scheduleProblems(each)) problem(['policies', i, key], text)
   }
   for (const { path, message } of alertProblems(config.alerts)) problem(['alerts', ...path], message)
   const deadMan = section(config.dead_man)
@@ -377,7 +381,7 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
       ...(databases === undefined ? {} : { databases }),
       ...(exclude === undefined ? {} : { exclude }),
     },
-    schedule: { kind: 'interval', every: each.every },
+    schedule: scheduleOf(each),
     rpo: each.rpo,
     ...copyPolicyOf(each),
     ...compressionOf(each),
@@ -397,6 +401,9 @@ function policyOf(each: CoordinatorConfig['policies'][number]): Policy {
     ...(each.windows === undefined
       ? {}
       : { windows: each.windows.flatMap(text => parseDailyWindow(text) ?? []) }),
+    ...(each.blackouts === undefined
+      ? {}
+      : { blackouts: each.blackouts.flatMap(text => parseDailyWindow(text) ?? []) }),
     ...(each.must_finish === undefined ? {} : { mustFinish: each.must_finish }),
     ...(each.replica_max_lag === undefined ? {} : { replicaMaxLag: each.replica_max_lag }),
     ...(each.streams === undefined ? {} : { streams: each.streams }),

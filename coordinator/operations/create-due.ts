@@ -1,7 +1,7 @@
 import type { ClusterId } from '../../shared/model/identifiers.ts'
 import { isoOf, type Millis } from '../../shared/time/index.ts'
 import { type JobSubject, subjectKey } from '../jobs/job.ts'
-import { spansOf } from '../planner/index.ts'
+import { isLimited, openSpans } from '../planner/index.ts'
 import { dueSlot } from '../policy/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
 import { createJob } from './create-job.ts'
@@ -68,13 +68,13 @@ export async function createDue(term: Term): Promise<number> {
 /** Whether a job waits for its window: then it takes no place from those that could start. */
 function isShut(subject: JobSubject, now: Millis, term: Term): boolean {
   const database = databaseOf(subject, term.fleet)
-  const windows = database === undefined ? undefined : policyOf(database, term)?.windows
-  return windows !== undefined && !spansOf(windows, now).some(span => span.from <= now)
+  const policy = database === undefined ? undefined : policyOf(database, term)
+  return policy !== undefined && isLimited(policy) && !openSpans(policy, now).some(span => span.from <= now)
 }
 
 async function mostUrgent(term: Term, now: Millis): Promise<readonly Due[]> {
   const waiting = new Map<ClusterId, number>()
-  const windowed = term.settings.policies.some(each => each.windows !== undefined)
+  const windowed = term.settings.policies.some(isLimited)
   for (const { kind, state, subject } of term.jobs.all())
     if (
       kind === 'backup' &&

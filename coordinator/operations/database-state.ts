@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DatabaseId } from '../../shared/model/identifiers.ts'
 import type { Now } from '../../shared/time/index.ts'
-import type { Policy } from '../policy/index.ts'
+import { isLimited } from '../planner/index.ts'
+import { dueAfter, type Policy } from '../policy/index.ts'
 import { protectionOf } from '../protection/index.ts'
 import { type GapReason, gapReasons } from '../protection/protection.ts'
 import type { WriteTx } from '../store/port.ts'
@@ -72,10 +73,14 @@ export function judge(
 ): DatabaseStateRecord {
   const policy = policyOf(database, term)
   const gap = instanceGap(database, term)
-  const window = policy?.windows === undefined ? undefined : windowOf(database, state, policy, term)
+  const window =
+    policy === undefined || !isLimited(policy) ? undefined : windowOf(database, state, policy, term)
   const protection = protectionOf({
     now: now.wall,
-    ...(policy === undefined ? {} : { policy: { rpo: policy.rpo, interval: policy.schedule.every } }),
+    ...(policy === undefined ? {} : { policy: { rpo: policy.rpo } }),
+    ...(policy === undefined || state.lastDataAsOf === undefined
+      ? {}
+      : { dueAt: dueAfter(policy.schedule, state.lastDataAsOf, state.lastAssignedAt) }),
     firstSeenAt: state.clockFrom,
     ...(state.lastDataAsOf === undefined ? {} : { lastDataAsOf: state.lastDataAsOf }),
     ...(database.goneSince === undefined ? {} : { goneSince: database.goneSince }),
@@ -111,7 +116,9 @@ function windowOf(
   term: Pick<Term, 'fleet' | 'predictions'>,
 ): WindowFit {
   const dueAt =
-    state.lastDataAsOf === undefined ? state.clockFrom : state.lastDataAsOf + policy.schedule.every
+    state.lastDataAsOf === undefined
+      ? state.clockFrom
+      : dueAfter(policy.schedule, state.lastDataAsOf, state.lastAssignedAt)
   const engine = term.fleet.cluster(record.clusterId)?.engine
   const { p90 } = term.predictions.of({ record, state, engine, policy }, dueAt)
   return windowFit(policy, dueAt, (state.lastDataAsOf ?? state.clockFrom) + policy.rpo, p90)

@@ -107,6 +107,7 @@ function dueWithoutBackup(
     firstSeenAt: state.clockFrom,
     lastAttemptAt: now.wall,
     ...(state.lastDataAsOf === undefined ? {} : { lastDataAsOf: state.lastDataAsOf }),
+    ...(state.lastAssignedAt === undefined ? {} : { lastAssignedAt: state.lastAssignedAt }),
   })
 }
 

@@ -6,13 +6,14 @@ import type { ForecastJob } from '../planner/forecast.ts'
 import {
   type AgentCapacity,
   type Budgets,
+  isLimited,
+  openSpans,
   type PlanInput,
   type QueuedJob,
   type RunningJob,
   type Span,
-  spansOf,
 } from '../planner/index.ts'
-import type { Policy } from '../policy/index.ts'
+import { nextInstant, type Policy, type Schedule } from '../policy/index.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { ableTo, type Candidates, candidatesOf, featuresFor, ranksOf } from './candidates.ts'
 import { databaseOf, policyOf, subjectOf } from './subject.ts'
@@ -22,6 +23,8 @@ import type { Term } from './term.ts'
 const unpromised = 24 * 3_600_000
 /** Lag up to which a replica is preferred when its policy says nothing. */
 const replicaLag = 5 * 60_000
+/** Of a cron schedule, in one forecast. */
+const mostInstants = 2_000
 
 /** The picture of the fleet the planner decides on, from memory as last committed. */
 export function planInput(term: Term, now: Now): PlanInput {
@@ -100,6 +103,7 @@ export class Look {
   readonly #candidates = new Map<string, Candidates>()
   readonly #ranks = new Map<string, ReadonlyMap<AgentId, number>>()
   readonly #windows = new Map<Policy, readonly Span[]>()
+  readonly #instants = new Map<Policy, readonly Millis[]>()
 
   /** @param days how far ahead windows are told */
   constructor(term: Term, at: Millis, days = 3) {
@@ -128,7 +132,7 @@ export class Look {
       attempts: job.attempts,
       ...(policy === undefined ? {} : { destination: policy.destination }),
       // whoever starts a backup by hand means now
-      ...(policy?.windows === undefined || byHand ? {} : { windows: this.windowsOf(policy, policy.windows) }),
+      ...(policy === undefined || !isLimited(policy) || byHand ? {} : { windows: this.windowsOf(policy) }),
       ...(policy?.mustFinish === undefined ? {} : { mustFinish: policy.mustFinish }),
       candidates: candidates.kind === 'some' ? candidates.agents : [],
       ...(ranks === undefined ? {} : { ranks }),
@@ -175,7 +179,7 @@ export class Look {
       importance: policy.importance ?? 1,
       attempts: 0,
       destination: policy.destination,
-      ...(policy.windows === undefined ? {} : { windows: this.windowsOf(policy, policy.windows) }),
+      ...(isLimited(policy) ? { windows: this.windowsOf(policy) } : {}),
       ...(policy.mustFinish === undefined ? {} : { mustFinish: policy.mustFinish }),
       candidates: candidates.kind === 'some' ? candidates.agents : [],
       ...(ranks === undefined ? {} : { ranks }),
@@ -183,14 +187,30 @@ export class Look {
         ? { noCandidateReason: { code: candidates.code, text: candidates.text } }
         : {}),
       every: policy.schedule.every,
+      ...(policy.schedule.kind === 'cron' ? { instants: this.#instantsOf(policy, policy.schedule) } : {}),
       rpo: policy.rpo,
     }
   }
 
-  windowsOf(policy: Policy, windows: NonNullable<Policy['windows']>): readonly Span[] {
+  /** The instants of a cron schedule in the time ahead. */
+  #instantsOf(policy: Policy, { expression, zone }: Extract<Schedule, { kind: 'cron' }>): readonly Millis[] {
+    const known = this.#instants.get(policy)
+    if (known !== undefined) return known
+    const until = this.#at + this.#days * 86_400_000
+    const instants: Millis[] = []
+    let at = nextInstant(expression, zone, this.#at)
+    while (at < until && instants.length < mostInstants) {
+      instants.push(at)
+      at = nextInstant(expression, zone, at)
+    }
+    this.#instants.set(policy, instants)
+    return instants
+  }
+
+  windowsOf(policy: Policy): readonly Span[] {
     const known = this.#windows.get(policy)
     if (known !== undefined) return known
-    const spans = spansOf(windows, this.#at, this.#days)
+    const spans = openSpans(policy, this.#at, this.#days)
     this.#windows.set(policy, spans)
     return spans
   }

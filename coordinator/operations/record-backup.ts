@@ -95,12 +95,13 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
       const counted = { ...state, backups: state.backups + 1 }
       // an older snapshot that arrives late never turns the clock back
       if (state.lastDataAsOf !== undefined && state.lastDataAsOf > dataAsOf) return counted
-      const { lastFailure: _, ...fresh } = counted
+      const { lastFailure: _, lastAssignedAt: __, ...fresh } = counted
       return {
         ...fresh,
         consecutiveFailures: 0,
         lastBackupId: backup.id,
         lastDataAsOf: dataAsOf,
+        ...('row' in found ? { lastAssignedAt: found.row.assignedAt } : {}),
         lastRawBytes: backup.rawBytes,
         lastStoredBytes: backup.storedBytes,
         lastDurationMs: duration,

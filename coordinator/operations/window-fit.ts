@@ -1,5 +1,5 @@
 import { type Duration, formatDuration, isoOf, type Millis } from '../../shared/time/index.ts'
-import { openingOf, spansOf } from '../planner/index.ts'
+import { isLimited, openingOf, openSpans } from '../planner/index.ts'
 import type { Policy } from '../policy/index.ts'
 
 /** What a policy's windows make of a due time. */
@@ -12,8 +12,8 @@ export interface WindowFit {
 
 /** When what is due at `dueAt` may start inside the windows of its policy. Depends on facts, not on `now`. */
 export function windowFit(policy: Policy, dueAt: Millis, deadline: Millis, p90: Duration): WindowFit {
-  if (policy.windows === undefined) return { dueAt }
-  const opening = openingOf(spansOf(policy.windows, dueAt), dueAt, p90, policy.mustFinish ?? true)
+  if (!isLimited(policy)) return { dueAt }
+  const opening = openingOf(openSpans(policy, dueAt), dueAt, p90, policy.mustFinish ?? true)
   switch (opening.kind) {
     case 'open':
       return { dueAt }

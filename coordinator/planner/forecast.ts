@@ -6,6 +6,8 @@ import { simulate } from './simulate.ts'
 /** Work that comes again: due so long after the data of the last one, broken so long after it. */
 export interface ForecastJob extends QueuedJob {
   readonly every?: Duration
+  /** When it is due again where that is no interval, in order; those of the time ahead. */
+  readonly instants?: readonly Millis[]
   readonly rpo?: Duration
 }
 
@@ -106,8 +108,9 @@ export function forecast(input: ForecastInput): Forecast {
 }
 
 function again(job: ForecastJob, startedAt: Millis, until: Millis): ForecastJob | undefined {
-  const { every, rpo } = job
-  if (every === undefined || rpo === undefined || startedAt + every >= until) return undefined
-  const dueAt = startedAt + every
+  const { every, instants, rpo } = job
+  if (every === undefined || rpo === undefined) return undefined
+  const dueAt = instants === undefined ? startedAt + every : instants.find(each => each > startedAt)
+  if (dueAt === undefined || dueAt >= until) return undefined
   return { ...job, dueAt, notBefore: dueAt, deadline: startedAt + rpo, manual: false }
 }

@@ -12,4 +12,12 @@ export type {
   RunningJob,
 } from './port.ts'
 export { type Fit, fitOf, type PastRun, type Prediction, type PredictionInput, predict } from './predict.ts'
-export { type DailyWindow, lengthOf, openingOf, parseDailyWindow, type Span, spansOf } from './window.ts'
+export {
+  type DailyWindow,
+  isLimited,
+  type Limits,
+  openingOf,
+  openSpans,
+  parseDailyWindow,
+  type Span,
+} from './window.ts'

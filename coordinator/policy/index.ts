@@ -1,4 +1,5 @@
 export { choosePolicy, type PolicyChoice, type PolicyReason } from './choose.ts'
-export { type DueInput, dueSlot, nextDue } from './due.ts'
+export { cronProblem, longestPause, nextInstant } from './cron.ts'
+export { type DueInput, dueAfter, dueSlot, nextDue } from './due.ts'
 export type { Policy, PolicyEncryption, PolicySelector, PolicySubject, Schedule } from './policy.ts'
 export { policyVersion } from './version.ts'

@@ -3,8 +3,18 @@ import type { Duration } from '../../shared/time/index.ts'
 import type { RetryRule } from '../jobs/job.ts'
 import type { DailyWindow } from '../planner/window.ts'
 
-/** When backups are due. A union that cron joins later. */
-export type Schedule = { readonly kind: 'interval'; readonly every: Duration }
+/** When backups are due. */
+export type Schedule =
+  | { readonly kind: 'interval'; readonly every: Duration }
+  | {
+      readonly kind: 'cron'
+      /** Five fields: minute, hour, day of month, month, day of week. */
+      readonly expression: string
+      /** IANA zone whose clocks they speak of. */
+      readonly zone: string
+      /** The longest time between two of its instants. */
+      readonly every: Duration
+    }
 
 /** Which databases a policy is for. Absent fields match everything; lists match any of their members. */
 export interface PolicySelector {
@@ -73,6 +83,8 @@ export interface Policy {
   readonly importance?: number
   /** When its jobs may start; absent: at any time. The window wins over the RPO. */
   readonly windows?: readonly DailyWindow[]
+  /** When they may not, whatever the windows say. */
+  readonly blackouts?: readonly DailyWindow[]
   /** Whether a job must end inside its window, by its P90; absent: yes. */
   readonly mustFinish?: boolean
   /** Replication lag up to which a replica is preferred to its primary; absent: 5 min. 0: never. */

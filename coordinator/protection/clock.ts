@@ -21,7 +21,7 @@ export function protectionOf(input: ProtectionInput): Protection {
     return { state: 'unprotected', reason: 'no-policy', detail: 'no policy matches it' }
 
   const deadline = (lastDataAsOf ?? firstSeenAt) + policy.rpo
-  const dueAt = lastDataAsOf === undefined ? firstSeenAt : lastDataAsOf + policy.interval
+  const dueAt = lastDataAsOf === undefined ? firstSeenAt : (input.dueAt ?? deadline)
   // A job for what refuses connections could only fail: it is not planned, its clock runs on.
   const times = input.connectable ? { dueAt, deadline } : { deadline }
   const obstacle = obstacleOf(input)

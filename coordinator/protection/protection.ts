@@ -26,9 +26,11 @@ export type GapReason = (typeof gapReasons)[number]
 /** All that the RPO clock reads. `lastDataAsOf` comes from backups, never from jobs. */
 export interface ProtectionInput {
   readonly now: Millis
-  readonly policy?: { readonly rpo: Duration; readonly interval: Duration }
+  readonly policy?: { readonly rpo: Duration }
   readonly firstSeenAt: Millis
   readonly lastDataAsOf?: Millis
+  /** When the next backup is due after the one of `lastDataAsOf`, by the schedule. */
+  readonly dueAt?: Millis
   readonly goneSince?: Millis
   readonly connectable: boolean
   readonly consecutiveFailures: number

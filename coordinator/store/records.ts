@@ -112,6 +112,8 @@ export interface DatabaseStateRecord {
   readonly clockFrom: Millis
   readonly lastBackupId?: BackupId
   readonly lastDataAsOf?: Millis
+  /** When the attempt that made the last backup was given out. */
+  readonly lastAssignedAt?: Millis
   readonly lastRawBytes?: number
   readonly lastStoredBytes?: number
   readonly lastDurationMs?: Duration

@@ -138,6 +138,7 @@ export const decodeDatabaseState = decoder<DatabaseStateRecord>('database_states
   clockFrom: 'number',
   lastBackupId: 'text?',
   lastDataAsOf: 'number?',
+  lastAssignedAt: 'number?',
   lastRawBytes: 'number?',
   lastStoredBytes: 'number?',
   lastDurationMs: 'number?',

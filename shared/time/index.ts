@@ -1,2 +1,3 @@
 export { formatDuration, parseDuration } from './duration.ts'
 export { type Duration, isoOf, type Millis, type Now } from './instant.ts'
+export { instantOf, isZone, localDay, weekdayOf } from './zone.ts'

@@ -9,7 +9,8 @@ const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: und
 const input: fc.Arbitrary<ProtectionInput> = fc
   .record({
     now: time,
-    policy: fc.record({ rpo: span, interval: span }),
+    policy: fc.record({ rpo: span }),
+    interval: span,
     firstSeenAt: time,
     lastDataAsOf: maybe(time),
     goneSince: fc.option(time, { nil: undefined, freq: 20 }),
@@ -19,10 +20,10 @@ const input: fc.Arbitrary<ProtectionInput> = fc
     instanceGap: maybe(fc.record({ code: fc.constantFrom(...gapReasons), detail: fc.string() })),
     withPolicy: fc.boolean(),
   })
-  .map(({ policy, withPolicy, lastDataAsOf, goneSince, instanceGap, ...rest }) => ({
+  .map(({ policy, interval, withPolicy, lastDataAsOf, goneSince, instanceGap, ...rest }) => ({
     ...rest,
     ...(withPolicy ? { policy } : {}),
-    ...(lastDataAsOf === undefined ? {} : { lastDataAsOf }),
+    ...(lastDataAsOf === undefined ? {} : { lastDataAsOf, dueAt: lastDataAsOf + interval }),
     ...(goneSince === undefined ? {} : { goneSince }),
     ...(instanceGap === undefined ? {} : { instanceGap }),
   }))

@@ -3,7 +3,7 @@ import { type ProtectionInput, protectionOf } from '../../../coordinator/protect
 
 const hour = 3_600_000
 const base = 1_800_000_000_000
-const policy = { rpo: 26 * hour, interval: 24 * hour }
+const policy = { rpo: 26 * hour }
 
 function at(hours: number, change: Partial<ProtectionInput> = {}) {
   const { state, reason } = protectionOf({
@@ -11,6 +11,7 @@ function at(hours: number, change: Partial<ProtectionInput> = {}) {
     policy,
     firstSeenAt: base - 100 * hour,
     lastDataAsOf: base,
+    dueAt: base + 24 * hour,
     connectable: true,
     consecutiveFailures: 0,
     jobOpen: false,
@@ -72,16 +73,14 @@ describe('P1: the RPO clock', () => {
   it('goes protected, due, breached as a good backup ages', () => {
     expect(at(1)).toBe('protected')
     expect(at(23.9)).toBe('protected')
-    expect(at(24, { policy: { rpo: 72 * hour, interval: 24 * hour } })).toBe('due: backup-due')
-    expect(at(24, { policy: { rpo: 72 * hour, interval: 24 * hour }, jobOpen: true })).toBe(
-      'due: job-running',
-    )
-    expect(at(60, { policy: { rpo: 72 * hour, interval: 24 * hour } })).toBe('at-risk: overdue')
-    expect(at(73, { policy: { rpo: 72 * hour, interval: 24 * hour } })).toBe('breached: overdue')
+    expect(at(24, { policy: { rpo: 72 * hour } })).toBe('due: backup-due')
+    expect(at(24, { policy: { rpo: 72 * hour }, jobOpen: true })).toBe('due: job-running')
+    expect(at(60, { policy: { rpo: 72 * hour } })).toBe('at-risk: overdue')
+    expect(at(73, { policy: { rpo: 72 * hour } })).toBe('breached: overdue')
   })
 
   it('is at risk as soon as it is due and the job fails or nothing can run', () => {
-    const wide = { policy: { rpo: 96 * hour, interval: 24 * hour } }
+    const wide = { policy: { rpo: 96 * hour } }
     expect(at(25, { ...wide, consecutiveFailures: 1, lastFailureCode: 'tool.missing' })).toBe(
       'at-risk: failing',
     )
@@ -107,7 +106,7 @@ describe('P1: the RPO clock', () => {
   })
 
   it('is a promise that cannot be kept when the interval is longer than the RPO: a breach each time', () => {
-    const impossible = { policy: { rpo: 6 * hour, interval: 24 * hour } }
+    const impossible = { policy: { rpo: 6 * hour } }
     expect(at(5, impossible)).toBe('protected')
     expect(at(7, impossible)).toBe('breached: overdue')
   })
