@@ -35,6 +35,12 @@ export interface DumpStreamsJob {
   readonly transfer?: Transfer
 }
 
+/** The same for one of them. */
+interface StreamJob extends DumpStreamsJob {
+  readonly signal: AbortSignal
+  readonly letNext: () => void
+}
+
 /**
  * Runs every stream of an opened dump, in the phases the engine asks for: a stream that is `alone` has the dump
  * to itself, others run beside each other as far as the session allows. Each is verified, then the session gives
@@ -55,7 +61,8 @@ export async function dumpStreams(job: DumpStreamsJob): Promise<readonly StreamO
   try {
     for (const phase of phasesOf(dump.streams)) {
       const tasks = phase.map(
-        stream => (signal: AbortSignal) => runStream(stream, { ...job, predicted, signal }, tally),
+        stream => (signal: AbortSignal, letNext: () => void) =>
+          runStream(stream, { ...job, predicted, signal, letNext }, tally),
       )
       outcomes.push(...(await together(tasks, dump.concurrency ?? 1, signal)))
     }
@@ -84,11 +91,7 @@ function phasesOf(streams: readonly DumpStream[]): readonly (readonly DumpStream
   return phases
 }
 
-async function runStream(
-  stream: DumpStream,
-  job: DumpStreamsJob & { readonly signal: AbortSignal },
-  tally: Tally,
-): Promise<StreamOutcome> {
+async function runStream(stream: DumpStream, job: StreamJob, tally: Tally): Promise<StreamOutcome> {
   const { dump } = job
   try {
     const outcome = await backupStream(requestOf(stream, job, tally)).catch((thrown: unknown) => {
@@ -133,8 +136,9 @@ function requestOf(
     world,
     voice,
     signal,
+    letNext,
     transfer,
-  }: DumpStreamsJob & { readonly signal: AbortSignal },
+  }: StreamJob,
   tally: Tally,
 ): BackupStreamRequest {
   return {
@@ -158,6 +162,8 @@ function requestOf(
       voice.uploadOpened(upload.key, upload.uploadId)
     },
     onUploadClosed: async (upload, how) => voice.uploadClosed(upload.key, upload.uploadId, how),
+    // the database and its cores are free for the next one while the last parts are on their way
+    onDumped: letNext,
     onProgress: now => tally.progress(stream.name, now),
     onChildren: records => tally.children(stream.name, records),
   }

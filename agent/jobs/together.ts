@@ -1,11 +1,14 @@
-/** One piece of work among several; `signal` ends it when another one failed. */
-export type Task<Result> = (signal: AbortSignal) => Promise<Result>
+/**
+ * One piece of work among several; `signal` ends it when another one failed. With `letNext` it says that what is left of
+ * it is no reason for the next one to wait.
+ */
+export type Task<Result> = (signal: AbortSignal, letNext: () => void) => Promise<Result>
 
 /**
  * Does tasks with bounded concurrency, begun in their order. The first failure ends all others, and is thrown
  * only once every one of them has ended: whatever they own is closed by then. Results come in the tasks' order.
  *
- * @param atOnce how many at the same time, at least 1
+ * @param atOnce how many at the same time, at least 1; those that let the next one begin are not counted any more
  */
 export async function together<Result>(
   tasks: readonly Task<Result>[],
@@ -17,19 +20,29 @@ export async function together<Result>(
   const results = new Map<number, Result>()
   let failure: { readonly thrown: unknown } | undefined
   let next = 0
+  const ended: Promise<void>[] = []
+  /** Begins a task; resolves when the next one may begin. */
+  const begin = (task: Task<Result>, index: number): Promise<void> => {
+    const lets = Promise.withResolvers<void>()
+    const running = task(signal, lets.resolve).then(
+      result => void results.set(index, result),
+      (thrown: unknown) => {
+        failure ??= { thrown }
+        stop.abort(thrown)
+      },
+    )
+    ended.push(running)
+    return Promise.race([lets.promise, running])
+  }
   const worker = async () => {
     for (let index = next++; failure === undefined; index = next++) {
       const task = tasks[index]
       if (task === undefined) return
-      try {
-        results.set(index, await task(signal))
-      } catch (thrown) {
-        failure ??= { thrown }
-        stop.abort(thrown)
-      }
+      await begin(task, index)
     }
   }
   await Promise.all(Array.from({ length: Math.min(Math.max(1, atOnce), tasks.length) }, worker))
+  await Promise.all(ended)
   if (failure !== undefined) throw failure.thrown
   return tasks.flatMap((_, index) => {
     const result = results.get(index)

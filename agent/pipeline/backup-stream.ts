@@ -73,6 +73,8 @@ export interface BackupStreamRequest {
   readonly onUploadClosed?: (upload: OpenUpload, how: 'aborted') => Promise<void>
   /** Raw bytes by the meter's last second, stored bytes by the last part. */
   readonly onProgress?: (progress: { readonly rawBytes: number; readonly storedBytes: number }) => void
+  /** The last byte has come out of the last stage; what is left is to be stored. */
+  readonly onDumped?: () => void
   /** The children just started, for the journal. */
   readonly onChildren?: (records: readonly ChildRecord[]) => void
   /** Holds bytes back before the uploader takes them, and with it the stages and the database. */
@@ -246,6 +248,7 @@ class Intake {
     })
     this.#silence.busy()
     this.peaks.sample()
+    this.#request.onDumped?.()
     return writer.finish()
   }
 

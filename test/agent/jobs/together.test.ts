@@ -45,6 +45,48 @@ describe('several pieces of work at the same time', () => {
     expect(begun).toEqual([0, 1, 2, 3, 4])
   })
 
+  it('begins the next one when one lets it, and still waits for what is left of both', async () => {
+    const begun: number[] = []
+    const left = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const task = (index: number) => async (_signal: AbortSignal, letNext: () => void) => {
+      begun.push(index)
+      letNext()
+      await left[index]?.promise
+      return index
+    }
+    let done = false
+    const all = together([task(0), task(1)], 1, never()).finally(() => {
+      done = true
+    })
+    await new Promise(setImmediate)
+    expect(begun).toEqual([0, 1])
+    left[1]?.resolve()
+    await new Promise(setImmediate)
+    expect(done).toBe(false)
+    left[0]?.resolve()
+    expect(await all).toEqual([0, 1])
+  })
+
+  it('a failure of what is left of one ends those it has let begin', async () => {
+    const broken = Promise.withResolvers<void>()
+    let ended = false
+    const first = async (_signal: AbortSignal, letNext: () => void) => {
+      letNext()
+      await broken.promise
+    }
+    const second = (signal: AbortSignal) =>
+      new Promise<void>((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          ended = true
+          reject(signal.reason)
+        })
+        broken.reject(new Error('the last part'))
+      })
+    const third = () => Promise.reject(new Error('was begun after the failure'))
+    await expect(together([first, second, third], 1, never())).rejects.toThrow('the last part')
+    expect(ended).toBe(true)
+  })
+
   it('ends with the signal it was given', async () => {
     const stop = new AbortController()
     const task = (signal: AbortSignal) =>

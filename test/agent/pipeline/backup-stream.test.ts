@@ -362,6 +362,20 @@ describe.skipIf(tools.missing)('a backup stream', () => {
     expect(budget.free).toBe(budget.total)
   })
 
+  it('says when its dump has ended, while its last parts are still on their way', async () => {
+    const gate = Promise.withResolvers<void>()
+    const dumped = Promise.withResolvers<void>()
+    const upload = bench.store.uploadPart.bind(bench.store)
+    bench.store.uploadPart = async (...args) => {
+      await gate.promise
+      return upload(...args)
+    }
+    const running = bench.backup('seq 1 20000', { codec: 'none', onDumped: () => dumped.resolve() })
+    await dumped.promise
+    gate.resolve()
+    expect((await running).rawBytes).toBe(108_894)
+  })
+
   it('keeps the order of parts that arrive in another one, over several objects', async () => {
     const upload = bench.store.uploadPart.bind(bench.store)
     const held: (() => void)[] = []
