@@ -3,6 +3,7 @@ import { mergeEvidence } from '../fleet/evidence.ts'
 import type { DatabaseFacts, Inventory } from '../fleet/inventory-assembly.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { ClusterRecord, DatabaseRecord, InstanceRecord } from '../store/records.ts'
+import { applyJobEvent } from './apply-job-event.ts'
 import { changeDatabaseState } from './database-state.ts'
 import { putCluster, putInstance } from './reconcile-fleet.ts'
 import { afterCommit, type Term, write } from './term.ts'
@@ -178,6 +179,31 @@ async function gone(tx: WriteTx, record: DatabaseRecord, term: Term): Promise<vo
     reason: '',
     detail: { name: record.name, cluster_id: record.clusterId },
   })
+  await cancelQueuedBackup(tx, record, term)
+}
+
+/**
+ * A backup that waits for a database that was dropped or renamed can only fail: it ends as cancelled, with the reason.
+ * One that an agent holds goes on: the agent sees the truth, and may be past its snapshot (J13). Restores stay: a
+ * dropped database is what they are for.
+ */
+async function cancelQueuedBackup(tx: WriteTx, record: DatabaseRecord, term: Term): Promise<void> {
+  const state = await tx.databases.state(record.id)
+  const job = state?.openJobId === undefined ? undefined : await tx.jobs.get(state.openJobId)
+  if (job?.kind !== 'backup' || job.state.kind !== 'queued') return
+  const reason = 'the database is no longer on its server: dropped or renamed'
+  const by = { kind: 'system', name: '' } as const
+  const now = term.clock.now()
+  await applyJobEvent(tx, job.id, { kind: 'cancel', by, reason }, now, term)
+  // nobody asked for a pause: should it come back, it is due at once
+  await changeDatabaseState(
+    tx,
+    record.id,
+    ({ lastFailure: _, nextDueAt: __, ...rest }) =>
+      state?.lastFailure === undefined ? rest : { ...rest, lastFailure: state.lastFailure },
+    now,
+    term,
+  )
 }
 
 async function putDatabase(tx: WriteTx, record: DatabaseRecord, term: Term): Promise<void> {
