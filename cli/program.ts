@@ -10,6 +10,7 @@ import { databaseCommand } from './commands/database.ts'
 import { gapCommand } from './commands/gap.ts'
 import { instanceCommand } from './commands/instance.ts'
 import { jobCommand } from './commands/job.ts'
+import { pauseCommand, resumeCommand } from './commands/pause.ts'
 import { planCommand } from './commands/plan.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
@@ -33,6 +34,8 @@ function program(terminal: Terminal): Command {
     agentCommand,
     jobCommand,
     planCommand,
+    pauseCommand,
+    resumeCommand,
     backupCommand,
     restoreCommand,
     alertCommand,

@@ -36,6 +36,7 @@ import { LeaseClock } from './operations/lease-clock.ts'
 import { LiveAgents } from './operations/live-agents.ts'
 import { loadTerm } from './operations/load-term.ts'
 import { OpenJobs } from './operations/open-jobs.ts'
+import { Pauses } from './operations/pauses.ts'
 import { Predictions } from './operations/predictions.ts'
 import { SecurityAudit } from './operations/security-audit.ts'
 import { StoreOutcomes } from './operations/store-outcomes.ts'
@@ -215,6 +216,7 @@ export async function startCoordinator(
       predictions: new Predictions(),
       live: new LiveAgents(3 * settings.times.heartbeat),
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
+      pauses: new Pauses(),
       views: new JobViews(),
       messenger: sessions,
       meter: counts.work,

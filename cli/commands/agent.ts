@@ -2,10 +2,11 @@ import type { Command } from 'commander'
 import type { Agent } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
+import { mutating, mutationOf } from '../mutation.ts'
 import { card, table } from '../print/table.ts'
 import { ago, bytes, instant } from '../print/units.ts'
 
-/** `holdfast agent list|get`. */
+/** `holdfast agent list|get|drain|undrain`. */
 export function agentCommand(terminal: Terminal): Command {
   const listing = leaf(
     terminal,
@@ -39,7 +40,37 @@ export function agentCommand(terminal: Terminal): Command {
       print(answer.agent, () => (answer.agent ? agentCard(answer.agent, terminal.now()) : ''))
     },
   )
-  return noun('agent', 'the processes on database hosts', [listing, get])
+  return noun('agent', 'the processes on database hosts', [
+    listing,
+    get,
+    drain(terminal, true),
+    drain(terminal, false),
+  ])
+}
+
+function drain(terminal: Terminal, on: boolean): Command {
+  const name = on ? 'drain' : 'undrain'
+  return leaf(
+    terminal,
+    {
+      name,
+      summary: on
+        ? 'let an agent finish what it has in hand, and give it nothing new'
+        : 'give an agent work again',
+      examples: [`holdfast agent ${name} db-host-7 --reason "kernel update, CHG-91"`],
+    },
+    command => mutating(command.argument('<agent>', 'agent id or hostname')),
+    async ({ coordinator, print }, [agent = ''], options) => {
+      const request = { agent, ...mutationOf(options) }
+      const answer = await (on
+        ? coordinator.ask('drainAgent', request)
+        : coordinator.ask('undrainAgent', request))
+      const running = answer.agent?.runningJobIds.length ?? 0
+      const left = running === 0 ? 'is idle' : `finishes ${running} ${running === 1 ? 'job' : 'jobs'}`
+      const host = answer.agent?.hostname ?? agent
+      print(answer.agent, () => (on ? `${host} takes no new work and ${left}` : `${host} takes work again`))
+    },
+  )
 }
 
 function text(option: string | boolean | undefined): string | undefined {
@@ -51,7 +82,7 @@ function agentTable(rows: readonly Agent[], terminal: Terminal): string {
     rows,
     [
       { heading: 'HOST', value: a => a.hostname, shrinkTo: 10 },
-      { heading: 'STATE', value: a => a.state },
+      { heading: 'STATE', value: stateOf },
       { heading: 'SEEN', value: a => ago(a.lastSeenAt, terminal.now()) },
       { heading: 'INSTANCES', value: a => String(a.instances), align: 'right' },
       { heading: 'RUNNING', value: a => String(a.runningJobIds.length), align: 'right' },
@@ -63,6 +94,13 @@ function agentTable(rows: readonly Agent[], terminal: Terminal): string {
   )
 }
 
+/** One that drains and has nothing in hand any more is `drained`: it may be stopped. */
+function stateOf(agent: Agent): string {
+  if (!agent.draining) return agent.state
+  const drain = agent.connected && agent.runningJobIds.length === 0 ? 'drained' : 'draining'
+  return agent.connected ? drain : `${agent.state}, ${drain}`
+}
+
 function roleOf(agent: Agent): string {
   return [agent.keeper ? 'keeper' : '', agent.pool ? 'pool' : ''].filter(Boolean).join(',') || 'host'
 }
@@ -71,7 +109,7 @@ function agentCard(agent: Agent, now: number): string {
   return card([
     ['agent', agent.agentId],
     ['host', agent.hostname],
-    ['state', `${agent.state}, last seen ${ago(agent.lastSeenAt, now)}`],
+    ['state', `${stateOf(agent)}, last seen ${ago(agent.lastSeenAt, now)}`],
     ['first seen', instant(agent.firstSeenAt)],
     ['role', roleOf(agent)],
     ['version', agent.version],

@@ -6,6 +6,7 @@ import { dueSlot } from '../policy/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
 import { createJob } from './create-job.ts'
 import { type DueItem, DueShortlist } from './due-shortlist.ts'
+import { pauseOf } from './pauses.ts'
 import { databaseOf, policyOf, subjectOf } from './subject.ts'
 import { type Term, write } from './term.ts'
 
@@ -93,6 +94,8 @@ async function mostUrgent(term: Term, now: Millis): Promise<readonly Due[]> {
       const dueAt = state?.nextDueAt
       if (state === undefined || dueAt === undefined || dueAt > now || record.goneSince !== undefined)
         continue
+      // no job that could only wait
+      if (pauseOf(record, term, now) !== undefined) continue
       if (term.jobs.hasOpen('backup', subjectKey(subjectOf(record)))) continue
       const deadline = (state.lastDataAsOf ?? state.clockFrom) + (state.rpoMs ?? 0)
       shortlist.offer({ id: record.id, clusterId, dueAt, deadline, record })

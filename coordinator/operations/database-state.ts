@@ -8,6 +8,7 @@ import { type GapReason, gapReasons } from '../protection/protection.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { aboutDatabase } from './about.ts'
+import { pauseOf, pauseText } from './pauses.ts'
 import { nameOf, policyOf } from './subject.ts'
 import { tellFact } from './tell-fact.ts'
 import { afterCommit, type Term } from './term.ts'
@@ -69,10 +70,14 @@ export function judge(
   database: DatabaseRecord,
   state: DatabaseStateRecord,
   now: Now,
-  term: Pick<Term, 'fleet' | 'settings' | 'predictions'>,
+  term: Pick<Term, 'fleet' | 'settings' | 'predictions' | 'live' | 'pauses'>,
 ): DatabaseStateRecord {
   const policy = policyOf(database, term)
-  const gap = instanceGap(database, term)
+  const paused = pauseOf(database, term, now.wall)
+  const gap =
+    paused === undefined
+      ? instanceGap(database, term)
+      : ({ code: 'paused', detail: pauseText(paused) } as const)
   const window =
     policy === undefined || !isLimited(policy) ? undefined : windowOf(database, state, policy, term)
   const protection = protectionOf({

@@ -12,13 +12,14 @@ import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { Notifier } from '../alerts/index.ts'
 import type { Job } from '../jobs/index.ts'
 import type { Aggregates, Store } from '../store/port.ts'
-import type { AlertRecord, Labels, SilenceRecord } from '../store/records.ts'
+import type { AgentRecord, AlertRecord, Labels, PauseRecord, SilenceRecord } from '../store/records.ts'
 import { type Asked, ackAlert, endSilence, silenceAlerts, testAlertChannel } from './alert-verbs.ts'
 import { cancelJob } from './cancel-job.ts'
 import type { DiscoveryHealth, SourceHealth } from './discovery-health.ts'
 import { forecastPlan, type PlanForecast } from './forecast-plan.ts'
 import type { JobView, Progress } from './job-views.ts'
 import type { LiveAgent } from './live-agents.ts'
+import { type PauseSubject, pause, resume, setDraining } from './pause-verbs.ts'
 import type { Principal } from './principal.ts'
 import { startBackup } from './start-backup.ts'
 import { startCopy } from './start-copy.ts'
@@ -94,6 +95,17 @@ export interface Operations {
     request: Asked & { readonly channel: string },
     signal: AbortSignal,
   ): Promise<{ readonly delivered: boolean; readonly answer: string; readonly tookMs: number }>
+  pause(
+    principal: Principal,
+    request: Asked & PauseSubject & { readonly duration?: Duration },
+  ): Promise<PauseRecord>
+  resume(principal: Principal, request: Asked & PauseSubject): Promise<PauseRecord>
+  /** What is paused now; needs a leader. */
+  pauses(): readonly PauseRecord[]
+  setDraining(
+    principal: Principal,
+    request: Asked & { readonly agent: AgentRecord; readonly draining: boolean },
+  ): Promise<void>
   /** Open alerts that another one explains; empty on a standby. */
   explainedAlerts(): readonly AlertRecord[]
   now(): Millis
@@ -156,6 +168,10 @@ export function createOperations(deps: OperationsDeps): Operations {
     cancelJob: async (principal, request) => cancelJob(principal, request, led()),
     ackAlert: async (principal, request) => ackAlert(principal, request, led()),
     silenceAlerts: async (principal, request) => silenceAlerts(principal, request, led()),
+    pause: async (principal, request) => pause(principal, request, led()),
+    resume: async (principal, request) => resume(principal, request, led()),
+    pauses: () => led().pauses.holding(clock.now().wall),
+    setDraining: async (principal, request) => setDraining(principal, request, led()),
     endSilence: async (principal, request) => endSilence(principal, request, led()),
     testAlertChannel: async (principal, request, signal) =>
       testAlertChannel(principal, request, deps.notifiers, led(), signal),

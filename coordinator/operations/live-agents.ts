@@ -163,7 +163,9 @@ export class LiveAgents {
 
   setDraining(id: AgentId, draining: boolean): void {
     const entry = this.#entries.get(id)
-    if (entry !== undefined) entry.draining = draining
+    if (entry === undefined) return
+    entry.draining = draining
+    entry.record = { ...entry.record, draining }
   }
 
   record(id: AgentId): AgentRecord | undefined {

@@ -23,6 +23,7 @@ export async function loadTerm(term: Term): Promise<void> {
     term.live.remember(agent, silent.has(agent.id), now)
     if (cloned.has(agent.id)) term.live.clones.refused(agent.id, now.mono)
   }
+  for (const pause of await read.pauses()) term.pauses.set(pause)
   for (const job of await read.openJobs()) term.jobs.set(job)
   beginLeases(term.jobs.all(), term)
 }

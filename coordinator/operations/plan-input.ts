@@ -16,6 +16,7 @@ import {
 import { nextInstant, type Policy, type Schedule } from '../policy/index.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { ableTo, type Candidates, candidatesOf, featuresFor, ranksOf } from './candidates.ts'
+import { pauseOf, pauseText, withoutPaused } from './pauses.ts'
 import { databaseOf, policyOf, subjectOf } from './subject.ts'
 import type { Term } from './term.ts'
 
@@ -113,8 +114,10 @@ export class Look {
   }
 
   queued(job: Job, notBefore: Millis): QueuedJob {
-    const { candidates, ranks, policy, state, prediction, sizeBytes } = this.#facts(job)
+    const { record, candidates: able, ranks, policy, state, prediction, sizeBytes } = this.#facts(job)
     const byHand = job.origin === 'operator'
+    // what a person starts starts, paused or not
+    const candidates = byHand || job.kind !== 'backup' ? able : this.#unpaused(record, able)
     return {
       id: job.id,
       kind: job.kind,
@@ -159,12 +162,9 @@ export class Look {
     // it has no job yet: its own id stands for one
     const id = record.id as string as JobId
     const subject = subjectOf(record)
-    const { candidates, ranks, policy, prediction } = this.#facts({
-      id,
-      kind: 'backup',
-      order: { kind: 'backup' },
-      subject,
-    })
+    const facts = this.#facts({ id, kind: 'backup', order: { kind: 'backup' }, subject })
+    const { ranks, policy, prediction } = facts
+    const candidates = this.#unpaused(record, facts.candidates)
     if (policy === undefined || state.nextDueAt === undefined) return undefined
     return {
       id,
@@ -190,6 +190,18 @@ export class Look {
       ...(policy.schedule.kind === 'cron' ? { instants: this.#instantsOf(policy, policy.schedule) } : {}),
       rpo: policy.rpo,
     }
+  }
+
+  /** Who is left of those that could do a scheduled backup, or the pause that holds it. */
+  #unpaused(record: DatabaseRecord | undefined, candidates: Candidates): Candidates {
+    const { pauses } = this.#term
+    if (record === undefined || candidates.kind === 'none' || pauses.none) return candidates
+    const pause = pauseOf(record, this.#term, this.#at)
+    if (pause !== undefined) return { kind: 'none', code: 'paused', text: pauseText(pause) }
+    const agents = withoutPaused(candidates.agents, record.clusterId, this.#term, this.#at)
+    return agents.length > 0
+      ? { kind: 'some', agents }
+      : { kind: 'none', code: 'paused', text: 'the hosts or sites of those that could do it are paused' }
   }
 
   /** The instants of a cron schedule in the time ahead. */
@@ -245,6 +257,7 @@ export class Look {
         ? { p50: 5_000, p90: 10_000, rate: 0 }
         : predictions.of({ record, state, engine, policy }, this.#at, wanted && backup)
     return {
+      record,
       candidates: wanted
         ? ableTo(
             featuresFor(job, policy, this.#term.settings.destinations),

@@ -12,6 +12,7 @@ import type { LiveAgents } from './live-agents.ts'
 import type { Messenger } from './messenger.ts'
 import type { Meter } from './meter.ts'
 import type { OpenJobs } from './open-jobs.ts'
+import type { Pauses } from './pauses.ts'
 import type { Predictions } from './predictions.ts'
 import type { Settings } from './settings.ts'
 import type { StoreOutcomes } from './store-outcomes.ts'
@@ -39,6 +40,8 @@ export interface Term {
   /** How long backups will take. */
   readonly predictions: Predictions
   readonly live: LiveAgents
+  /** What operators paused. */
+  readonly pauses: Pauses
   readonly leases: LeaseClock
   readonly views: JobViews
   readonly messenger: Messenger

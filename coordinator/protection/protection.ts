@@ -20,6 +20,7 @@ export const gapReasons = [
   'not-connectable',
   'unknown-engine',
   'window-too-small',
+  'paused',
 ] as const
 export type GapReason = (typeof gapReasons)[number]
 

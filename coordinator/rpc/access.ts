@@ -29,6 +29,7 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
     'GetPlan',
     'GetAlert',
     'ListSilences',
+    'ListPauses',
   ].map(method => [operatorPath(method), operators] as const),
   [operatorPath('StartBackup'), ['operator', 'admin']],
   [operatorPath('CopyBackup'), ['operator', 'admin']],
@@ -38,6 +39,9 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
   [operatorPath('SilenceAlerts'), ['operator', 'admin']],
   [operatorPath('EndSilence'), ['operator', 'admin']],
   [operatorPath('TestAlertChannel'), ['operator', 'admin']],
+  ...['Pause', 'Resume', 'DrainAgent', 'UndrainAgent'].map(
+    method => [operatorPath(method), ['operator', 'admin']] as const,
+  ),
   [operatorPath('ListAudit'), ['admin']],
   [operatorPath('VerifyAudit'), ['admin']],
   // reserved: nobody may call them until enrolment is built

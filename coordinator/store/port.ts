@@ -28,6 +28,7 @@ import type {
   JobFilter,
   MissingCopy,
   OutboxRecord,
+  PauseRecord,
   SilenceRecord,
 } from './records.ts'
 
@@ -140,6 +141,11 @@ export interface WriteTx {
     get(id: SilenceId): Promise<SilenceRecord | undefined>
     put(silence: SilenceRecord): Promise<void>
   }
+  readonly pauses: {
+    get(key: string): Promise<PauseRecord | undefined>
+    put(pause: PauseRecord): Promise<void>
+    remove(key: string): Promise<void>
+  }
   readonly audit: { append(entry: AuditEntry): Promise<AuditRecord> }
   readonly requests: {
     /** The answer given to a request id before, as JSON. */
@@ -246,6 +252,8 @@ export interface ReadModel {
   openAlerts(): Promise<readonly AlertRecord[]>
   /** Silences that end after then, the next to end first. */
   silences(endAfter: Millis): Promise<readonly SilenceRecord[]>
+  /** Every pause, those whose time is over included. */
+  pauses(): Promise<readonly PauseRecord[]>
   /** Due messages in order, at most one per (dedup key, channel): the oldest undelivered. `except` names channels to leave out. */
   outboxDue(now: Millis, limit: number, except?: readonly string[]): Promise<readonly OutboxRecord[]>
   outboxCounts(): Promise<{ readonly pending: number; readonly dead: number }>

@@ -298,6 +298,26 @@ export interface OutboxRecord {
   readonly lastError?: string
 }
 
+/** What a pause holds back. */
+export const pauseScopes = ['database', 'host', 'site', 'fleet'] as const
+export type PauseScope = (typeof pauseScopes)[number]
+
+/** Scheduled backups of these do not start until it is resumed, or its time is over. */
+export interface PauseRecord {
+  /** Scope and subject: there is one pause of each. */
+  readonly key: string
+  readonly scope: PauseScope
+  /** Database id, hostname, datacenter; empty for the fleet. */
+  readonly subject: string
+  /** As people name it. */
+  readonly name: string
+  readonly reason: string
+  readonly by: string
+  readonly since: Millis
+  /** When it is over by itself; absent: when somebody says so. */
+  readonly until?: Millis
+}
+
 /** What goes into the audit; `seq`, `prev_hash` and `hash` are the chain's to give. */
 export interface AuditEntry {
   readonly at: Millis

@@ -78,6 +78,7 @@ export interface Schema {
     next_attempt_at: number
   }
   silences: Recorded & { id: string; ends_at: number }
+  pauses: Recorded & { key: string }
   audit: {
     seq: number
     at: number

@@ -13,6 +13,7 @@ import type {
   InstanceRecord,
   MissingCopy,
   OutboxRecord,
+  PauseRecord,
   SilenceRecord,
 } from './records.ts'
 
@@ -235,6 +236,17 @@ export const decodeSilence = decoder<SilenceRecord>('silences', {
   by: 'text',
   createdAt: 'number',
   endsAt: 'number',
+})
+
+export const decodePause = decoder<PauseRecord>('pauses', {
+  key: 'text',
+  scope: 'text',
+  subject: 'text',
+  name: 'text',
+  reason: 'text',
+  by: 'text',
+  since: 'number',
+  until: 'number?',
 })
 
 /** An outbox message's JSON; the database gives the id. */

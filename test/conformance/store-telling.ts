@@ -27,6 +27,30 @@ export function storeTellingSuite(make: MakeStore): void {
     })
   })
 
+  describe('pauses', () => {
+    test('there is one of each subject; a removed one is gone', async () => {
+      await using under = await make()
+      const store = await under.open()
+      const pause = {
+        key: 'site:ams',
+        ...{ scope: 'site', subject: 'ams', name: 'ams', reason: 'a', by: 'me', since: 1 },
+      } as const
+      await store.write('x', async tx => {
+        await tx.pauses.put(pause)
+        await tx.pauses.put({ ...pause, key: 'fleet', scope: 'fleet', subject: '' })
+        await tx.pauses.put({ ...pause, reason: 'b', until: 7 })
+      })
+      expect(await store.write('x', tx => tx.pauses.get('site:ams'))).toEqual({
+        ...pause,
+        reason: 'b',
+        until: 7,
+      })
+      expect((await store.read.pauses()).map(each => each.key)).toEqual(['fleet', 'site:ams'])
+      await store.write('x', tx => tx.pauses.remove('fleet'))
+      expect((await store.read.pauses()).map(each => each.key)).toEqual(['site:ams'])
+    })
+  })
+
   describe('the outbox', () => {
     test('gives due messages in order, at most one per dedup key and channel: the oldest undelivered', async () => {
       await using under = await make()

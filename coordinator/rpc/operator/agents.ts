@@ -1,9 +1,14 @@
 import type {
+  DrainAgentRequest,
+  DrainAgentResponse,
   GetAgentRequest,
   GetAgentResponse,
   ListAgentsRequest,
   ListAgentsResponse,
+  UndrainAgentRequest,
+  UndrainAgentResponse,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import type { AgentRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
 import { agentToWire } from './fleet-to-wire.ts'
@@ -31,10 +36,39 @@ export function listAgents({ store, operations }: OperatorDeps) {
 }
 
 /** GetAgent, by id or hostname. */
-export function getAgent({ store, operations }: OperatorDeps) {
-  return async (request: GetAgentRequest, _context: CallContext): Promise<GetAgentResponse> => {
-    const agent = await resolveAgent(store.read, request.agent)
-    const instances = await store.read.instancesOf([agent.id])
-    return { agent: agentToWire(agent, operations.liveAgent(agent.id), instances.get(agent.id) ?? 0) }
-  }
+export function getAgent(deps: OperatorDeps) {
+  return async (request: GetAgentRequest, _context: CallContext): Promise<GetAgentResponse> => ({
+    agent: await shown(deps, await resolveAgent(deps.store.read, request.agent)),
+  })
+}
+
+/** DrainAgent: it finishes what it has in hand and is given nothing new. */
+export function drainAgent(deps: OperatorDeps) {
+  return async (request: DrainAgentRequest, { principal }: CallContext): Promise<DrainAgentResponse> => ({
+    agent: await draining(deps, principal, request, true),
+  })
+}
+
+/** UndrainAgent: it is given work again. */
+export function undrainAgent(deps: OperatorDeps) {
+  return async (request: UndrainAgentRequest, { principal }: CallContext): Promise<UndrainAgentResponse> => ({
+    agent: await draining(deps, principal, request, false),
+  })
+}
+
+async function draining(
+  deps: OperatorDeps,
+  principal: CallContext['principal'],
+  request: DrainAgentRequest,
+  on: boolean,
+) {
+  const { requestId, reason } = request
+  const agent = await resolveAgent(deps.store.read, request.agent)
+  await deps.operations.setDraining(principal, { agent, draining: on, requestId, reason })
+  return shown(deps, { ...agent, draining: on })
+}
+
+async function shown({ store, operations }: OperatorDeps, agent: AgentRecord) {
+  const instances = await store.read.instancesOf([agent.id])
+  return agentToWire(agent, operations.liveAgent(agent.id), instances.get(agent.id) ?? 0)
 }

@@ -30,6 +30,7 @@ export function agentToWire(agent: AgentRecord, live: LiveAgent | undefined, ins
     bootId: agent.bootId,
     firstSeenAt: agent.firstSeenAt,
     addresses: [...agent.addresses],
+    draining: agent.draining,
   }
 }
 

@@ -113,9 +113,16 @@ function theOne<T extends { readonly id: string }>(
   return first
 }
 
-function notFound(what: string, reference: string): AppError {
+/** Where to look for what has no list of its own. */
+const hints: Readonly<Record<string, string>> = {
+  host: '`holdfast agent list` and `holdfast instance list -o json` show the hosts there are.',
+  site: '`holdfast instance list -o json` shows the datacenters there are.',
+}
+
+/** Nobody is called that. */
+export function notFound(what: string, reference: string): AppError {
   return new AppError('not-found', {
     message: `there is no ${what} \`${reference.slice(0, 200)}\``,
-    hint: `\`holdfast ${what} list\` shows what there is.`,
+    hint: hints[what] ?? `\`holdfast ${what} list\` shows what there is.`,
   })
 }

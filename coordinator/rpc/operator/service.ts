@@ -3,7 +3,7 @@ import {
   OperatorServiceService,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import { type HandleEnv, serverStream, unary } from '../handle.ts'
-import { getAgent, listAgents } from './agents.ts'
+import { drainAgent, getAgent, listAgents, undrainAgent } from './agents.ts'
 import { ackAlert, getAlert, listAlerts, testAlertChannel } from './alerts.ts'
 import { listAudit, verifyAudit } from './audit.ts'
 import { copyBackup, getBackup, listBackups, startBackup, startRestore } from './backups.ts'
@@ -12,6 +12,7 @@ import type { OperatorDeps } from './deps.ts'
 import { listGaps } from './gaps.ts'
 import { listInstances } from './instances.ts'
 import { cancelJob, explainJob, getJob, listJobs, watchJob } from './jobs.ts'
+import { listPauses, pause, resume } from './pauses.ts'
 import { getPlan } from './plan.ts'
 import { endSilence, listSilences, silenceAlerts } from './silences.ts'
 import { getStatus } from './status.ts'
@@ -44,6 +45,11 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     listSilences: unary(env, listSilences(deps)),
     endSilence: unary(env, endSilence(deps)),
     testAlertChannel: unary(env, testAlertChannel(deps)),
+    pause: unary(env, pause(deps)),
+    resume: unary(env, resume(deps)),
+    listPauses: unary(env, listPauses(deps)),
+    drainAgent: unary(env, drainAgent(deps)),
+    undrainAgent: unary(env, undrainAgent(deps)),
     listAudit: unary(env, listAudit(deps)),
     verifyAudit: unary(env, verifyAudit(deps)),
   }

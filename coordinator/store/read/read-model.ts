@@ -8,6 +8,7 @@ import { auditReads } from './audit.ts'
 import { backupReads } from './backups.ts'
 import { fleetReads } from './fleet.ts'
 import { jobReads } from './jobs.ts'
+import { pauseReads } from './pauses.ts'
 import { presentReads } from './present.ts'
 
 /** All reads, on the readers' connections; errors of the driver become `store.unavailable`. */
@@ -20,6 +21,7 @@ export function readModel(db: Database): ReadModel {
     ...backupReads(db),
     ...alertReads(db),
     ...auditReads(db),
+    ...pauseReads(db),
     ...aggregateReads(db),
   })
 }

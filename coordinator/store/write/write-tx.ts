@@ -10,6 +10,7 @@ import { backupWrites, debrisWrites } from './backups.ts'
 import { clusterWrites, databaseWrites, instanceWrites } from './fleet.ts'
 import { jobWrites } from './jobs.ts'
 import { requestWrites, resultWrites } from './ledgers.ts'
+import { pauseWrites } from './pauses.ts'
 import { pruneWrites } from './prune.ts'
 
 /** All that a step may touch. Built as it is used: most steps use three of these. */
@@ -50,6 +51,9 @@ export function writeTx(step: Step): WriteTx {
     },
     get silences() {
       return silenceWrites(step)
+    },
+    get pauses() {
+      return pauseWrites(step)
     },
     get audit() {
       return auditWrites(step)

@@ -85,6 +85,8 @@ export interface Agent {
   bootId: string;
   firstSeenAt: number;
   addresses: string[];
+  /** Finishes what it has in hand and is given nothing new. */
+  draining: boolean;
 }
 
 export interface ListAgentsRequest {
@@ -663,6 +665,73 @@ export interface VerifyAuditResponse {
   problem: string;
   headSeq: number;
   headHash: string;
+}
+
+export interface PauseEntry {
+  /** database, host, site, fleet. */
+  scope: string;
+  /** Database id, hostname, datacenter; empty for the fleet. */
+  subject: string;
+  /** As people name it. */
+  name: string;
+  reason: string;
+  pausedBy: string;
+  since: number;
+  /** 0: until somebody resumes it. */
+  until: number;
+}
+
+export interface PauseRequest {
+  requestId: string;
+  reason: string;
+  scope: string;
+  /** Database (id, name, service/name), hostname, datacenter; empty for the fleet. */
+  subject: string;
+  /** 0: until somebody resumes it. */
+  durationMs: number;
+}
+
+export interface PauseResponse {
+  pause: PauseEntry | undefined;
+}
+
+export interface ResumeRequest {
+  requestId: string;
+  reason: string;
+  scope: string;
+  subject: string;
+}
+
+export interface ResumeResponse {
+  pause: PauseEntry | undefined;
+}
+
+export interface ListPausesRequest {
+}
+
+export interface ListPausesResponse {
+  pauses: PauseEntry[];
+}
+
+export interface DrainAgentRequest {
+  requestId: string;
+  reason: string;
+  /** Agent id or hostname. */
+  agent: string;
+}
+
+export interface DrainAgentResponse {
+  agent: Agent | undefined;
+}
+
+export interface UndrainAgentRequest {
+  requestId: string;
+  reason: string;
+  agent: string;
+}
+
+export interface UndrainAgentResponse {
+  agent: Agent | undefined;
 }
 
 function createBaseGetStatusRequest(): GetStatusRequest {
@@ -1411,6 +1480,7 @@ function createBaseAgent(): Agent {
     bootId: "",
     firstSeenAt: 0,
     addresses: [],
+    draining: false,
   };
 }
 
@@ -1472,6 +1542,9 @@ export const Agent: MessageFns<Agent> = {
     }
     for (const v of message.addresses) {
       writer.uint32(154).string(v!);
+    }
+    if (message.draining !== false) {
+      writer.uint32(160).bool(message.draining);
     }
     return writer;
   },
@@ -1641,6 +1714,14 @@ export const Agent: MessageFns<Agent> = {
             message.addresses.push(reader.string());
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1710,6 +1791,7 @@ export const Agent: MessageFns<Agent> = {
       addresses: globalThis.Array.isArray(object?.addresses)
         ? object.addresses.map((e: any) => globalThis.String(e))
         : [],
+      draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
     };
   },
 
@@ -1772,6 +1854,9 @@ export const Agent: MessageFns<Agent> = {
     if (message.addresses?.length) {
       obj.addresses = message.addresses;
     }
+    if (message.draining !== false) {
+      obj.draining = message.draining;
+    }
     return obj;
   },
 
@@ -1799,6 +1884,7 @@ export const Agent: MessageFns<Agent> = {
     message.bootId = object.bootId ?? "";
     message.firstSeenAt = object.firstSeenAt ?? 0;
     message.addresses = object.addresses?.map((e) => e) || [];
+    message.draining = object.draining ?? false;
     return message;
   },
 };
@@ -10944,6 +11030,1040 @@ export const VerifyAuditResponse: MessageFns<VerifyAuditResponse> = {
   },
 };
 
+function createBasePauseEntry(): PauseEntry {
+  return { scope: "", subject: "", name: "", reason: "", pausedBy: "", since: 0, until: 0 };
+}
+
+export const PauseEntry: MessageFns<PauseEntry> = {
+  encode(message: PauseEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.scope !== "") {
+      writer.uint32(10).string(message.scope);
+    }
+    if (message.subject !== "") {
+      writer.uint32(18).string(message.subject);
+    }
+    if (message.name !== "") {
+      writer.uint32(26).string(message.name);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
+    }
+    if (message.pausedBy !== "") {
+      writer.uint32(42).string(message.pausedBy);
+    }
+    if (message.since !== 0) {
+      writer.uint32(48).int64(message.since);
+    }
+    if (message.until !== 0) {
+      writer.uint32(56).int64(message.until);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.scope = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.pausedBy = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.since = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.until = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseEntry {
+    return {
+      scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      pausedBy: isSet(object.pausedBy)
+        ? globalThis.String(object.pausedBy)
+        : isSet(object.paused_by)
+        ? globalThis.String(object.paused_by)
+        : "",
+      since: isSet(object.since) ? globalThis.Number(object.since) : 0,
+      until: isSet(object.until) ? globalThis.Number(object.until) : 0,
+    };
+  },
+
+  toJSON(message: PauseEntry): unknown {
+    const obj: any = {};
+    if (message.scope !== "") {
+      obj.scope = message.scope;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.pausedBy !== "") {
+      obj.pausedBy = message.pausedBy;
+    }
+    if (message.since !== 0) {
+      obj.since = Math.round(message.since);
+    }
+    if (message.until !== 0) {
+      obj.until = Math.round(message.until);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PauseEntry>): PauseEntry {
+    return PauseEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PauseEntry>): PauseEntry {
+    const message = createBasePauseEntry();
+    message.scope = object.scope ?? "";
+    message.subject = object.subject ?? "";
+    message.name = object.name ?? "";
+    message.reason = object.reason ?? "";
+    message.pausedBy = object.pausedBy ?? "";
+    message.since = object.since ?? 0;
+    message.until = object.until ?? 0;
+    return message;
+  },
+};
+
+function createBasePauseRequest(): PauseRequest {
+  return { requestId: "", reason: "", scope: "", subject: "", durationMs: 0 };
+}
+
+export const PauseRequest: MessageFns<PauseRequest> = {
+  encode(message: PauseRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.scope !== "") {
+      writer.uint32(26).string(message.scope);
+    }
+    if (message.subject !== "") {
+      writer.uint32(34).string(message.subject);
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(40).int64(message.durationMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.scope = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.durationMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+      durationMs: isSet(object.durationMs)
+        ? globalThis.Number(object.durationMs)
+        : isSet(object.duration_ms)
+        ? globalThis.Number(object.duration_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: PauseRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.scope !== "") {
+      obj.scope = message.scope;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    if (message.durationMs !== 0) {
+      obj.durationMs = Math.round(message.durationMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PauseRequest>): PauseRequest {
+    return PauseRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PauseRequest>): PauseRequest {
+    const message = createBasePauseRequest();
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.scope = object.scope ?? "";
+    message.subject = object.subject ?? "";
+    message.durationMs = object.durationMs ?? 0;
+    return message;
+  },
+};
+
+function createBasePauseResponse(): PauseResponse {
+  return { pause: undefined };
+}
+
+export const PauseResponse: MessageFns<PauseResponse> = {
+  encode(message: PauseResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pause !== undefined) {
+      PauseEntry.encode(message.pause, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PauseResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePauseResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pause = PauseEntry.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PauseResponse {
+    return { pause: isSet(object.pause) ? PauseEntry.fromJSON(object.pause) : undefined };
+  },
+
+  toJSON(message: PauseResponse): unknown {
+    const obj: any = {};
+    if (message.pause !== undefined) {
+      obj.pause = PauseEntry.toJSON(message.pause);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PauseResponse>): PauseResponse {
+    return PauseResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PauseResponse>): PauseResponse {
+    const message = createBasePauseResponse();
+    message.pause = (object.pause !== undefined && object.pause !== null)
+      ? PauseEntry.fromPartial(object.pause)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseResumeRequest(): ResumeRequest {
+  return { requestId: "", reason: "", scope: "", subject: "" };
+}
+
+export const ResumeRequest: MessageFns<ResumeRequest> = {
+  encode(message: ResumeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.scope !== "") {
+      writer.uint32(26).string(message.scope);
+    }
+    if (message.subject !== "") {
+      writer.uint32(34).string(message.subject);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.scope = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.subject = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
+      subject: isSet(object.subject) ? globalThis.String(object.subject) : "",
+    };
+  },
+
+  toJSON(message: ResumeRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.scope !== "") {
+      obj.scope = message.scope;
+    }
+    if (message.subject !== "") {
+      obj.subject = message.subject;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResumeRequest>): ResumeRequest {
+    return ResumeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeRequest>): ResumeRequest {
+    const message = createBaseResumeRequest();
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.scope = object.scope ?? "";
+    message.subject = object.subject ?? "";
+    return message;
+  },
+};
+
+function createBaseResumeResponse(): ResumeResponse {
+  return { pause: undefined };
+}
+
+export const ResumeResponse: MessageFns<ResumeResponse> = {
+  encode(message: ResumeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pause !== undefined) {
+      PauseEntry.encode(message.pause, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ResumeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseResumeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pause = PauseEntry.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ResumeResponse {
+    return { pause: isSet(object.pause) ? PauseEntry.fromJSON(object.pause) : undefined };
+  },
+
+  toJSON(message: ResumeResponse): unknown {
+    const obj: any = {};
+    if (message.pause !== undefined) {
+      obj.pause = PauseEntry.toJSON(message.pause);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ResumeResponse>): ResumeResponse {
+    return ResumeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ResumeResponse>): ResumeResponse {
+    const message = createBaseResumeResponse();
+    message.pause = (object.pause !== undefined && object.pause !== null)
+      ? PauseEntry.fromPartial(object.pause)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseListPausesRequest(): ListPausesRequest {
+  return {};
+}
+
+export const ListPausesRequest: MessageFns<ListPausesRequest> = {
+  encode(_: ListPausesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPausesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPausesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(_: any): ListPausesRequest {
+    return {};
+  },
+
+  toJSON(_: ListPausesRequest): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListPausesRequest>): ListPausesRequest {
+    return ListPausesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(_: DeepPartial<ListPausesRequest>): ListPausesRequest {
+    const message = createBaseListPausesRequest();
+    return message;
+  },
+};
+
+function createBaseListPausesResponse(): ListPausesResponse {
+  return { pauses: [] };
+}
+
+export const ListPausesResponse: MessageFns<ListPausesResponse> = {
+  encode(message: ListPausesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.pauses) {
+      PauseEntry.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListPausesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListPausesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.pauses.push(PauseEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListPausesResponse {
+    return {
+      pauses: globalThis.Array.isArray(object?.pauses) ? object.pauses.map((e: any) => PauseEntry.fromJSON(e)) : [],
+    };
+  },
+
+  toJSON(message: ListPausesResponse): unknown {
+    const obj: any = {};
+    if (message.pauses?.length) {
+      obj.pauses = message.pauses.map((e) => PauseEntry.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListPausesResponse>): ListPausesResponse {
+    return ListPausesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListPausesResponse>): ListPausesResponse {
+    const message = createBaseListPausesResponse();
+    message.pauses = object.pauses?.map((e) => PauseEntry.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseDrainAgentRequest(): DrainAgentRequest {
+  return { requestId: "", reason: "", agent: "" };
+}
+
+export const DrainAgentRequest: MessageFns<DrainAgentRequest> = {
+  encode(message: DrainAgentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.agent !== "") {
+      writer.uint32(26).string(message.agent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainAgentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainAgentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.agent = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DrainAgentRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      agent: isSet(object.agent) ? globalThis.String(object.agent) : "",
+    };
+  },
+
+  toJSON(message: DrainAgentRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.agent !== "") {
+      obj.agent = message.agent;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DrainAgentRequest>): DrainAgentRequest {
+    return DrainAgentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrainAgentRequest>): DrainAgentRequest {
+    const message = createBaseDrainAgentRequest();
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.agent = object.agent ?? "";
+    return message;
+  },
+};
+
+function createBaseDrainAgentResponse(): DrainAgentResponse {
+  return { agent: undefined };
+}
+
+export const DrainAgentResponse: MessageFns<DrainAgentResponse> = {
+  encode(message: DrainAgentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agent !== undefined) {
+      Agent.encode(message.agent, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DrainAgentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDrainAgentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agent = Agent.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DrainAgentResponse {
+    return { agent: isSet(object.agent) ? Agent.fromJSON(object.agent) : undefined };
+  },
+
+  toJSON(message: DrainAgentResponse): unknown {
+    const obj: any = {};
+    if (message.agent !== undefined) {
+      obj.agent = Agent.toJSON(message.agent);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DrainAgentResponse>): DrainAgentResponse {
+    return DrainAgentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DrainAgentResponse>): DrainAgentResponse {
+    const message = createBaseDrainAgentResponse();
+    message.agent = (object.agent !== undefined && object.agent !== null) ? Agent.fromPartial(object.agent) : undefined;
+    return message;
+  },
+};
+
+function createBaseUndrainAgentRequest(): UndrainAgentRequest {
+  return { requestId: "", reason: "", agent: "" };
+}
+
+export const UndrainAgentRequest: MessageFns<UndrainAgentRequest> = {
+  encode(message: UndrainAgentRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.agent !== "") {
+      writer.uint32(26).string(message.agent);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UndrainAgentRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUndrainAgentRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.agent = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UndrainAgentRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      agent: isSet(object.agent) ? globalThis.String(object.agent) : "",
+    };
+  },
+
+  toJSON(message: UndrainAgentRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.agent !== "") {
+      obj.agent = message.agent;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UndrainAgentRequest>): UndrainAgentRequest {
+    return UndrainAgentRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UndrainAgentRequest>): UndrainAgentRequest {
+    const message = createBaseUndrainAgentRequest();
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.agent = object.agent ?? "";
+    return message;
+  },
+};
+
+function createBaseUndrainAgentResponse(): UndrainAgentResponse {
+  return { agent: undefined };
+}
+
+export const UndrainAgentResponse: MessageFns<UndrainAgentResponse> = {
+  encode(message: UndrainAgentResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.agent !== undefined) {
+      Agent.encode(message.agent, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): UndrainAgentResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseUndrainAgentResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.agent = Agent.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): UndrainAgentResponse {
+    return { agent: isSet(object.agent) ? Agent.fromJSON(object.agent) : undefined };
+  },
+
+  toJSON(message: UndrainAgentResponse): unknown {
+    const obj: any = {};
+    if (message.agent !== undefined) {
+      obj.agent = Agent.toJSON(message.agent);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<UndrainAgentResponse>): UndrainAgentResponse {
+    return UndrainAgentResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<UndrainAgentResponse>): UndrainAgentResponse {
+    const message = createBaseUndrainAgentResponse();
+    message.agent = (object.agent !== undefined && object.agent !== null) ? Agent.fromPartial(object.agent) : undefined;
+    return message;
+  },
+};
+
 export type OperatorServiceService = typeof OperatorServiceService;
 export const OperatorServiceService = {
   getStatus: {
@@ -11185,6 +12305,54 @@ export const OperatorServiceService = {
       Buffer.from(TestAlertChannelResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): TestAlertChannelResponse => TestAlertChannelResponse.decode(value),
   },
+  /** Scheduled backups of a database, a host, a site or the fleet do not start until it is resumed. */
+  pause: {
+    path: "/holdfast.v1.OperatorService/Pause" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PauseRequest): Buffer => Buffer.from(PauseRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PauseRequest => PauseRequest.decode(value),
+    responseSerialize: (value: PauseResponse): Buffer => Buffer.from(PauseResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PauseResponse => PauseResponse.decode(value),
+  },
+  resume: {
+    path: "/holdfast.v1.OperatorService/Resume" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ResumeRequest): Buffer => Buffer.from(ResumeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ResumeRequest => ResumeRequest.decode(value),
+    responseSerialize: (value: ResumeResponse): Buffer => Buffer.from(ResumeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ResumeResponse => ResumeResponse.decode(value),
+  },
+  listPauses: {
+    path: "/holdfast.v1.OperatorService/ListPauses" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListPausesRequest): Buffer => Buffer.from(ListPausesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListPausesRequest => ListPausesRequest.decode(value),
+    responseSerialize: (value: ListPausesResponse): Buffer => Buffer.from(ListPausesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListPausesResponse => ListPausesResponse.decode(value),
+  },
+  /** An agent that drains finishes what it has in hand and is given nothing new. */
+  drainAgent: {
+    path: "/holdfast.v1.OperatorService/DrainAgent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DrainAgentRequest): Buffer => Buffer.from(DrainAgentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DrainAgentRequest => DrainAgentRequest.decode(value),
+    responseSerialize: (value: DrainAgentResponse): Buffer => Buffer.from(DrainAgentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DrainAgentResponse => DrainAgentResponse.decode(value),
+  },
+  undrainAgent: {
+    path: "/holdfast.v1.OperatorService/UndrainAgent" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: UndrainAgentRequest): Buffer => Buffer.from(UndrainAgentRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): UndrainAgentRequest => UndrainAgentRequest.decode(value),
+    responseSerialize: (value: UndrainAgentResponse): Buffer =>
+      Buffer.from(UndrainAgentResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): UndrainAgentResponse => UndrainAgentResponse.decode(value),
+  },
   listAudit: {
     path: "/holdfast.v1.OperatorService/ListAudit" as const,
     requestStream: false as const,
@@ -11238,6 +12406,13 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   endSilence: handleUnaryCall<EndSilenceRequest, EndSilenceResponse>;
   /** Sends a marked message to one channel now and tells what it answered. */
   testAlertChannel: handleUnaryCall<TestAlertChannelRequest, TestAlertChannelResponse>;
+  /** Scheduled backups of a database, a host, a site or the fleet do not start until it is resumed. */
+  pause: handleUnaryCall<PauseRequest, PauseResponse>;
+  resume: handleUnaryCall<ResumeRequest, ResumeResponse>;
+  listPauses: handleUnaryCall<ListPausesRequest, ListPausesResponse>;
+  /** An agent that drains finishes what it has in hand and is given nothing new. */
+  drainAgent: handleUnaryCall<DrainAgentRequest, DrainAgentResponse>;
+  undrainAgent: handleUnaryCall<UndrainAgentRequest, UndrainAgentResponse>;
   listAudit: handleUnaryCall<ListAuditRequest, ListAuditResponse>;
   verifyAudit: handleUnaryCall<VerifyAuditRequest, VerifyAuditResponse>;
 }
@@ -11615,6 +12790,83 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: TestAlertChannelResponse) => void,
+  ): ClientUnaryCall;
+  /** Scheduled backups of a database, a host, a site or the fleet do not start until it is resumed. */
+  pause(
+    request: PauseRequest,
+    callback: (error: ServiceError | null, response: PauseResponse) => void,
+  ): ClientUnaryCall;
+  pause(
+    request: PauseRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PauseResponse) => void,
+  ): ClientUnaryCall;
+  pause(
+    request: PauseRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PauseResponse) => void,
+  ): ClientUnaryCall;
+  resume(
+    request: ResumeRequest,
+    callback: (error: ServiceError | null, response: ResumeResponse) => void,
+  ): ClientUnaryCall;
+  resume(
+    request: ResumeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ResumeResponse) => void,
+  ): ClientUnaryCall;
+  resume(
+    request: ResumeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ResumeResponse) => void,
+  ): ClientUnaryCall;
+  listPauses(
+    request: ListPausesRequest,
+    callback: (error: ServiceError | null, response: ListPausesResponse) => void,
+  ): ClientUnaryCall;
+  listPauses(
+    request: ListPausesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListPausesResponse) => void,
+  ): ClientUnaryCall;
+  listPauses(
+    request: ListPausesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListPausesResponse) => void,
+  ): ClientUnaryCall;
+  /** An agent that drains finishes what it has in hand and is given nothing new. */
+  drainAgent(
+    request: DrainAgentRequest,
+    callback: (error: ServiceError | null, response: DrainAgentResponse) => void,
+  ): ClientUnaryCall;
+  drainAgent(
+    request: DrainAgentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DrainAgentResponse) => void,
+  ): ClientUnaryCall;
+  drainAgent(
+    request: DrainAgentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DrainAgentResponse) => void,
+  ): ClientUnaryCall;
+  undrainAgent(
+    request: UndrainAgentRequest,
+    callback: (error: ServiceError | null, response: UndrainAgentResponse) => void,
+  ): ClientUnaryCall;
+  undrainAgent(
+    request: UndrainAgentRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: UndrainAgentResponse) => void,
+  ): ClientUnaryCall;
+  undrainAgent(
+    request: UndrainAgentRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: UndrainAgentResponse) => void,
   ): ClientUnaryCall;
   listAudit(
     request: ListAuditRequest,
