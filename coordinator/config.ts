@@ -31,7 +31,7 @@ import { copyKeys, copyPolicyOf, copyProblems } from './copy-config.ts'
 import type { Settings } from './operations/index.ts'
 import { parseDailyWindow } from './planner/index.ts'
 import { type Policy, policyVersion } from './policy/index.ts'
-import { scheduleOf, scheduleProblems } from './schedule-config.ts'
+import { everyDay, scheduleOf, scheduleProblems } from './schedule-config.ts'
 
 const names = z.array(z.string().min(1)).min(1)
 
@@ -65,90 +65,95 @@ const recipient = z.string().refine(isRecipient, {
   message: 'expected an age recipient: age1…, ssh-ed25519 … or ssh-rsa … (a public key)',
 })
 
-const policy = z.strictObject({
-  name: z.string().min(1),
-  /** Which databases it is for; what is absent matches everything. */
-  match: z
-    .strictObject({
-      engines: z.array(z.enum(engineKinds)).min(1).optional(),
-      services: names.optional(),
-      datacenters: names.optional(),
-      /** Patterns with `*`. */
-      databases: names.optional(),
-      exclude: names.optional(),
-    })
-    .prefault({}),
-  /** 24h when neither this nor `cron` is given. */
-  every: duration({ min: 1_000 }).optional(),
-  /** In place of `every`: five fields, by the clocks of `zone`, such as `30 1 * * *`. */
-  cron: z.string().min(1).optional(),
-  /** IANA zone of `cron`, such as `Europe/Berlin`; UTC when absent. */
-  zone: z.string().min(1).optional(),
-  /** No good backup younger than this is a breach. */
-  rpo: duration({ min: 1_000 }).prefault('26h'),
-  ...copyKeys,
-  codec: z.enum(codecs).prefault('zstd'),
-  /** Of `codec`, default its own (1 for zstd); `compression` says more. */
-  codec_level: z.int().min(1).max(19).optional(),
-  /** In place of `codec` and `codec_level`. */
-  compression: z
-    .strictObject({
-      codec: z.enum(codecs).prefault('zstd'),
-      /** zstd 1–19, gzip, xz and bzip2 1–9; default 1 for zstd, 6 for gzip and xz, 9 for bzip2. */
-      level: z.int().optional(),
-      /** zstd's long mode: log2 of the window in bytes, 10–31. */
-      long: z.int().optional(),
-      /** Of zstd and xz, 1–64. */
-      threads: z.int().optional(),
-    })
-    .optional(),
-  /** Who can read the backups; absent: as each agent is configured. */
-  encryption: z
-    .strictObject({
-      /** Nothing may be stored in plaintext. */
-      required: z.boolean().prefault(false),
-      /** age recipients: age1…, ssh-ed25519 …. */
-      recipients: z.array(recipient).prefault([]),
-      /** A file of recipients on the agents' hosts. */
-      recipients_file: z.string().startsWith('/').optional(),
-      /** AWS KMS key that wraps an identity made for each backup: ARN, id or alias. */
-      kms_key: z.string().min(1).optional(),
-      /** Further recipients of every encrypted backup, for the day the key is gone. */
-      break_glass: z.array(recipient).prefault([]),
-    })
-    .optional(),
-  /** A cluster's globals with the password verifiers of its roles: only encrypted. */
-  globals_passwords: z.boolean().optional(),
-  /** `streaming`; `staged` over a private folder of the host, refused without room; `auto`: staged where there is room. */
-  strategy: z.enum(strategies).optional(),
-  /** Whether people are told of each backup that succeeded. */
-  tell_success: z.boolean().optional(),
-  /** Most bytes a second each job stores, such as `50MB`. */
-  max_rate: byteSize().optional(),
-  /** A stream without a byte for so long is ended and retried; default the agent's. */
-  idle_timeout: duration({ min: 10_000 }).optional(),
-  /** Whose promise is kept first where not all can be; 1 when absent. */
-  importance: z.int().min(0).max(100).optional(),
-  /** When jobs may start, such as `22:00-06:00` (UTC) or `Sat,Sun 00:00-12:00 Europe/Berlin`; at any time when absent. */
-  windows: z.array(dailyWindow).min(1).optional(),
-  /** When they may not, whatever `windows` says. */
-  blackouts: z.array(dailyWindow).min(1).optional(),
-  /** Whether a job must end inside its window, as predicted; yes when absent. */
-  must_finish: z.boolean().optional(),
-  /** Replication lag up to which a replica is preferred to its primary; `5m` when absent, `0s`: never. */
-  replica_max_lag: duration().optional(),
-  /** Streams at the same time inside one PostgreSQL database, on one snapshot; 1: one archive; default by the host's cores and the tables' sizes. */
-  streams: z.int().min(1).max(32).optional(),
-  /** A dump that blocks others for so long ends itself and is retried: production comes first; `0s`: never; default 30 s. */
-  blocking_limit: duration().optional(),
-  retry: z
-    .strictObject({
-      attempts: z.int().min(1).max(100).prefault(4),
-      base_delay: duration().prefault('30s'),
-      max_delay: duration().prefault('15m'),
-    })
-    .prefault({}),
-})
+const policy = z
+  .strictObject({
+    name: z.string().min(1),
+    /** Which databases it is for; what is absent matches everything. */
+    match: z
+      .strictObject({
+        engines: z.array(z.enum(engineKinds)).min(1).optional(),
+        services: names.optional(),
+        datacenters: names.optional(),
+        /** Patterns with `*`. */
+        databases: names.optional(),
+        exclude: names.optional(),
+      })
+      .prefault({}),
+    /** 24h when neither this nor `cron` is given. */
+    every: duration({ min: 1_000 }).optional(),
+    /** In place of `every`: five fields, by the clocks of `zone`, such as `30 1 * * *`. */
+    cron: z.string().min(1).optional(),
+    /** IANA zone of `cron`, such as `Europe/Berlin`; UTC when absent. */
+    zone: z.string().min(1).optional(),
+    /** No good backup younger than this is a breach. */
+    rpo: duration({ min: 1_000 }).prefault('26h'),
+    ...copyKeys,
+    codec: z.enum(codecs).prefault('zstd'),
+    /** Of `codec`, default its own (1 for zstd); `compression` says more. */
+    codec_level: z.int().min(1).max(19).optional(),
+    /** In place of `codec` and `codec_level`. */
+    compression: z
+      .strictObject({
+        codec: z.enum(codecs).prefault('zstd'),
+        /** zstd 1–19, gzip, xz and bzip2 1–9; default 1 for zstd, 6 for gzip and xz, 9 for bzip2. */
+        level: z.int().optional(),
+        /** zstd's long mode: log2 of the window in bytes, 10–31. */
+        long: z.int().optional(),
+        /** Of zstd and xz, 1–64. */
+        threads: z.int().optional(),
+      })
+      .optional(),
+    /** Who can read the backups; absent: as each agent is configured. */
+    encryption: z
+      .strictObject({
+        /** Nothing may be stored in plaintext. */
+        required: z.boolean().prefault(false),
+        /** age recipients: age1…, ssh-ed25519 …. */
+        recipients: z.array(recipient).prefault([]),
+        /** A file of recipients on the agents' hosts. */
+        recipients_file: z.string().startsWith('/').optional(),
+        /** AWS KMS key that wraps an identity made for each backup: ARN, id or alias. */
+        kms_key: z.string().min(1).optional(),
+        /** Further recipients of every encrypted backup, for the day the key is gone. */
+        break_glass: z.array(recipient).prefault([]),
+      })
+      .optional(),
+    /** A cluster's globals with the password verifiers of its roles: only encrypted. */
+    globals_passwords: z.boolean().optional(),
+    /** `streaming`; `staged` over a private folder of the host, refused without room; `auto`: staged where there is room. */
+    strategy: z.enum(strategies).optional(),
+    /** Whether people are told of each backup that succeeded. */
+    tell_success: z.boolean().optional(),
+    /** Most bytes a second each job stores, such as `50MB`. */
+    max_rate: byteSize().optional(),
+    /** A stream without a byte for so long is ended and retried; default the agent's. */
+    idle_timeout: duration({ min: 10_000 }).optional(),
+    /** Whose promise is kept first where not all can be; 1 when absent. */
+    importance: z.int().min(0).max(100).optional(),
+    /** When jobs may start, such as `22:00-06:00` (UTC) or `Sat,Sun 00:00-12:00 Europe/Berlin`; at any time when absent. */
+    windows: z.array(dailyWindow).min(1).optional(),
+    /** When they may not, whatever `windows` says. */
+    blackouts: z.array(dailyWindow).min(1).optional(),
+    /** Whether a job must end inside its window, as predicted; yes when absent. */
+    must_finish: z.boolean().optional(),
+    /** Replication lag up to which a replica is preferred to its primary; `5m` when absent, `0s`: never. */
+    replica_max_lag: duration().optional(),
+    /** Streams at the same time inside one PostgreSQL database, on one snapshot; 1: one archive; default by the host's cores and the tables' sizes. */
+    streams: z.int().min(1).max(32).optional(),
+    /** A dump that blocks others for so long ends itself and is retried: production comes first; `0s`: never; default 30 s. */
+    blocking_limit: duration().optional(),
+    retry: z
+      .strictObject({
+        attempts: z.int().min(1).max(100).prefault(4),
+        base_delay: duration().prefault('30s'),
+        max_delay: duration().prefault('15m'),
+      })
+      .prefault({}),
+  })
+  // said where it holds, so that `config show` tells it
+  .transform(each =>
+    each.every === undefined && each.cron === undefined ? { ...each, every: everyDay } : each,
+  )
 
 /** What no key can tell by itself. Looks at half-valid input too, hence at nothing it has not checked. */
 function crossCheck(

@@ -2,8 +2,8 @@ import { formatDuration } from '../shared/time/index.ts'
 import { openSpans, parseDailyWindow } from './planner/index.ts'
 import { cronProblem, longestPause, type Schedule } from './policy/index.ts'
 
-/** When a policy says nothing of it. */
-const everyDay = 86_400_000
+/** When a policy says nothing of it, ms. */
+export const everyDay = 86_400_000
 
 interface Problem {
   readonly key: string

@@ -33,7 +33,12 @@ export function storeTellingSuite(make: MakeStore): void {
       const store = await under.open()
       const pause = {
         key: 'site:ams',
-        ...{ scope: 'site', subject: 'ams', name: 'ams', reason: 'a', by: 'me', since: 1 },
+        scope: 'site',
+        subject: 'ams',
+        name: 'ams',
+        reason: 'a',
+        by: 'me',
+        since: 1,
       } as const
       await store.write('x', async tx => {
         await tx.pauses.put(pause)
