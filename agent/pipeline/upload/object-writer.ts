@@ -100,7 +100,10 @@ export class ObjectWriter {
   /** Sends what is left and waits for everything. An empty stream is one object of one empty part. */
   async finish(): Promise<readonly PendingObject[]> {
     if (this.#filled > 0 || this.#bytes === 0) await this.#send()
-    while (this.#underWay.size > 0) await this.#oneArrived()
+    while (this.#underWay.size > 0) {
+      this.#demandHealth()
+      await this.#oneArrived()
+    }
     this.#demandHealth()
     return this.#objects.map(({ upload, parts }) => ({
       ...upload,

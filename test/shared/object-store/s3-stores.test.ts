@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { PartBudget } from '../../../agent/pipeline/index.ts'
 import { ObjectWriter } from '../../../agent/pipeline/upload/object-writer.ts'
 import type { ChecksumMode, Destination } from '../../../shared/model/destination.ts'
 import {
@@ -311,6 +312,69 @@ describe('kinds of S3 stores', () => {
     proxy.on({ operation: 'GetObject' }, { kind: 'stall-response', afterBytes: 400_000 }, { times: 1 })
     expect((await bytesOf(it, key)).equals(bytes)).toBe(true)
     expect(proxy.count({ operation: 'GetObject' })).toBeGreaterThanOrEqual(2)
+  })
+
+  describe('several parts on their way, through whatever happens to them', () => {
+    const partSize = 5 << 20
+    const bytes = randomBytes(partSize * 6 + 7)
+    const writing = (it: ReturnType<typeof open>, failures: unknown[]) => {
+      const budget = new PartBudget(partSize * 6)
+      const writer = new ObjectWriter({
+        store: it,
+        keyOf: index => objectKey(`v1/data/many.${index}`),
+        ...{ partSize, budget, signal: new AbortController().signal },
+        onFailure: thrown => failures.push(thrown),
+      })
+      const written = async () => {
+        await writer.open()
+        for (let at = 0; at < bytes.length; at += 1_000_003)
+          await writer.write(bytes.subarray(at, at + 1_000_003))
+        return writer.finish()
+      }
+      return { budget, writer, written }
+    }
+
+    it('come in order and whole, all but the last of one size, through 503, resets and lost replies', async () => {
+      await using proxy = await startS3FaultProxy(fake)
+      fake.traits = { equalParts: true }
+      const it = open({}, { endpoint: proxy.endpoint })
+      const together = Promise.withResolvers<void>()
+      proxy.on({ operation: 'UploadPart' }, { kind: 'hold', until: together.promise }, { times: 2 })
+      proxy.on({ operation: 'UploadPart' }, { kind: 'reply', status: 503, code: 'SlowDown' }, { times: 1 })
+      proxy.on({ operation: 'UploadPart' }, { kind: 'reset-request', afterBytes: 1_000_000 }, { times: 1 })
+      proxy.on({ operation: 'UploadPart' }, { kind: 'drop-reply' }, { times: 1 })
+      const failures: unknown[] = []
+      const { writer, budget, written } = writing(it, failures)
+      const running = written()
+      // the first two stand still, and others go on all the same
+      await expect.poll(() => proxy.count({ operation: 'UploadPart' })).toBeGreaterThan(4)
+      together.resolve()
+      const objects = await running
+      writer.close()
+      expect(failures).toEqual([])
+      expect(budget.free).toBe(budget.total)
+      for (const object of objects) await it.completeUpload(object, object.parts)
+      const stored: Buffer[] = []
+      for (const { key: part } of objects) stored.push(await bytesOf(it, part))
+      expect(sha256(Buffer.concat(stored))).toBe(sha256(bytes))
+    })
+
+    it('are all ended before the upload is aborted: nothing is left open, nothing arrives behind it', async () => {
+      await using proxy = await startS3FaultProxy(fake)
+      const it = open({}, { endpoint: proxy.endpoint })
+      proxy.on({ operation: 'UploadPart' }, { kind: 'hold', until: new Promise(() => {}) }, { times: 2 })
+      proxy.on({ operation: 'UploadPart' }, { kind: 'reply', status: 403, code: 'AccessDenied' })
+      const failures: unknown[] = []
+      const { writer, budget, written } = writing(it, failures)
+      await expect(written()).rejects.toMatchObject({ code: 'object-store.denied' })
+      expect(await writer.abort(AbortSignal.timeout(10_000))).toEqual([])
+      writer.close()
+      expect(budget.free).toBe(budget.total)
+      for await (const left of it.listUploads('')) expect(left).toBeUndefined()
+      const order = proxy.requests.map(({ operation }) => operation)
+      expect(order).toContain('AbortMultipartUpload')
+      expect(order.slice(order.indexOf('AbortMultipartUpload'))).not.toContain('UploadPart')
+    })
   })
 
   describe('a stream of more parts than one object takes', () => {
