@@ -1,29 +1,44 @@
 import type { Command } from 'commander'
 import { Answer } from '../../shared/command-line/index.ts'
+import { AppError } from '../../shared/errors/index.ts'
+import { formatFilter } from '../../shared/model/filter.ts'
+import type { AuditEvent } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { list, paged } from '../list.ts'
+import { type ListRequest, list, paged } from '../list.ts'
+import { csv } from '../print/csv.ts'
+import { plain } from '../print/json.ts'
 import { table } from '../print/table.ts'
 import { instant } from '../print/units.ts'
+import { timed, timesOf } from '../time-options.ts'
 
-/** `holdfast audit list|verify`. */
+const filters = ['actor', 'action', 'subject'] as const
+const columns = [
+  'seq',
+  'at',
+  'event_class',
+  'actor',
+  'action',
+  'subject',
+  'reason',
+  'detail',
+  'prev_hash',
+  'hash',
+]
+
+/** `holdfast audit list|export|verify`. */
 export function auditCommand(terminal: Terminal): Command {
   const listing = leaf(
     terminal,
     {
       name: 'list',
       summary: 'list audit events, newest first',
-      examples: ['holdfast audit list', 'holdfast audit list --actor alice -o json'],
+      examples: ['holdfast audit list', 'holdfast audit list --actor operator:alice --since 24h -o json'],
     },
-    command =>
-      paged(command)
-        .option('--actor <actor>', 'who')
-        .option('--action <action>', 'what')
-        .option('--subject <subject>', 'on what'),
+    command => paged(filtered(command)),
     async (session, _args, options) => {
-      const filter = Object.fromEntries(
-        ['actor', 'action', 'subject'].map(key => [key, options[key] as string | undefined]),
-      )
-      await list(session, options, filter, request => session.coordinator.ask('listAudit', request), {
+      const ask = (request: ListRequest) =>
+        session.coordinator.ask('listAudit', { ...request, oldestFirst: false })
+      await list(session, options, filterOf(options, terminal.now()), ask, {
         rowsOf: answer => answer.events,
         key: 'events',
         none: 'no event',
@@ -62,5 +77,62 @@ export function auditCommand(terminal: Terminal): Command {
       if (!answer.intact) throw new Answer(1)
     },
   )
-  return noun('audit', 'who did what', [listing, verify])
+  return noun('audit', 'who did what', [listing, exporting(terminal), verify])
+}
+
+function exporting(terminal: Terminal): Command {
+  return leaf(
+    terminal,
+    {
+      name: 'export',
+      summary: 'write every event of a time, oldest first, for an archive or another tool',
+      examples: [
+        'holdfast audit export --since 2026-10-01T00:00:00Z --until 2026-11-01T00:00:00Z > october.jsonl',
+        'holdfast audit export --actor operator:alice --format csv > alice.csv',
+      ],
+    },
+    command => filtered(command).option('--format <format>', 'jsonl (a JSON object a line) or csv', 'jsonl'),
+    async ({ coordinator }, _args, options) => {
+      const { format } = options
+      if (format !== 'jsonl' && format !== 'csv')
+        throw new AppError('usage.invalid', {
+          message: `\`${String(format)}\` is no format; there are jsonl and csv`,
+        })
+      const filter = formatFilter(filterOf(options, terminal.now()))
+      if (format === 'csv') terminal.out(csv(columns, []))
+      let pageToken = ''
+      do {
+        const answer = await coordinator.ask('listAudit', {
+          pageSize: 500,
+          pageToken,
+          filter,
+          oldestFirst: true,
+        })
+        for (const event of answer.events) terminal.out(format === 'csv' ? row(event) : line(event))
+        pageToken = answer.nextPageToken
+      } while (pageToken !== '')
+    },
+  )
+}
+
+/** One line: whoever reads it line by line needs no parser that understands the whole. */
+function line({ detail, ...event }: AuditEvent): string {
+  return `${JSON.stringify({ ...(plain(event) as object), detail: JSON.parse(detail) as unknown })}\n`
+}
+
+function row(event: AuditEvent): string {
+  const told = plain(event) as Readonly<Record<string, string | number>>
+  return csv([], [columns.map(column => told[column] ?? '')])
+}
+
+function filtered(command: Command): Command {
+  return timed(command)
+    .option('--actor <actor>', 'who')
+    .option('--action <action>', 'what')
+    .option('--subject <subject>', 'on what')
+}
+
+function filterOf(options: Readonly<Record<string, string | boolean | undefined>>, now: number) {
+  const words = Object.fromEntries(filters.map(key => [key, options[key] as string | undefined]))
+  return { ...words, ...timesOf(options, now) }
 }

@@ -3,15 +3,16 @@
  * bytes as UTF-8 text where they are JSON already, else base64. Absent messages are null.
  */
 export function json(value: unknown): string {
-  return JSON.stringify(toPlain(value), null, 2)
+  return JSON.stringify(plain(value), null, 2)
 }
 
-function toPlain(value: unknown): unknown {
+/** The same as a value. */
+export function plain(value: unknown): unknown {
   if (value === undefined || value === null) return null
   if (value instanceof Uint8Array) return bytesToPlain(value)
-  if (Array.isArray(value)) return value.map(toPlain)
+  if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object') return value
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snake(key), toPlain(inner)]))
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [snake(key), plain(inner)]))
 }
 
 function snake(key: string): string {

@@ -258,10 +258,7 @@ export interface ReadModel {
   outboxDue(now: Millis, limit: number, except?: readonly string[]): Promise<readonly OutboxRecord[]>
   outboxCounts(): Promise<{ readonly pending: number; readonly dead: number }>
   outboxOf(alertId: AlertId): Promise<readonly OutboxRecord[]>
-  audit(
-    page: PageRequest,
-    filter: { readonly actor?: string; readonly action?: string; readonly subject?: string },
-  ): Promise<Page<AuditRecord>>
+  audit(page: PageRequest, filter: AuditFilter): Promise<Page<AuditRecord>>
   /** Rows in chain order from `afterSeq`, for verifying. */
   auditFrom(afterSeq: number, limit: number): Promise<readonly AuditRecord[]>
   /** How many rows were ever appended, counted apart from the rows: tells a chain whose end was cut off. */
@@ -269,6 +266,19 @@ export interface ReadModel {
   counters(): Promise<ReadonlyMap<string, number>>
   /** Aggregates kept or counted cheaply: databases by protection state, jobs by state, backups, stored bytes. */
   aggregates(now: Millis): Promise<Aggregates>
+}
+
+/** Which events of the audit, and from which end. */
+export interface AuditFilter {
+  readonly actor?: string
+  readonly action?: string
+  readonly subject?: string
+  /** From then on; with it or `until` events are in the order of their time, else in that of the chain. */
+  readonly since?: Millis
+  /** Before then. */
+  readonly until?: Millis
+  /** Newest first when absent. */
+  readonly oldestFirst?: boolean
 }
 
 /** What `status` and `/metrics` show. */

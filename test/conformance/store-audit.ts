@@ -85,6 +85,29 @@ export function storeAuditSuite(make: MakeStore): void {
       expect(await list({ action: 'job.start' })).toEqual([2])
       expect(await list({ subject: 'job_9' })).toEqual([3])
       expect(await list({ subject: 'job_9', actor: 'ana' })).toEqual([])
+      expect(await list({ oldestFirst: true })).toEqual([1, 2, 3])
+    })
+
+    test('lists a stretch of time, its end not part of it, from either end and in pages', async () => {
+      await using under = await make()
+      const store = await under.open()
+      // a clock that was put back
+      for (const at of [10, 20, 15, 30]) await store.write('x', tx => tx.audit.append(entry({ at })))
+      const pages = async (filter: Parameters<typeof store.read.audit>[1], size: number) => {
+        const seen: number[] = []
+        let after: string | undefined
+        do {
+          const page = await store.read.audit({ size, ...(after === undefined ? {} : { after }) }, filter)
+          seen.push(...page.items.map(row => row.at))
+          after = page.next
+        } while (after !== undefined)
+        return seen
+      }
+      for (const size of [1, 2, 10]) {
+        expect(await pages({ since: 15 }, size)).toEqual([30, 20, 15])
+        expect(await pages({ since: 10, until: 30, oldestFirst: true }, size)).toEqual([10, 15, 20])
+        expect(await pages({ until: 11 }, size)).toEqual([10])
+      }
     })
 
     test.each([

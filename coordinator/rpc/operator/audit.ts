@@ -5,17 +5,26 @@ import type {
   VerifyAuditResponse,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import { verifyChain } from '../../audit/index.ts'
+import type { AuditFilter } from '../../store/port.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
-import { filterOf, pageOf } from './narrow.ts'
+import { filterOf, invalid, pageOf } from './narrow.ts'
 
-/** ListAudit, newest first. The audit belongs to the whole fleet: a narrower scope sees none. */
+/** ListAudit, newest first unless asked otherwise. The audit belongs to the whole fleet: a narrower scope sees none. */
 export function listAudit({ store }: OperatorDeps) {
   return async (request: ListAuditRequest, { scope }: CallContext): Promise<ListAuditResponse> => {
     const page = pageOf(request)
-    const filter = filterOf(request, ['actor', 'action', 'subject'])
+    const { since, until, ...words } = Object.fromEntries(
+      filterOf(request, ['actor', 'action', 'subject', 'since', 'until']),
+    )
+    const filter: AuditFilter = {
+      ...words,
+      ...(since === undefined ? {} : { since: millisOf('since', since) }),
+      ...(until === undefined ? {} : { until: millisOf('until', until) }),
+      ...(request.oldestFirst ? { oldestFirst: true } : {}),
+    }
     if (scope.kind !== 'fleet') return { events: [], nextPageToken: '' }
-    const { items, next } = await store.read.audit(page, Object.fromEntries(filter))
+    const { items, next } = await store.read.audit(page, filter)
     return {
       events: items.map(({ class: eventClass, detail, ...event }) => ({
         ...event,
@@ -25,6 +34,13 @@ export function listAudit({ store }: OperatorDeps) {
       nextPageToken: next ?? '',
     }
   }
+}
+
+function millisOf(key: string, text: string): number {
+  const at = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(at))
+    throw invalid('filter', `${key} is no time`, 'milliseconds since 1970, UTC')
+  return at
 }
 
 /** VerifyAudit: the whole chain, from its first row, in pages. */

@@ -3,9 +3,17 @@ import { presentAndPast } from './0002-present-and-past.ts'
 import { silences } from './0003-silences.ts'
 import { missingCopies } from './0004-missing-copies.ts'
 import { pauses } from './0005-pauses.ts'
+import { auditByTime } from './0006-audit-by-time.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
 
 /** Every migration in order; numbers without gaps from 1. */
-export const migrations: readonly Migration[] = [first, presentAndPast, silences, missingCopies, pauses]
+export const migrations: readonly Migration[] = [
+  first,
+  presentAndPast,
+  silences,
+  missingCopies,
+  pauses,
+  auditByTime,
+]

@@ -7,7 +7,16 @@ import type { AuditEntry, AuditRecord } from '../records.ts'
 import type { Database, Schema } from '../schema.ts'
 import { totals } from '../totals.ts'
 
-const newestFirst: ListOrder = { list: 'audit', columns: ['seq'], form: ['int'], direction: 'desc' }
+const inChain: ListOrder = { list: 'audit', columns: ['seq'], form: ['int'], direction: 'desc' }
+const inTime: ListOrder = {
+  list: 'audit-by-time',
+  columns: ['at', 'seq'],
+  form: ['int', 'int'],
+  direction: 'desc',
+}
+
+/** A token of one direction would leave out rows in the other. */
+const oldestFirst = { list: 'audit-oldest-first', direction: 'asc' } as const
 
 /** The audit: lists newest first, the chain in order from a given row. */
 export function auditReads(db: Database): Pick<ReadModel, 'audit' | 'auditFrom' | 'auditTotal'> {
@@ -17,7 +26,11 @@ export function auditReads(db: Database): Pick<ReadModel, 'audit' | 'auditFrom' 
       if (filter.actor !== undefined) query = query.where('actor', '=', keyText(filter.actor))
       if (filter.action !== undefined) query = query.where('action', '=', keyText(filter.action))
       if (filter.subject !== undefined) query = query.where('subject', '=', keyText(filter.subject))
-      return pageOf(query, newestFirst, page, row => [row.seq], recordOf)
+      if (filter.since !== undefined) query = query.where('at', '>=', filter.since)
+      if (filter.until !== undefined) query = query.where('at', '<', filter.until)
+      const timed = filter.since !== undefined || filter.until !== undefined
+      const order = { ...(timed ? inTime : inChain), ...(filter.oldestFirst === true ? oldestFirst : {}) }
+      return pageOf(query, order, page, row => (timed ? [row.at, row.seq] : [row.seq]), recordOf)
     },
     auditFrom: async (afterSeq, limit) => {
       const rows = await db

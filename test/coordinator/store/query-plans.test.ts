@@ -40,7 +40,13 @@ test('no read of the port scans a table that grows or sorts on the way', async (
     await read.outboxDue(1, 10)
     await read.outboxCounts()
     await read.outboxOf(newId('alert'))
-    for (const filter of [{}, { actor: 'a' }, { action: 'a' }, { subject: 'a' }])
+    for (const filter of [
+      {},
+      { actor: 'a' },
+      { action: 'a' },
+      { subject: 'a' },
+      { since: 1, until: 5, oldestFirst: true },
+    ])
       await read.audit(page, filter)
     await read.auditFrom(5, 10)
     await read.aggregates(1)

@@ -645,8 +645,10 @@ export interface AuditEvent {
 export interface ListAuditRequest {
   pageSize: number;
   pageToken: string;
-  /** `actor=`, `action=`, `subject=`, joined by commas. */
+  /** `actor=`, `action=`, `subject=`, `since=`, `until=` (milliseconds; until is not part of it), joined by commas. */
   filter: string;
+  /** Newest first when not set. */
+  oldestFirst: boolean;
 }
 
 export interface ListAuditResponse {
@@ -10620,7 +10622,7 @@ export const AuditEvent: MessageFns<AuditEvent> = {
 };
 
 function createBaseListAuditRequest(): ListAuditRequest {
-  return { pageSize: 0, pageToken: "", filter: "" };
+  return { pageSize: 0, pageToken: "", filter: "", oldestFirst: false };
 }
 
 export const ListAuditRequest: MessageFns<ListAuditRequest> = {
@@ -10633,6 +10635,9 @@ export const ListAuditRequest: MessageFns<ListAuditRequest> = {
     }
     if (message.filter !== "") {
       writer.uint32(26).string(message.filter);
+    }
+    if (message.oldestFirst !== false) {
+      writer.uint32(32).bool(message.oldestFirst);
     }
     return writer;
   },
@@ -10674,6 +10679,14 @@ export const ListAuditRequest: MessageFns<ListAuditRequest> = {
             message.filter = reader.string();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.oldestFirst = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10699,6 +10712,11 @@ export const ListAuditRequest: MessageFns<ListAuditRequest> = {
         ? globalThis.String(object.page_token)
         : "",
       filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+      oldestFirst: isSet(object.oldestFirst)
+        ? globalThis.Boolean(object.oldestFirst)
+        : isSet(object.oldest_first)
+        ? globalThis.Boolean(object.oldest_first)
+        : false,
     };
   },
 
@@ -10713,6 +10731,9 @@ export const ListAuditRequest: MessageFns<ListAuditRequest> = {
     if (message.filter !== "") {
       obj.filter = message.filter;
     }
+    if (message.oldestFirst !== false) {
+      obj.oldestFirst = message.oldestFirst;
+    }
     return obj;
   },
 
@@ -10724,6 +10745,7 @@ export const ListAuditRequest: MessageFns<ListAuditRequest> = {
     message.pageSize = object.pageSize ?? 0;
     message.pageToken = object.pageToken ?? "";
     message.filter = object.filter ?? "";
+    message.oldestFirst = object.oldestFirst ?? false;
     return message;
   },
 };
