@@ -6,6 +6,7 @@ import { agentCommand } from './commands/agent.ts'
 import { alertCommand } from './commands/alert.ts'
 import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
+import { clusterCommand } from './commands/cluster.ts'
 import { databaseCommand } from './commands/database.ts'
 import { gapCommand } from './commands/gap.ts'
 import { instanceCommand } from './commands/instance.ts'
@@ -31,6 +32,7 @@ function program(terminal: Terminal): Command {
     gapCommand,
     databaseCommand,
     instanceCommand,
+    clusterCommand,
     agentCommand,
     jobCommand,
     planCommand,

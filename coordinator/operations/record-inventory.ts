@@ -1,4 +1,5 @@
 import type { AgentId } from '../../shared/model/identifiers.ts'
+import { evidenceOfOthers, sharedIdentities } from '../fleet/conflicts.ts'
 import { mergeEvidence } from '../fleet/evidence.ts'
 import type { DatabaseFacts, Inventory } from '../fleet/inventory-assembly.ts'
 import type { WriteTx } from '../store/port.ts'
@@ -103,16 +104,17 @@ async function noteCluster(
     other =>
       other.id !== cluster.id &&
       other.goneSince === undefined &&
-      other.evidence.some(known =>
-        facts.evidence.some(e => e.kind === known.kind && e.value === known.value),
-      ),
+      sharedIdentities(facts.evidence, other.evidence).length > 0,
   )
   const evidence = mergeEvidence(
     cluster.evidence,
     [
       ...facts.evidence,
       // shown, never merged: a staging clone has production's identity
-      ...conflicts.map(other => ({ kind: 'same-identity-as', value: other.id })),
+      ...evidenceOfOthers(
+        cluster,
+        conflicts.map(other => other.id),
+      ),
     ],
     at,
     freshness,
@@ -122,6 +124,14 @@ async function noteCluster(
       cluster: cluster.name,
       others: conflicts.map(each => each.name).join(', '),
     })
+  // both sides tell of it, whichever was asked last
+  for (const { id } of conflicts) {
+    const other = await tx.clusters.get(id)
+    if (other === undefined) continue
+    const told = mergeEvidence(other.evidence, evidenceOfOthers(other, [cluster.id]), at, freshness)
+    if (JSON.stringify(told) !== JSON.stringify(other.evidence))
+      await putCluster(tx, { ...other, evidence: told }, term)
+  }
   const next = { ...cluster, evidence, hasGlobals: cluster.hasGlobals || facts.hasGlobals }
   if (JSON.stringify(next) !== JSON.stringify(cluster)) await putCluster(tx, next, term)
 }

@@ -16,6 +16,8 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
     'ListAgents',
     'GetAgent',
     'ListInstances',
+    'ListClusters',
+    'GetCluster',
     'ListDatabases',
     'GetDatabase',
     'ListGaps',

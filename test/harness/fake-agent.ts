@@ -190,7 +190,7 @@ export class FakeAgent {
   inventory(
     instanceId: string,
     names: readonly string[],
-    options: { generation?: number; size?: number; hasGlobals?: boolean; evidence?: string } = {},
+    options: { generation?: number; size?: number; hasGlobals?: boolean; evidence?: string; role?: 'primary' | 'replica' } = {},
   ): void {
     const size = options.size ?? 500
     const chunks = Math.max(1, Math.ceil(names.length / size))
@@ -207,7 +207,7 @@ export class FakeAgent {
               ? undefined
               : {
                   serverVersion: '15.8',
-                  role: 'primary',
+                  role: options.role ?? 'primary',
                   replicationLagMs: 0,
                   evidence: [{ kind: 'postgres-system-identifier', value: options.evidence ?? instanceId }],
                   clockOffsetMs: 0,

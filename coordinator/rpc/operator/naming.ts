@@ -54,7 +54,8 @@ export class Names {
   }
 }
 
-function serviceOf(clusterName: string): string {
+/** The service in a cluster's full name. */
+export function serviceOf(clusterName: string): string {
   const at = clusterName.lastIndexOf('@')
   return at > 0 ? clusterName.slice(0, at) : clusterName
 }

@@ -2,8 +2,8 @@ import { AppError } from '../../../shared/errors/index.ts'
 import { type AgentId, type InstanceId, isId } from '../../../shared/model/identifiers.ts'
 import { type AccessScope, covers } from '../../operations/principal.ts'
 import type { ReadModel } from '../../store/port.ts'
-import type { AgentRecord, DatabaseRecord } from '../../store/records.ts'
-import { globalsName } from './naming.ts'
+import type { AgentRecord, ClusterRecord, DatabaseRecord } from '../../store/records.ts'
+import { globalsName, serviceOf } from './naming.ts'
 import { invalid } from './narrow.ts'
 
 /**
@@ -55,6 +55,28 @@ export async function resolveInstance(
   return theOne('instance', reference, matches).id
 }
 
+/** The one cluster an operator means: an id, its whole name, or the service of one that is there. */
+export async function resolveCluster(
+  read: ReadModel,
+  scope: AccessScope,
+  reference: string,
+): Promise<ClusterRecord> {
+  if (reference === '') throw invalid('cluster', 'is missing', 'a cluster id, name, or service')
+  if (isId('cluster', reference)) {
+    const cluster = await read.cluster(reference)
+    if (!cluster || !covers(scope, cluster.id)) throw notFound('cluster', reference)
+    return cluster
+  }
+  const whole: ClusterRecord[] = []
+  const ofService: ClusterRecord[] = []
+  for await (const cluster of everyPage(after => read.clusters({ size: 1000, ...after }))) {
+    if (!covers(scope, cluster.id)) continue
+    if (cluster.name === reference) whole.push(cluster)
+    else if (serviceOf(cluster.name) === reference) ofService.push(cluster)
+  }
+  return theOne('cluster', reference, preferPresent(whole.length > 0 ? whole : ofService))
+}
+
 /** Every row of a paged list. */
 export async function* everyPage<T>(
   page: (after: { after?: string }) => Promise<{ readonly items: readonly T[]; readonly next?: string }>,
@@ -91,9 +113,9 @@ async function ofService(read: ReadModel, scope: AccessScope, reference: string)
   )
 }
 
-/** A dropped database of the same name does not make a present one ambiguous. */
-function preferPresent(found: DatabaseRecord[]): DatabaseRecord[] {
-  const present = found.filter(database => database.goneSince === undefined)
+/** What is gone does not make what is there under the same name ambiguous. */
+function preferPresent<T extends { readonly goneSince?: number }>(found: T[]): T[] {
+  const present = found.filter(each => each.goneSince === undefined)
   return present.length > 0 ? present : found
 }
 

@@ -7,6 +7,7 @@ import { drainAgent, getAgent, listAgents, undrainAgent } from './agents.ts'
 import { ackAlert, getAlert, listAlerts, testAlertChannel } from './alerts.ts'
 import { listAudit, verifyAudit } from './audit.ts'
 import { copyBackup, getBackup, listBackups, startBackup, startRestore } from './backups.ts'
+import { getCluster, listClusters } from './clusters.ts'
 import { getDatabase, listDatabases } from './databases.ts'
 import type { OperatorDeps } from './deps.ts'
 import { listGaps } from './gaps.ts'
@@ -24,6 +25,8 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     listAgents: unary(env, listAgents(deps)),
     getAgent: unary(env, getAgent(deps)),
     listInstances: unary(env, listInstances(deps)),
+    listClusters: unary(env, listClusters(deps)),
+    getCluster: unary(env, getCluster(deps)),
     listDatabases: unary(env, listDatabases(deps)),
     getDatabase: unary(env, getDatabase(deps)),
     listGaps: unary(env, listGaps(deps)),

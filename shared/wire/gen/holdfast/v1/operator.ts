@@ -148,6 +148,64 @@ export interface ListInstancesResponse {
   nextPageToken: string;
 }
 
+/** Servers that hold the same data, as far as it is known; a surrogate whose identity is only evidence. */
+export interface Cluster {
+  clusterId: string;
+  name: string;
+  engine: string;
+  evidence: SeenEvidence[];
+  conflicts: ClusterConflict[];
+  /** Those in discovery now. */
+  instances: number;
+  databases: number;
+  firstSeenAt: number;
+  /** Set when the last of its instances vanished from discovery. */
+  goneSince: number;
+}
+
+/** Evidence with when it was first and last seen. */
+export interface SeenEvidence {
+  kind: string;
+  value: string;
+  firstSeenAt: number;
+  lastSeenAt: number;
+}
+
+/** Another cluster that shows the same identity. Shown, never merged. */
+export interface ClusterConflict {
+  /** The other one; empty when it is outside the caller's scope. */
+  clusterId: string;
+  clusterName: string;
+  /** clone, replica-apart, unclear, ended. */
+  kind: string;
+  /** What both show. */
+  shared: Evidence[];
+  firstSeenAt: number;
+  lastSeenAt: number;
+}
+
+export interface ListClustersRequest {
+  pageSize: number;
+  pageToken: string;
+  /** conflict=true|false. */
+  filter: string;
+}
+
+export interface ListClustersResponse {
+  clusters: Cluster[];
+  nextPageToken: string;
+}
+
+export interface GetClusterRequest {
+  /** Cluster id, name, or service. */
+  cluster: string;
+}
+
+export interface GetClusterResponse {
+  cluster: Cluster | undefined;
+  instances: Instance[];
+}
+
 export interface Database {
   databaseId: string;
   clusterId: string;
@@ -2893,6 +2951,873 @@ export const ListInstancesResponse: MessageFns<ListInstancesResponse> = {
     const message = createBaseListInstancesResponse();
     message.instances = object.instances?.map((e) => Instance.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseCluster(): Cluster {
+  return {
+    clusterId: "",
+    name: "",
+    engine: "",
+    evidence: [],
+    conflicts: [],
+    instances: 0,
+    databases: 0,
+    firstSeenAt: 0,
+    goneSince: 0,
+  };
+}
+
+export const Cluster: MessageFns<Cluster> = {
+  encode(message: Cluster, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.engine !== "") {
+      writer.uint32(26).string(message.engine);
+    }
+    for (const v of message.evidence) {
+      SeenEvidence.encode(v!, writer.uint32(34).fork()).join();
+    }
+    for (const v of message.conflicts) {
+      ClusterConflict.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.instances !== 0) {
+      writer.uint32(48).int32(message.instances);
+    }
+    if (message.databases !== 0) {
+      writer.uint32(56).int32(message.databases);
+    }
+    if (message.firstSeenAt !== 0) {
+      writer.uint32(64).int64(message.firstSeenAt);
+    }
+    if (message.goneSince !== 0) {
+      writer.uint32(72).int64(message.goneSince);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Cluster {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCluster();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.evidence.push(SeenEvidence.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.conflicts.push(ClusterConflict.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.instances = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.databases = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.firstSeenAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.goneSince = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Cluster {
+    return {
+      clusterId: isSet(object.clusterId)
+        ? globalThis.String(object.clusterId)
+        : isSet(object.cluster_id)
+        ? globalThis.String(object.cluster_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      evidence: globalThis.Array.isArray(object?.evidence)
+        ? object.evidence.map((e: any) => SeenEvidence.fromJSON(e))
+        : [],
+      conflicts: globalThis.Array.isArray(object?.conflicts)
+        ? object.conflicts.map((e: any) => ClusterConflict.fromJSON(e))
+        : [],
+      instances: isSet(object.instances) ? globalThis.Number(object.instances) : 0,
+      databases: isSet(object.databases) ? globalThis.Number(object.databases) : 0,
+      firstSeenAt: isSet(object.firstSeenAt)
+        ? globalThis.Number(object.firstSeenAt)
+        : isSet(object.first_seen_at)
+        ? globalThis.Number(object.first_seen_at)
+        : 0,
+      goneSince: isSet(object.goneSince)
+        ? globalThis.Number(object.goneSince)
+        : isSet(object.gone_since)
+        ? globalThis.Number(object.gone_since)
+        : 0,
+    };
+  },
+
+  toJSON(message: Cluster): unknown {
+    const obj: any = {};
+    if (message.clusterId !== "") {
+      obj.clusterId = message.clusterId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.evidence?.length) {
+      obj.evidence = message.evidence.map((e) => SeenEvidence.toJSON(e));
+    }
+    if (message.conflicts?.length) {
+      obj.conflicts = message.conflicts.map((e) => ClusterConflict.toJSON(e));
+    }
+    if (message.instances !== 0) {
+      obj.instances = Math.round(message.instances);
+    }
+    if (message.databases !== 0) {
+      obj.databases = Math.round(message.databases);
+    }
+    if (message.firstSeenAt !== 0) {
+      obj.firstSeenAt = Math.round(message.firstSeenAt);
+    }
+    if (message.goneSince !== 0) {
+      obj.goneSince = Math.round(message.goneSince);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Cluster>): Cluster {
+    return Cluster.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Cluster>): Cluster {
+    const message = createBaseCluster();
+    message.clusterId = object.clusterId ?? "";
+    message.name = object.name ?? "";
+    message.engine = object.engine ?? "";
+    message.evidence = object.evidence?.map((e) => SeenEvidence.fromPartial(e)) || [];
+    message.conflicts = object.conflicts?.map((e) => ClusterConflict.fromPartial(e)) || [];
+    message.instances = object.instances ?? 0;
+    message.databases = object.databases ?? 0;
+    message.firstSeenAt = object.firstSeenAt ?? 0;
+    message.goneSince = object.goneSince ?? 0;
+    return message;
+  },
+};
+
+function createBaseSeenEvidence(): SeenEvidence {
+  return { kind: "", value: "", firstSeenAt: 0, lastSeenAt: 0 };
+}
+
+export const SeenEvidence: MessageFns<SeenEvidence> = {
+  encode(message: SeenEvidence, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message.firstSeenAt !== 0) {
+      writer.uint32(24).int64(message.firstSeenAt);
+    }
+    if (message.lastSeenAt !== 0) {
+      writer.uint32(32).int64(message.lastSeenAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): SeenEvidence {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseSeenEvidence();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.firstSeenAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lastSeenAt = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): SeenEvidence {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+      firstSeenAt: isSet(object.firstSeenAt)
+        ? globalThis.Number(object.firstSeenAt)
+        : isSet(object.first_seen_at)
+        ? globalThis.Number(object.first_seen_at)
+        : 0,
+      lastSeenAt: isSet(object.lastSeenAt)
+        ? globalThis.Number(object.lastSeenAt)
+        : isSet(object.last_seen_at)
+        ? globalThis.Number(object.last_seen_at)
+        : 0,
+    };
+  },
+
+  toJSON(message: SeenEvidence): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    if (message.firstSeenAt !== 0) {
+      obj.firstSeenAt = Math.round(message.firstSeenAt);
+    }
+    if (message.lastSeenAt !== 0) {
+      obj.lastSeenAt = Math.round(message.lastSeenAt);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<SeenEvidence>): SeenEvidence {
+    return SeenEvidence.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<SeenEvidence>): SeenEvidence {
+    const message = createBaseSeenEvidence();
+    message.kind = object.kind ?? "";
+    message.value = object.value ?? "";
+    message.firstSeenAt = object.firstSeenAt ?? 0;
+    message.lastSeenAt = object.lastSeenAt ?? 0;
+    return message;
+  },
+};
+
+function createBaseClusterConflict(): ClusterConflict {
+  return { clusterId: "", clusterName: "", kind: "", shared: [], firstSeenAt: 0, lastSeenAt: 0 };
+}
+
+export const ClusterConflict: MessageFns<ClusterConflict> = {
+  encode(message: ClusterConflict, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.clusterName !== "") {
+      writer.uint32(18).string(message.clusterName);
+    }
+    if (message.kind !== "") {
+      writer.uint32(26).string(message.kind);
+    }
+    for (const v of message.shared) {
+      Evidence.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.firstSeenAt !== 0) {
+      writer.uint32(40).int64(message.firstSeenAt);
+    }
+    if (message.lastSeenAt !== 0) {
+      writer.uint32(48).int64(message.lastSeenAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ClusterConflict {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseClusterConflict();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterName = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.shared.push(Evidence.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.firstSeenAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.lastSeenAt = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ClusterConflict {
+    return {
+      clusterId: isSet(object.clusterId)
+        ? globalThis.String(object.clusterId)
+        : isSet(object.cluster_id)
+        ? globalThis.String(object.cluster_id)
+        : "",
+      clusterName: isSet(object.clusterName)
+        ? globalThis.String(object.clusterName)
+        : isSet(object.cluster_name)
+        ? globalThis.String(object.cluster_name)
+        : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      shared: globalThis.Array.isArray(object?.shared) ? object.shared.map((e: any) => Evidence.fromJSON(e)) : [],
+      firstSeenAt: isSet(object.firstSeenAt)
+        ? globalThis.Number(object.firstSeenAt)
+        : isSet(object.first_seen_at)
+        ? globalThis.Number(object.first_seen_at)
+        : 0,
+      lastSeenAt: isSet(object.lastSeenAt)
+        ? globalThis.Number(object.lastSeenAt)
+        : isSet(object.last_seen_at)
+        ? globalThis.Number(object.last_seen_at)
+        : 0,
+    };
+  },
+
+  toJSON(message: ClusterConflict): unknown {
+    const obj: any = {};
+    if (message.clusterId !== "") {
+      obj.clusterId = message.clusterId;
+    }
+    if (message.clusterName !== "") {
+      obj.clusterName = message.clusterName;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.shared?.length) {
+      obj.shared = message.shared.map((e) => Evidence.toJSON(e));
+    }
+    if (message.firstSeenAt !== 0) {
+      obj.firstSeenAt = Math.round(message.firstSeenAt);
+    }
+    if (message.lastSeenAt !== 0) {
+      obj.lastSeenAt = Math.round(message.lastSeenAt);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ClusterConflict>): ClusterConflict {
+    return ClusterConflict.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ClusterConflict>): ClusterConflict {
+    const message = createBaseClusterConflict();
+    message.clusterId = object.clusterId ?? "";
+    message.clusterName = object.clusterName ?? "";
+    message.kind = object.kind ?? "";
+    message.shared = object.shared?.map((e) => Evidence.fromPartial(e)) || [];
+    message.firstSeenAt = object.firstSeenAt ?? 0;
+    message.lastSeenAt = object.lastSeenAt ?? 0;
+    return message;
+  },
+};
+
+function createBaseListClustersRequest(): ListClustersRequest {
+  return { pageSize: 0, pageToken: "", filter: "" };
+}
+
+export const ListClustersRequest: MessageFns<ListClustersRequest> = {
+  encode(message: ListClustersRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    if (message.filter !== "") {
+      writer.uint32(26).string(message.filter);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListClustersRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListClustersRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListClustersRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+    };
+  },
+
+  toJSON(message: ListClustersRequest): unknown {
+    const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListClustersRequest>): ListClustersRequest {
+    return ListClustersRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListClustersRequest>): ListClustersRequest {
+    const message = createBaseListClustersRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.filter = object.filter ?? "";
+    return message;
+  },
+};
+
+function createBaseListClustersResponse(): ListClustersResponse {
+  return { clusters: [], nextPageToken: "" };
+}
+
+export const ListClustersResponse: MessageFns<ListClustersResponse> = {
+  encode(message: ListClustersResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.clusters) {
+      Cluster.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListClustersResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListClustersResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusters.push(Cluster.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListClustersResponse {
+    return {
+      clusters: globalThis.Array.isArray(object?.clusters) ? object.clusters.map((e: any) => Cluster.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListClustersResponse): unknown {
+    const obj: any = {};
+    if (message.clusters?.length) {
+      obj.clusters = message.clusters.map((e) => Cluster.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListClustersResponse>): ListClustersResponse {
+    return ListClustersResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListClustersResponse>): ListClustersResponse {
+    const message = createBaseListClustersResponse();
+    message.clusters = object.clusters?.map((e) => Cluster.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseGetClusterRequest(): GetClusterRequest {
+  return { cluster: "" };
+}
+
+export const GetClusterRequest: MessageFns<GetClusterRequest> = {
+  encode(message: GetClusterRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cluster !== "") {
+      writer.uint32(10).string(message.cluster);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetClusterRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetClusterRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cluster = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetClusterRequest {
+    return { cluster: isSet(object.cluster) ? globalThis.String(object.cluster) : "" };
+  },
+
+  toJSON(message: GetClusterRequest): unknown {
+    const obj: any = {};
+    if (message.cluster !== "") {
+      obj.cluster = message.cluster;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetClusterRequest>): GetClusterRequest {
+    return GetClusterRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetClusterRequest>): GetClusterRequest {
+    const message = createBaseGetClusterRequest();
+    message.cluster = object.cluster ?? "";
+    return message;
+  },
+};
+
+function createBaseGetClusterResponse(): GetClusterResponse {
+  return { cluster: undefined, instances: [] };
+}
+
+export const GetClusterResponse: MessageFns<GetClusterResponse> = {
+  encode(message: GetClusterResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cluster !== undefined) {
+      Cluster.encode(message.cluster, writer.uint32(10).fork()).join();
+    }
+    for (const v of message.instances) {
+      Instance.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetClusterResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetClusterResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.cluster = Cluster.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.instances.push(Instance.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetClusterResponse {
+    return {
+      cluster: isSet(object.cluster) ? Cluster.fromJSON(object.cluster) : undefined,
+      instances: globalThis.Array.isArray(object?.instances)
+        ? object.instances.map((e: any) => Instance.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: GetClusterResponse): unknown {
+    const obj: any = {};
+    if (message.cluster !== undefined) {
+      obj.cluster = Cluster.toJSON(message.cluster);
+    }
+    if (message.instances?.length) {
+      obj.instances = message.instances.map((e) => Instance.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetClusterResponse>): GetClusterResponse {
+    return GetClusterResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetClusterResponse>): GetClusterResponse {
+    const message = createBaseGetClusterResponse();
+    message.cluster = (object.cluster !== undefined && object.cluster !== null)
+      ? Cluster.fromPartial(object.cluster)
+      : undefined;
+    message.instances = object.instances?.map((e) => Instance.fromPartial(e)) || [];
     return message;
   },
 };
@@ -12125,6 +13050,26 @@ export const OperatorServiceService = {
       Buffer.from(ListInstancesResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListInstancesResponse => ListInstancesResponse.decode(value),
   },
+  /** Clusters with the evidence of who they are, and who else shows the same identity. */
+  listClusters: {
+    path: "/holdfast.v1.OperatorService/ListClusters" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListClustersRequest): Buffer => Buffer.from(ListClustersRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListClustersRequest => ListClustersRequest.decode(value),
+    responseSerialize: (value: ListClustersResponse): Buffer =>
+      Buffer.from(ListClustersResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListClustersResponse => ListClustersResponse.decode(value),
+  },
+  getCluster: {
+    path: "/holdfast.v1.OperatorService/GetCluster" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetClusterRequest): Buffer => Buffer.from(GetClusterRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetClusterRequest => GetClusterRequest.decode(value),
+    responseSerialize: (value: GetClusterResponse): Buffer => Buffer.from(GetClusterResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetClusterResponse => GetClusterResponse.decode(value),
+  },
   listDatabases: {
     path: "/holdfast.v1.OperatorService/ListDatabases" as const,
     requestStream: false as const,
@@ -12400,6 +13345,9 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   listAgents: handleUnaryCall<ListAgentsRequest, ListAgentsResponse>;
   getAgent: handleUnaryCall<GetAgentRequest, GetAgentResponse>;
   listInstances: handleUnaryCall<ListInstancesRequest, ListInstancesResponse>;
+  /** Clusters with the evidence of who they are, and who else shows the same identity. */
+  listClusters: handleUnaryCall<ListClustersRequest, ListClustersResponse>;
+  getCluster: handleUnaryCall<GetClusterRequest, GetClusterResponse>;
   listDatabases: handleUnaryCall<ListDatabasesRequest, ListDatabasesResponse>;
   getDatabase: handleUnaryCall<GetDatabaseRequest, GetDatabaseResponse>;
   listGaps: handleUnaryCall<ListGapsRequest, ListGapsResponse>;
@@ -12499,6 +13447,37 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListInstancesResponse) => void,
+  ): ClientUnaryCall;
+  /** Clusters with the evidence of who they are, and who else shows the same identity. */
+  listClusters(
+    request: ListClustersRequest,
+    callback: (error: ServiceError | null, response: ListClustersResponse) => void,
+  ): ClientUnaryCall;
+  listClusters(
+    request: ListClustersRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListClustersResponse) => void,
+  ): ClientUnaryCall;
+  listClusters(
+    request: ListClustersRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListClustersResponse) => void,
+  ): ClientUnaryCall;
+  getCluster(
+    request: GetClusterRequest,
+    callback: (error: ServiceError | null, response: GetClusterResponse) => void,
+  ): ClientUnaryCall;
+  getCluster(
+    request: GetClusterRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetClusterResponse) => void,
+  ): ClientUnaryCall;
+  getCluster(
+    request: GetClusterRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetClusterResponse) => void,
   ): ClientUnaryCall;
   listDatabases(
     request: ListDatabasesRequest,
