@@ -190,7 +190,13 @@ export class FakeAgent {
   inventory(
     instanceId: string,
     names: readonly string[],
-    options: { generation?: number; size?: number; hasGlobals?: boolean; evidence?: string; role?: 'primary' | 'replica' } = {},
+    options: {
+      generation?: number
+      size?: number
+      hasGlobals?: boolean
+      evidence?: string
+      role?: 'primary' | 'replica'
+    } = {},
   ): void {
     const size = options.size ?? 500
     const chunks = Math.max(1, Math.ceil(names.length / size))
