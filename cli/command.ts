@@ -3,6 +3,8 @@ import { AppError } from '../shared/errors/index.ts'
 import { defaultCoordinator } from '../shared/model/ports.ts'
 import { type Coordinator, connect } from './connect.ts'
 import { json } from './print/json.ts'
+import { rowsAsCsv } from './print/rows.ts'
+import { yaml } from './print/yaml.ts'
 
 /** Where a command writes and what it knows of its surroundings; tests give their own. */
 export interface Terminal {
@@ -17,13 +19,20 @@ export interface Terminal {
   readonly signal: AbortSignal
 }
 
+/** How answers are shown: for people (`wide` cuts nothing and shows more columns), or for programs. */
+const formats = ['table', 'wide', 'json', 'yaml', 'csv'] as const
+type Format = (typeof formats)[number]
+
 /** What a command's action gets: the terminal, the coordinator, and how to print an answer. */
 export interface Session {
   readonly terminal: Terminal
   readonly coordinator: Coordinator
-  readonly format: 'table' | 'json'
-  /** Prints `answer` as JSON under `-o json`, else the text. */
-  print(answer: unknown, text: () => string): void
+  /** The answer is read by people, not by a program. */
+  readonly forPeople: boolean
+  /**
+   * Prints the text, or `answer` as `-o` says. As CSV it is one row, or `rows`, where the answer holds several things.
+   */
+  print(answer: unknown, text: () => string, rows?: readonly unknown[]): void
 }
 
 /** A leaf command with the options all of them have, its example under `--help`, and its action in a session. */
@@ -47,27 +56,34 @@ export function leaf(
       '-c, --coordinator <host:port>',
       `coordinator to ask (HOLDFAST_COORDINATOR, default ${defaultCoordinator})`,
     )
-    .option('-o, --output <format>', 'table or json', 'table')
+    .option('-o, --output <format>', `${formats.slice(0, -1).join(', ')} or ${formats.at(-1)}`, 'table')
     .addHelpText('after', helpTail(about))
   return command.action(async (...given: unknown[]) => {
     const options = command.opts<Record<string, string | boolean | undefined>>()
-    const format = options.output
-    if (format !== 'table' && format !== 'json')
-      throw new AppError('usage.invalid', {
-        message: `\`${String(format)}\` is no output format; there are table and json`,
-      })
+    const format = formatOf(options.output)
     const address = String(
       options.coordinator ?? terminal.environment.HOLDFAST_COORDINATOR ?? defaultCoordinator,
     )
     const coordinator = connect(address)
     try {
       const args = given.slice(0, command.registeredArguments.length).map(arg => String(arg ?? ''))
-      const print = (answer: unknown, text: () => string) =>
-        terminal.out(`${format === 'json' ? json(answer) : text()}\n`)
-      await action({ terminal, coordinator, format, print }, args, options)
+      const print: Session['print'] = (answer, text, rows = [answer]) => {
+        if (format === 'csv') terminal.out(rowsAsCsv(rows))
+        else terminal.out(`${format === 'json' ? json(answer) : format === 'yaml' ? yaml(answer) : text()}\n`)
+      }
+      const forPeople = format === 'table' || format === 'wide'
+      await action({ terminal, coordinator, forPeople, print }, args, options)
     } finally {
       coordinator.close()
     }
+  })
+}
+
+function formatOf(option: string | boolean | undefined): Format {
+  const format = formats.find(each => each === option)
+  if (format !== undefined) return format
+  throw new AppError('usage.invalid', {
+    message: `\`${String(option)}\` is no output format; there are ${formats.join(', ')}`,
   })
 }
 

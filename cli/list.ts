@@ -51,10 +51,13 @@ export async function list<A extends { nextPageToken: string }, R>(
     rows.push(...about.rowsOf(answer))
     pageToken = answer.nextPageToken
   } while (pageToken !== '' && (options.all === true || rows.length < limit))
-  session.print({ [about.key]: rows, nextPageToken: pageToken }, () =>
-    rows.length === 0 ? about.none : about.table(rows),
+  session.print(
+    { [about.key]: rows, nextPageToken: pageToken },
+    () => (rows.length === 0 ? about.none : about.table(rows)),
+    rows,
   )
-  if (pageToken !== '' && session.format === 'table')
+  // a row of CSV has no place for the token: whoever reads it must not take a page for the whole
+  if (pageToken !== '' && (session.forPeople || options.output === 'csv'))
     session.terminal.err(`more rows: --page-token ${pageToken}, or --all\n`)
   return rows
 }

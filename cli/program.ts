@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { runCommandLine } from '../shared/command-line/index.ts'
+import { runCommandLine, wantsOutput } from '../shared/command-line/index.ts'
 import { version } from '../shared/model/version.ts'
 import type { Terminal } from './command.ts'
 import { agentCommand } from './commands/agent.ts'
@@ -50,5 +50,7 @@ function program(terminal: Terminal): Command {
 
 /** Runs one command line (without node and script) and resolves with the exit status. */
 export function run(argv: readonly string[], terminal: Terminal): Promise<number> {
-  return runCommandLine(program(terminal), argv, terminal, error => terminal.err(`${json({ error })}\n`))
+  // nothing is cut that no line is too narrow for
+  const shown = wantsOutput(argv, 'wide') ? { ...terminal, width: Number.POSITIVE_INFINITY } : terminal
+  return runCommandLine(program(shown), argv, terminal, error => terminal.err(`${json({ error })}\n`))
 }

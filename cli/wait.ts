@@ -28,15 +28,15 @@ export async function waitFor(
     return
   }
   const { terminal } = session
-  if (session.format === 'table') terminal.err(`${job.jobId} ${job.kind} of ${job.subjectName}: ${said}\n`)
+  if (session.forPeople) terminal.err(`${job.jobId} ${job.kind} of ${job.subjectName}: ${said}\n`)
   const begun = terminal.now()
   let last = job
   for await (const next of session.coordinator.watchJob(job.jobId, terminal.signal)) {
-    if (terminal.interactive && session.format === 'table')
+    if (terminal.interactive && session.forPeople)
       terminal.err(`\r\u001b[K${progressLine(next, terminal.now() - begun)}`)
     last = next
   }
-  if (terminal.interactive && session.format === 'table') terminal.err('\r\u001b[K')
+  if (terminal.interactive && session.forPeople) terminal.err('\r\u001b[K')
   session.print(last, () => endLine(last))
   if (last.state === 'succeeded') return
   if (last.failure) terminal.err(`${printFailure(failureFromWire(last.failure))}\n`)

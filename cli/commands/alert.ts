@@ -37,6 +37,7 @@ function listing(terminal: Terminal): Command {
           table(
             rows,
             [
+              { heading: 'ID', value: a => a.alertId, wide: true },
               { heading: 'ALERT', value: a => a.kind },
               { heading: 'SEVERITY', value: a => a.severity },
               { heading: 'STATE', value: stateOf },
@@ -160,20 +161,23 @@ function silences(terminal: Terminal): Command {
     command => command,
     async ({ coordinator, print }) => {
       const answer = await coordinator.ask('listSilences', {})
-      print(answer, () =>
-        answer.silences.length === 0
-          ? 'no silence'
-          : table(
-              answer.silences,
-              [
-                { heading: 'SILENCE', value: s => s.silenceId },
-                { heading: 'ENDS', value: s => ago(s.endsAt, terminal.now()) },
-                { heading: 'BY', value: s => s.createdBy, shrinkTo: 10 },
-                { heading: 'OVER', value: selectorText, shrinkTo: 15 },
-                { heading: 'REASON', value: s => s.reason, shrinkTo: 10 },
-              ],
-              terminal.width,
-            ),
+      print(
+        answer,
+        () =>
+          answer.silences.length === 0
+            ? 'no silence'
+            : table(
+                answer.silences,
+                [
+                  { heading: 'SILENCE', value: s => s.silenceId },
+                  { heading: 'ENDS', value: s => ago(s.endsAt, terminal.now()) },
+                  { heading: 'BY', value: s => s.createdBy, shrinkTo: 10 },
+                  { heading: 'OVER', value: selectorText, shrinkTo: 15 },
+                  { heading: 'REASON', value: s => s.reason, shrinkTo: 10 },
+                ],
+                terminal.width,
+              ),
+        answer.silences,
       )
     },
   )

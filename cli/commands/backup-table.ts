@@ -14,6 +14,7 @@ export function backupTable(rows: readonly Backup[], terminal: Terminal): string
       { heading: 'DATA AS OF', value: b => ago(b.dataAsOf, terminal.now()) },
       { heading: 'COPIES', value: b => copiesOf(b), align: 'right' },
       { heading: 'RAW', value: b => bytes(b.rawBytes), align: 'right' },
+      { heading: 'JOB', value: b => b.jobId, wide: true },
       { heading: 'STORED', value: b => bytes(b.storedBytes), align: 'right' },
     ],
     terminal.width,

@@ -67,11 +67,14 @@ function databaseTable(rows: readonly Database[], terminal: Terminal): string {
     rows,
     [
       { heading: 'DATABASE', value: nameOf, shrinkTo: 12 },
+      { heading: 'ID', value: d => d.databaseId, wide: true },
+      { heading: 'CLUSTER', value: d => d.clusterName, wide: true },
       { heading: 'SERVICE', value: d => d.service, shrinkTo: 7 },
       { heading: 'ENGINE', value: d => d.engine, shrinkTo: 6 },
       { heading: 'SIZE', value: d => (d.scope === 'cluster' ? '-' : bytes(d.sizeBytes)), align: 'right' },
       { heading: 'STATE', value: d => d.protection || '-' },
       { heading: 'REASON', value: d => d.reason || '-', shrinkTo: 7 },
+      { heading: 'POLICY', value: d => d.policy || '-', wide: true },
       { heading: 'DATA AS OF', value: d => ago(d.lastBackupDataAsOf, now) },
       {
         heading: 'NEXT',

@@ -94,7 +94,11 @@ function listing(terminal: Terminal): Command {
     command => command,
     async ({ coordinator, print }) => {
       const { pauses } = await coordinator.ask('listPauses', {})
-      print({ pauses }, () => (pauses.length === 0 ? 'nothing is paused' : pauseTable(pauses, terminal)))
+      print(
+        { pauses },
+        () => (pauses.length === 0 ? 'nothing is paused' : pauseTable(pauses, terminal)),
+        pauses,
+      )
     },
   )
 }

@@ -2,6 +2,9 @@ import stringWidth from 'string-width'
 import { printable } from './table.ts'
 import { instant } from './units.ts'
 
+/** Columns beyond which a picture of a day tells no more. */
+const widest = 200
+
 /** A bar over time. */
 export interface Bar {
   readonly label: string
@@ -12,10 +15,11 @@ export interface Bar {
 }
 
 /**
- * Bars over a stretch of time, a line each, at most `width` columns: `█` while it runs, `▏` where its promise
+ * Bars over a stretch of time, a line each, at most `room` columns: `█` while it runs, `▏` where its promise
  * breaks, `!` on what runs beyond it. The axis says which time each column is.
  */
-export function gantt(bars: readonly Bar[], from: number, to: number, width: number): string {
+export function gantt(bars: readonly Bar[], from: number, to: number, room: number): string {
+  const width = Math.min(room, widest)
   const names = bars.map(each => shortened(printable(each.label), Math.floor(width / 3)))
   const margin = Math.max(4, ...names.map(name => stringWidth(name)))
   const columns = Math.max(10, width - margin - 2)

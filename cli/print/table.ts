@@ -11,6 +11,8 @@ export interface Column<T> {
   readonly cut?: 'end' | 'start' | 'middle'
   /** Last column only: goes on in further lines instead of being cut. */
   readonly wrap?: boolean
+  /** Shown only where width does not matter (`-o wide`). */
+  readonly wide?: true
 }
 
 /** Control characters would move the cursor; names may hold any. */
@@ -22,7 +24,8 @@ export function printable(text: string): string {
  * A table that fits `width` terminal columns where its shrinkable columns allow it: two spaces between
  * columns, no rules, headings in capitals. Wide characters count double.
  */
-export function table<T>(rows: readonly T[], columns: readonly Column<T>[], width: number): string {
+export function table<T>(rows: readonly T[], all: readonly Column<T>[], width: number): string {
+  const columns = all.filter(column => column.wide !== true || width === Number.POSITIVE_INFINITY)
   const cells = rows.map(row => columns.map(column => printable(column.value(row))))
   const widths = columns.map((column, i) =>
     Math.max(stringWidth(column.heading), ...cells.map(row => stringWidth(row[i] ?? ''))),

@@ -1,1 +1,1 @@
-export { Answer, type Output, runCommandLine } from './run-command-line.ts'
+export { Answer, type Output, runCommandLine, wantsOutput } from './run-command-line.ts'

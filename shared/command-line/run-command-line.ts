@@ -39,7 +39,7 @@ export async function runCommandLine(
       if (thrown.code === 'commander.help') return help(root, argv, output)
     }
     const error = fromCommander(thrown)
-    if (jsonError !== undefined && wantsJson(argv)) jsonError(error.toFailure())
+    if (jsonError !== undefined && wantsOutput(argv, 'json')) jsonError(error.toFailure())
     else output.err(`${printFailure(error.toFailure())}\n`)
     return error.traits.exit
   }
@@ -68,9 +68,11 @@ function fromCommander(thrown: unknown): AppError {
     : AppError.from(thrown)
 }
 
-function wantsJson(argv: readonly string[]): boolean {
-  return argv.some(
-    (arg, at) =>
-      /^(-o|--output)=?json$/.test(arg) || (/^(-o|--output)$/.test(arg) && argv[at + 1] === 'json'),
+/** Whether a command line asks for an output format; known before it is parsed, for what must be told if it cannot be. */
+export function wantsOutput(argv: readonly string[], format: string): boolean {
+  return argv.some((arg, at) =>
+    /^(-o|--output)$/.test(arg)
+      ? argv[at + 1] === format
+      : arg.replace(/^(-o|--output)=?/, '') === format && arg !== format,
   )
 }

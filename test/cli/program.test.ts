@@ -74,7 +74,7 @@ describe('errors a person can act on', () => {
 
   test('an address without a port, an unknown format, an unknown command: exit 2', async () => {
     expect((await holdfast(['status', '-c', 'nonsense'])).status).toBe(2)
-    expect((await holdfast(['status', '-o', 'yaml'])).err).toContain('there are table and json')
+    expect((await holdfast(['status', '-o', 'xml'])).err).toContain('there are table, wide, json, yaml, csv')
     const unknown = await holdfast(['jobs'])
     expect(unknown.status).toBe(2)
     expect(unknown.err).toContain("unknown command 'jobs'")
