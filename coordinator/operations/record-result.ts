@@ -89,6 +89,10 @@ async function recordFailure(
     term,
   )
   if (applied.kind !== 'accepted') await endStaleAttempt(tx, row, result.outcome, failure, now)
+  if (result.observed !== undefined) {
+    const fresh = (await tx.attempts.get(row.id)) ?? row
+    await tx.attempts.update({ ...fresh, observed: result.observed })
+  }
   await ownDebris(tx, row, result, now, term)
   return { kind: 'recorded', reason: applied.kind === 'accepted' ? '' : 'stale' }
 }

@@ -1,4 +1,5 @@
 import type { Failure } from '../../shared/errors/index.ts'
+import type { AttemptObserved } from '../store/records.ts'
 
 /** A result as it came from an agent: texts are not trusted yet. */
 export interface ReportedResult {
@@ -26,6 +27,7 @@ export interface ReportedResult {
     readonly debris: readonly string[]
   }[]
   readonly warnings: readonly string[]
+  readonly observed?: AttemptObserved
 }
 
 /** The answer every result gets (J12), after the commit. `security`: it was not the sender's to report. */

@@ -149,6 +149,19 @@ export interface AttemptRecord {
   readonly destination?: string
   /** Other destinations it stores in as well. */
   readonly further?: readonly string[]
+  /** What it took, of one that failed; a backup's stands in its manifest. */
+  readonly observed?: AttemptObserved
+}
+
+/** What an attempt took, as its agent told; bytes and milliseconds. */
+export interface AttemptObserved {
+  readonly strategy: string
+  readonly strategyReason: string
+  /** Requests to stores that were tried again. */
+  readonly retries: number
+  readonly agentPeakRssBytes: number
+  readonly childrenPeakRssBytes: number
+  readonly durationMs: number
 }
 
 export interface BackupRecord {

@@ -49,6 +49,7 @@ export const decodeAttempt = decoder<AttemptRecord>('attempts', {
   attemptPrefix: 'text?',
   destination: 'text?',
   further: 'list?',
+  observed: 'object?',
 })
 
 export const decodeDecision = decoder<DecisionRecord>('decisions', {

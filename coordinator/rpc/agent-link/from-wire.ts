@@ -116,7 +116,12 @@ export function reportedResult(wire: Result): ReportedResult {
       debris: copy.debris,
     })),
     warnings: wire.warnings.slice(0, mostListed).map(short),
+    ...(wire.observed === undefined ? {} : { observed: { ...wire.observed, ...shortened(wire.observed) } }),
   }
+}
+
+function shortened({ strategy, strategyReason }: NonNullable<Result['observed']>) {
+  return { strategy: short(strategy), strategyReason: short(strategyReason) }
 }
 
 function kindOf(kind: JobKind): ReportedResult['kind'] {

@@ -64,7 +64,7 @@ export function getJob({ store, operations }: OperatorDeps) {
     return {
       job: {
         ...(await jobToWire(view, names, store.read)),
-        observed: await observedOf(view.job, store.read),
+        observed: await observedOf(view.job, attempts, store.read),
       },
       attempts: await Promise.all(attempts.map(attempt => attemptToWire(attempt, names))),
     }

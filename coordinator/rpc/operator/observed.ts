@@ -2,10 +2,20 @@ import { type ManifestObserved, observedSchema } from '../../../shared/model/man
 import type { Observed } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type { Job } from '../../jobs/job.ts'
 import type { ReadModel } from '../../store/port.ts'
+import type { AttemptRecord } from '../../store/records.ts'
 
-/** What making a job's backup took, from its manifest; undefined without one, or when it does not say. */
-export async function observedOf({ state }: Job, read: ReadModel): Promise<Observed | undefined> {
-  if (state.kind !== 'succeeded' || state.backupId === undefined) return undefined
+/**
+ * What making a job's backup took, from its manifest; of a job without one what its newest attempt that told of it
+ * took. Undefined when neither says.
+ */
+export async function observedOf(
+  { state }: Job,
+  attempts: readonly AttemptRecord[],
+  read: ReadModel,
+): Promise<Observed | undefined> {
+  if (state.kind !== 'succeeded' || state.backupId === undefined)
+    return attempts.filter(each => each.observed !== undefined).toSorted((a, b) => b.epoch - a.epoch)[0]
+      ?.observed
   const backup = await read.backup(state.backupId)
   const observed = backup === undefined ? undefined : observedIn(backup.manifest)
   return (

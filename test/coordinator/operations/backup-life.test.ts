@@ -211,7 +211,7 @@ describe('the life of a backup', () => {
   })
 
   test('J5: a manifest that does not hold is no backup: rejected, and the attempt failed', async () => {
-    await using world = await withDatabase()
+    await using world = await withDatabase(patient)
     const { agent, fleet, database } = world
     const assign = await agent.next('assign')
     await agent.accept(assign)
@@ -227,7 +227,7 @@ describe('the life of a backup', () => {
   })
 
   test('a manifest of a later format version is refused as that, not as a broken one', async () => {
-    await using world = await withDatabase()
+    await using world = await withDatabase(patient)
     const { agent, fleet } = world
     const assign = await agent.next('assign')
     await agent.accept(assign)

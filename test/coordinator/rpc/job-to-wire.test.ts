@@ -50,7 +50,7 @@ describe('a job as operators see it', () => {
       retries: 3,
       peak_rss_bytes: { agent: '7', children: '8' },
     }
-    expect(await observedOf(made, reading({ observed }))).toEqual({
+    expect(await observedOf(made, [], reading({ observed }))).toEqual({
       strategy: 'staged',
       strategyReason: 'room',
       durationMs: 5,
@@ -58,7 +58,7 @@ describe('a job as operators see it', () => {
       agentPeakRssBytes: 7,
       childrenPeakRssBytes: 8,
     })
-    expect(await observedOf(made, reading({}))).toBeUndefined()
-    expect(await observedOf(made, reading({ observed: { strategy: 'of tomorrow' } }))).toBeUndefined()
+    expect(await observedOf(made, [], reading({}))).toBeUndefined()
+    expect(await observedOf(made, [], reading({ observed: { strategy: 'of tomorrow' } }))).toBeUndefined()
   })
 })

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { run } from '../../../cli/program.ts'
+import { failureOf } from '../../harness/fake-agent.ts'
+import { withDatabase } from '../running.ts'
+
+test('what a failed attempt took is kept, and shown with its job', async () => {
+  await using world = await withDatabase({
+    policies: [
+      {
+        name: 'all',
+        every: '1h',
+        rpo: '2h',
+        destination: 'main',
+        retry: { attempts: 5, base_delay: '1h', max_delay: '1h' },
+      },
+    ],
+  })
+  const { agent, fleet } = world
+  const assign = await agent.next('assign')
+  const ref = await agent.accept(assign)
+  const observed = {
+    strategy: 'staged',
+    strategyReason: 'asked',
+    retries: 17,
+    agentPeakRssBytes: 150 << 20,
+    childrenPeakRssBytes: 90 << 20,
+    durationMs: 65_000,
+  }
+  const result = agent.result({ ...failureOf(assign), observed })
+  await agent.next('ack', each => each.resultId === result.resultId)
+  expect((await fleet.store.read.attempts(ref.jobId as never))[0]).toMatchObject({
+    outcome: 'failed',
+    observed,
+  })
+  let out = ''
+  const status = await run(['job', 'get', ref.jobId, '-o', 'json'], {
+    out: text => (out += text),
+    err: text => (out += text),
+    width: 100,
+    interactive: false,
+    environment: { HOLDFAST_COORDINATOR: `127.0.0.1:${fleet.port}` },
+    now: Date.now,
+    signal: new AbortController().signal,
+  })
+  expect(status, out).toBe(0)
+  expect(JSON.parse(out)).toMatchObject({
+    job: { observed: { retries: 17, strategy: 'staged', duration_ms: 65_000 } },
+  })
+})
