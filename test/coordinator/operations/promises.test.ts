@@ -170,6 +170,14 @@ describe('discovery', () => {
       { what: 'the conflict to show' },
     )
     expect(clusters).toHaveLength(2)
+    // an inventory's evidence is committed before its databases
+    await waitUntil(
+      async () =>
+        (await fleet.store.read.instances({ size: 9 }, {})).items.every(
+          each => each.inventoriedAt !== undefined,
+        ),
+      { what: 'both inventories to be taken in' },
+    )
     expect((await fleet.store.read.databases({ size: 9 }, {})).items).toHaveLength(2)
   })
 })
