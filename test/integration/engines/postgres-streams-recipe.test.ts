@@ -128,7 +128,7 @@ describe.skipIf(servers.missing)('PostgreSQL by streams, through the pipeline', 
     expect(names[0]).toBe('000-schema')
     for (const stream of manifest.streams)
       expect(stream.stages.map(({ name }) => name)).toEqual(
-        expect.arrayContaining(['pg_dump', 'meter', 'tap', 'pg_restore', 'zstd']),
+        expect.arrayContaining(['pg_dump', 'meter', 'pg_restore', 'zstd']),
       )
     const most = Math.max(...progress.map(({ rawBytes }) => rawBytes))
     expect(most).toBe(Number(manifest.raw_bytes))
