@@ -78,6 +78,8 @@ export interface JobEnd {
   readonly attempts: number
   readonly epoch: number
   readonly failure: Failure | undefined
+  /** Why it was cancelled, when it was. */
+  readonly cancelledFor?: string
 }
 
 /** A whole Holdfast of separate processes for fault tests: what they are told by, asked by and judged by. */
@@ -352,6 +354,7 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
         attempts,
         epoch,
         failure: state.kind === 'failed' ? state.failure : undefined,
+        ...(state.kind === 'cancelled' ? { cancelledFor: state.reason } : {}),
       }
     },
     noteChildren: (agent = named(agentOptions[0]?.name ?? 'host1')) => {

@@ -65,11 +65,12 @@ function failureOf(state: Job['state']): WireFailure | undefined {
   if (state.kind === 'failed') return failureToWire(state.failure)
   if (state.kind === 'queued') return state.lastFailure && failureToWire(state.lastFailure)
   if (state.kind !== 'cancelled') return undefined
-  const { by, reason } = state
+  const { reason } = state
+  const by = state.by.kind === 'system' ? 'the coordinator' : state.by.name
   return failureToWire(
     new AppError('job.cancelled', {
-      message: `the job was cancelled by ${by.name}${reason === '' ? '' : `: ${reason}`}`,
-      context: { by: by.name, reason },
+      message: `the job was cancelled by ${by}${reason === '' ? '' : `: ${reason}`}`,
+      context: { by, reason },
     }).toFailure(),
   )
 }

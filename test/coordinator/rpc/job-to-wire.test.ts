@@ -39,6 +39,16 @@ describe('a job as operators see it', () => {
       code: 'job.cancelled',
       message: 'the job was cancelled by anna: wrong database',
     })
+    const gone = job({
+      kind: 'cancelled',
+      endedAt: 1,
+      by: { kind: 'system', name: '' },
+      reason: 'the database is no longer on its server',
+    })
+    const told = await jobToWire({ job: gone }, names, reading({}))
+    expect(told.failure?.message).toBe(
+      'the job was cancelled by the coordinator: the database is no longer on its server',
+    )
   })
 
   it('tells what its backup took, as the manifest has it', async () => {
