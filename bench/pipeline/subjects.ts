@@ -32,7 +32,7 @@ export const subjects: readonly Subject[] = [
   oursToS3,
   shellBackup('shell-sink', 'sink', bestShell, 'zstd -3 -T0'),
   ours('ours-sink', { store: 'sink', database: 'mixed' }),
-  { ...ours('ours-sink-encrypted', { store: 'sink', database: 'mixed', recipient }), mostRounds: 2 },
+  ours('ours-sink-encrypted', { store: 'sink', database: 'mixed', recipient }),
   shellBackup('shell-far', 'far', bestShell, 'zstd -3 -T0'),
   ours('ours-far', { store: 'far', database: 'mixed' }),
   {
@@ -91,9 +91,9 @@ export const subjects: readonly Subject[] = [
       return { cost, rawBytes: (await world.raw()).bytes, conditions }
     },
   },
-  memory('small', 2),
-  memory('usual', 2),
-  memory('large', 2),
+  memory('small'),
+  memory('usual'),
+  memory('large'),
   ...uploaders,
   ...stages,
 ]
@@ -135,14 +135,13 @@ function ours(name: string, backup: OurBackup): Subject {
 }
 
 /** Much data, uncompressed, so that every byte goes through our process; encrypted where the agent can. */
-function memory(size: 'small' | 'usual' | 'large', mostRounds: number): Subject {
+function memory(size: 'small' | 'usual' | 'large'): Subject {
   const name = `memory-${size}`
   const database = `bulk_${size}` as const
   return {
     name,
     needsS3: false,
     databases: [database],
-    mostRounds,
     run: async (world, course) => {
       // On disk these databases are small, and would go as one archive
       const flags = {
