@@ -31,7 +31,7 @@ server, a sink that drops the bytes, and an endpoint far away. Interleaved round
   --json          end with one line of JSON on stdout; all else goes to stderr
   --help          this
 
-The full set at 1 GiB with 3 rounds takes some 20 minutes on two cores. Ctrl-C ends everything and tells what was measured.`
+The full set at 1 GiB with 3 rounds takes some 24 minutes on two cores. Ctrl-C ends everything and tells what was measured.`
 
 /** Reads the command line. Throws with one line for people. */
 export function readOptions(args: readonly string[]): PipelineOptions {
