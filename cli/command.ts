@@ -30,9 +30,10 @@ export interface Session {
   /** The answer is read by people, not by a program. */
   readonly forPeople: boolean
   /**
-   * Prints the text, or `answer` as `-o` says. As CSV it is one row, or `rows`, where the answer holds several things.
+   * Prints the text, or `answer` as `-o` says. As CSV it is one row, or `rows`, where the answer holds several things;
+   * `like` is one of them with every field, for the headings of none.
    */
-  print(answer: unknown, text: () => string, rows?: readonly unknown[]): void
+  print(answer: unknown, text: () => string, rows?: readonly unknown[], like?: unknown): void
 }
 
 /** A leaf command with the options all of them have, its example under `--help`, and its action in a session. */
@@ -67,8 +68,8 @@ export function leaf(
     const coordinator = connect(address)
     try {
       const args = given.slice(0, command.registeredArguments.length).map(arg => String(arg ?? ''))
-      const print: Session['print'] = (answer, text, rows = [answer]) => {
-        if (format === 'csv') terminal.out(rowsAsCsv(rows))
+      const print: Session['print'] = (answer, text, rows = [answer], like = {}) => {
+        if (format === 'csv') terminal.out(rowsAsCsv(rows, like))
         else terminal.out(`${format === 'json' ? json(answer) : format === 'yaml' ? yaml(answer) : text()}\n`)
       }
       const forPeople = format === 'table' || format === 'wide'

@@ -34,6 +34,8 @@ export async function list<A extends { nextPageToken: string }, R>(
     readonly key: string
     readonly table: (rows: readonly R[]) => string
     readonly none: string
+    /** A row with every field, such as `Agent.fromPartial({})`: the headings of a CSV without rows. */
+    readonly like: R
   },
 ): Promise<readonly R[]> {
   const limit = Number(options.limit)
@@ -55,6 +57,7 @@ export async function list<A extends { nextPageToken: string }, R>(
     { [about.key]: rows, nextPageToken: pageToken },
     () => (rows.length === 0 ? about.none : about.table(rows)),
     rows,
+    about.like,
   )
   // a row of CSV has no place for the token: whoever reads it must not take a page for the whole
   if (pageToken !== '' && (session.forPeople || options.output === 'csv'))

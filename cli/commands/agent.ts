@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Agent } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { Agent } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
@@ -25,6 +25,7 @@ export function agentCommand(terminal: Terminal): Command {
         {
           rowsOf: answer => answer.agents,
           key: 'agents',
+          like: Agent.fromPartial({}),
           none: 'no agent has connected yet',
           table: rows => agentTable(rows, terminal),
         },

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { Answer } from '../../shared/command-line/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import { parseDuration } from '../../shared/time/index.ts'
-import type { Alert, GetAlertResponse, Silence } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { Alert, type GetAlertResponse, Silence } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
@@ -32,6 +32,7 @@ function listing(terminal: Terminal): Command {
       await list(session, options, filter, request => session.coordinator.ask('listAlerts', request), {
         rowsOf: answer => answer.alerts,
         key: 'alerts',
+        like: Alert.fromPartial({}),
         none: 'no alert',
         table: rows =>
           table(
@@ -178,6 +179,7 @@ function silences(terminal: Terminal): Command {
                 terminal.width,
               ),
         answer.silences,
+        Silence.fromPartial({}),
       )
     },
   )

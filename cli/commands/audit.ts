@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { Answer } from '../../shared/command-line/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import { formatFilter } from '../../shared/model/filter.ts'
-import type { AuditEvent } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { AuditEvent } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { type ListRequest, list, paged } from '../list.ts'
 import { csv } from '../print/csv.ts'
@@ -41,6 +41,7 @@ export function auditCommand(terminal: Terminal): Command {
       await list(session, options, filterOf(options, terminal.now()), ask, {
         rowsOf: answer => answer.events,
         key: 'events',
+        like: AuditEvent.fromPartial({}),
         none: 'no event',
         table: rows =>
           table(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Backup, Copy } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { Backup, type Copy } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
@@ -25,6 +25,7 @@ export function backupCommand(terminal: Terminal): Command {
       await list(session, options, filter, request => session.coordinator.ask('listBackups', request), {
         rowsOf: answer => answer.backups,
         key: 'backups',
+        like: Backup.fromPartial({}),
         none: 'no backup',
         table: rows => backupTable(rows, terminal),
       })

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Cluster, GetClusterResponse } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { Cluster, type GetClusterResponse } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { story } from '../print/story.ts'
@@ -35,6 +35,7 @@ export function clusterCommand(terminal: Terminal): Command {
         {
           rowsOf: answer => answer.clusters,
           key: 'clusters',
+          like: Cluster.fromPartial({}),
           none:
             options.conflicts === true
               ? 'no two clusters show one identity'

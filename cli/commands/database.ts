@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Database } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { Database } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { card, table } from '../print/table.ts'
@@ -28,6 +28,7 @@ export function databaseCommand(terminal: Terminal): Command {
       await list(session, options, filter, request => session.coordinator.ask('listDatabases', request), {
         rowsOf: answer => answer.databases,
         key: 'databases',
+        like: Database.fromPartial({}),
         none: 'no database is known yet',
         table: rows => databaseTable(rows, terminal),
       })

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { Answer } from '../../shared/command-line/index.ts'
+import { Gap } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { table } from '../print/table.ts'
@@ -26,6 +27,7 @@ export function gapCommand(terminal: Terminal): Command {
         {
           rowsOf: answer => answer.gaps,
           key: 'gaps',
+          like: Gap.fromPartial({}),
           none: 'no gap: every known instance and database is looked after',
           table: gaps =>
             table(

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Instance } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { Instance } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { table } from '../print/table.ts'
@@ -20,6 +20,7 @@ export function instanceCommand(terminal: Terminal): Command {
       await list(session, options, filter, request => session.coordinator.ask('listInstances', request), {
         rowsOf: answer => answer.instances,
         key: 'instances',
+        like: Instance.fromPartial({}),
         none: 'no instance is known; look at `holdfast status` for the state of discovery',
         table: rows =>
           `${table(

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { Field } from '../../shared/wire/gen/holdfast/v1/common.ts'
-import type { Decision, GetJobResponse, Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { type Decision, type GetJobResponse, Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
@@ -42,6 +42,7 @@ function listing(terminal: Terminal): Command {
       await list(session, options, filter, request => session.coordinator.ask('listJobs', request), {
         rowsOf: answer => answer.jobs,
         key: 'jobs',
+        like: Job.fromPartial({}),
         none: 'no job',
         table: rows => jobTable(rows, terminal),
       })

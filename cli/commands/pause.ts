@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { AppError } from '../../shared/errors/index.ts'
 import { parseDuration } from '../../shared/time/index.ts'
-import type { PauseEntry } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { PauseEntry } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { table } from '../print/table.ts'
@@ -98,6 +98,7 @@ function listing(terminal: Terminal): Command {
         { pauses },
         () => (pauses.length === 0 ? 'nothing is paused' : pauseTable(pauses, terminal)),
         pauses,
+        PauseEntry.fromPartial({}),
       )
     },
   )

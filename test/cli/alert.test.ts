@@ -1,40 +1,15 @@
 import stringWidth from 'string-width'
-import { afterEach, expect, test } from 'vitest'
-import { run } from '../../cli/program.ts'
+import { expect, test } from 'vitest'
 import { AppError } from '../../shared/errors/index.ts'
 import {
   Alert,
   GetAlertResponse,
   type SilenceAlertsRequest,
 } from '../../shared/wire/gen/holdfast/v1/operator.ts'
-import {
-  type Answers,
-  type FakeOperatorService,
-  startFakeOperatorService,
-} from '../harness/fake-operator-service.ts'
+import type { Answers } from '../harness/fake-operator-service.ts'
+import { holdfast as cli, now } from './holdfast.ts'
 
-const now = 1_800_000_000_000
-const services: FakeOperatorService[] = []
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.stop()
-})
-
-async function holdfast(argv: readonly string[], answers: Answers) {
-  const service = await startFakeOperatorService(answers)
-  services.push(service)
-  let out = ''
-  let err = ''
-  const status = await run(['alert', ...argv], {
-    out: text => (out += text),
-    err: text => (err += text),
-    width: 100,
-    interactive: false,
-    environment: { HOLDFAST_COORDINATOR: service.address },
-    now: () => now,
-    signal: new AbortController().signal,
-  })
-  return { status, out, err, seen: service.seen }
-}
+const holdfast = (argv: readonly string[], answers: Answers) => cli(['alert', ...argv], { answers })
 
 const site = Alert.fromPartial({
   alertId: 'alr_01890a5d-ac96-774b-bcce-b302099a8057',

@@ -1,13 +1,8 @@
-import { afterEach, expect, test } from 'vitest'
-import { run } from '../../cli/program.ts'
+import { expect, test } from 'vitest'
 import { AuditEvent, type ListAuditRequest } from '../../shared/wire/gen/holdfast/v1/operator.ts'
-import { type FakeOperatorService, startFakeOperatorService } from '../harness/fake-operator-service.ts'
+import { holdfast } from './holdfast.ts'
 
 const now = Date.parse('2026-11-27T12:00:00Z')
-const services: FakeOperatorService[] = []
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.stop()
-})
 
 const events = [1, 2, 3].map(seq =>
   AuditEvent.fromPartial({
@@ -25,26 +20,15 @@ const events = [1, 2, 3].map(seq =>
 )
 
 async function audit(...argv: string[]) {
-  const service = await startFakeOperatorService({
+  const answers = {
     // two pages
     listAudit: ({ pageToken }: ListAuditRequest) =>
       pageToken === ''
         ? { events: events.slice(0, 2), nextPageToken: 'next' }
         : { events: events.slice(2), nextPageToken: '' },
-  })
-  services.push(service)
-  let out = ''
-  let err = ''
-  const status = await run(['audit', ...argv], {
-    out: text => (out += text),
-    err: text => (err += text),
-    width: 100,
-    interactive: false,
-    environment: { HOLDFAST_COORDINATOR: service.address },
-    now: () => now,
-    signal: new AbortController().signal,
-  })
-  return { status, out, err, asked: service.seen.map(each => each.request as ListAuditRequest) }
+  }
+  const { seen, ...ran } = await holdfast(['audit', ...argv], { answers, at: now })
+  return { ...ran, asked: seen.map(each => each.request as ListAuditRequest) }
 }
 
 test('an export has every page, oldest first, an object a line', async () => {

@@ -1,39 +1,13 @@
 import fc from 'fast-check'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { rowsAsCsv } from '../../cli/print/rows.ts'
 import { yaml } from '../../cli/print/yaml.ts'
-import { run } from '../../cli/program.ts'
 import { parseYaml } from '../../shared/config/yaml-file.ts'
 import { Database, GetPlanResponse } from '../../shared/wire/gen/holdfast/v1/operator.ts'
-import {
-  type Answers,
-  type FakeOperatorService,
-  startFakeOperatorService,
-} from '../harness/fake-operator-service.ts'
+import type { Answers } from '../harness/fake-operator-service.ts'
+import { holdfast as cli, now } from './holdfast.ts'
 
-const now = 1_800_000_000_000
-const services: FakeOperatorService[] = []
-
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.stop()
-})
-
-async function holdfast(argv: readonly string[], answers: Answers) {
-  const service = await startFakeOperatorService(answers)
-  services.push(service)
-  let out = ''
-  let err = ''
-  const status = await run(argv, {
-    out: text => (out += text),
-    err: text => (err += text),
-    width: 80,
-    interactive: false,
-    environment: { HOLDFAST_COORDINATOR: service.address },
-    now: () => now,
-    signal: new AbortController().signal,
-  })
-  return { status, out, err }
-}
+const holdfast = (argv: readonly string[], answers: Answers) => cli(argv, { answers, width: 80 })
 
 const longName = `a-database-${'x'.repeat(52)}`
 const database = Database.fromPartial({
@@ -61,13 +35,16 @@ describe('-o csv', () => {
     ).toContain('--page-token more')
   })
 
-  test('a list is a heading and a row each; no rows are no text', async () => {
+  test('a list is a heading and a row each; no rows are the same heading', async () => {
     const { out } = await holdfast(['database', 'list', '-o', 'csv'], databases(''))
     const [heading = '', row = '', ...rest] = out.trimEnd().split('\n')
     expect(rest).toEqual([])
     expect(heading).toMatch(/^database_id,cluster_id,cluster_name,scope,name,/)
     expect(row.split(',')[heading.split(',').indexOf('name')]).toBe(longName)
-    expect(rowsAsCsv([])).toBe('')
+    const none = await holdfast(['database', 'list', '-o', 'csv'], {
+      listDatabases: () => ({ databases: [], nextPageToken: '' }),
+    })
+    expect(none.out).toBe(`${heading}\n`)
   })
 
   test('what is nested stands as JSON in its cell, what is absent is empty', () => {

@@ -1,35 +1,16 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import stringWidth from 'string-width'
-import { afterEach, describe, expect, test } from 'vitest'
-import { run } from '../../cli/program.ts'
+import { describe, expect, test } from 'vitest'
 import { type GetPlanRequest, GetPlanResponse } from '../../shared/wire/gen/holdfast/v1/operator.ts'
-import { type FakeOperatorService, startFakeOperatorService } from '../harness/fake-operator-service.ts'
 import { temporaryFolder } from '../harness/index.ts'
+import { holdfast, now } from './holdfast.ts'
 
-const now = 1_800_000_000_000
 const hour = 3_600_000
-const services: FakeOperatorService[] = []
-
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.stop()
-})
 
 async function plan(argv: readonly string[], answer: GetPlanResponse) {
-  const service = await startFakeOperatorService({ getPlan: () => answer })
-  services.push(service)
-  let out = ''
-  let err = ''
-  const status = await run(['plan', ...argv], {
-    out: text => (out += text),
-    err: text => (err += text),
-    width: 100,
-    interactive: false,
-    environment: { HOLDFAST_COORDINATOR: service.address },
-    now: () => now,
-    signal: new AbortController().signal,
-  })
-  return { status, out, err, asked: service.seen[0]?.request as GetPlanRequest | undefined }
+  const { seen, ...ran } = await holdfast(['plan', ...argv], { answers: { getPlan: () => answer } })
+  return { ...ran, asked: seen[0]?.request as GetPlanRequest | undefined }
 }
 
 const long = `${'ü'.repeat(40)}/${'w'.repeat(63)}`

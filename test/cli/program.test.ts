@@ -1,6 +1,5 @@
 import stringWidth from 'string-width'
-import { afterEach, describe, expect, test } from 'vitest'
-import { run } from '../../cli/program.ts'
+import { describe, expect, test } from 'vitest'
 import { AppError } from '../../shared/errors/index.ts'
 import {
   Backup,
@@ -11,41 +10,12 @@ import {
   Job,
   type ListJobsRequest,
 } from '../../shared/wire/gen/holdfast/v1/operator.ts'
-import {
-  type Answers,
-  type FakeOperatorService,
-  startFakeOperatorService,
-} from '../harness/fake-operator-service.ts'
+import type { Answers } from '../harness/fake-operator-service.ts'
 import { freePort } from '../harness/index.ts'
+import { holdfast, now } from './holdfast.ts'
 
-const now = 1_800_000_000_000
 const jobId = 'job_01890a5d-ac96-774b-bcce-b302099a8057'
 const backupId = 'bak_01890a5d-ac96-774b-bcce-b302099a8058'
-const services: FakeOperatorService[] = []
-
-afterEach(async () => {
-  for (const service of services.splice(0)) await service.stop()
-})
-
-async function holdfast(
-  argv: readonly string[],
-  options: { answers?: Answers; watched?: Job[]; width?: number; address?: string } = {},
-) {
-  const service = await startFakeOperatorService(options.answers ?? {}, options.watched)
-  services.push(service)
-  let out = ''
-  let err = ''
-  const status = await run(argv, {
-    out: text => (out += text),
-    err: text => (err += text),
-    width: options.width ?? 100,
-    interactive: false,
-    environment: { HOLDFAST_COORDINATOR: options.address ?? service.address },
-    now: () => now,
-    signal: new AbortController().signal,
-  })
-  return { status, out, err, seen: service.seen }
-}
 
 const job = (partial: Partial<Job>) =>
   Job.fromPartial({
