@@ -4,6 +4,7 @@ import { defaultCoordinator } from '../shared/model/ports.ts'
 import { type Coordinator, connect } from './connect.ts'
 import { json } from './print/json.ts'
 import { rowsAsCsv } from './print/rows.ts'
+import { atWords } from './print/table.ts'
 import { yaml } from './print/yaml.ts'
 
 /** Where a command writes and what it knows of its surroundings; tests give their own. */
@@ -70,7 +71,9 @@ export function leaf(
       const args = given.slice(0, command.registeredArguments.length).map(arg => String(arg ?? ''))
       const print: Session['print'] = (answer, text, rows = [answer], like = {}) => {
         if (format === 'csv') terminal.out(rowsAsCsv(rows, like))
-        else terminal.out(`${format === 'json' ? json(answer) : format === 'yaml' ? yaml(answer) : text()}\n`)
+        else if (format === 'json' || format === 'yaml')
+          terminal.out(`${(format === 'json' ? json : yaml)(answer)}\n`)
+        else terminal.out(`${sentence(text(), terminal.width)}\n`)
       }
       const forPeople = format === 'table' || format === 'wide'
       await action({ terminal, coordinator, forPeople, print }, args, options)
@@ -78,6 +81,11 @@ export function leaf(
       coordinator.close()
     }
   })
+}
+
+/** An answer of one line goes on in further ones; tables and cards see to their width themselves. */
+function sentence(text: string, width: number): string {
+  return text.includes('\n') ? text : atWords(text, width).join('\n')
 }
 
 function formatOf(option: string | boolean | undefined): Format {

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { AppError } from '../shared/errors/index.ts'
 import { formatFilter } from '../shared/model/filter.ts'
 import type { Session } from './command.ts'
+import { atWords } from './print/table.ts'
 
 /** The paging options every list has. */
 export function paged(command: Command): Command {
@@ -34,6 +35,8 @@ export async function list<A extends { nextPageToken: string }, R>(
     readonly key: string
     readonly table: (rows: readonly R[]) => string
     readonly none: string
+    /** Said when there is nothing that the filter lets through. */
+    readonly noneSuch?: string
     /** A row with every field, such as `Agent.fromPartial({})`: the headings of a CSV without rows. */
     readonly like: R
   },
@@ -55,12 +58,15 @@ export async function list<A extends { nextPageToken: string }, R>(
   } while (pageToken !== '' && (options.all === true || rows.length < limit))
   session.print(
     { [about.key]: rows, nextPageToken: pageToken },
-    () => (rows.length === 0 ? about.none : about.table(rows)),
+    () =>
+      rows.length > 0 ? about.table(rows) : text === '' ? about.none : (about.noneSuch ?? 'nothing matches'),
     rows,
     about.like,
   )
   // a row of CSV has no place for the token: whoever reads it must not take a page for the whole
   if (pageToken !== '' && (session.forPeople || options.output === 'csv'))
-    session.terminal.err(`more rows: --page-token ${pageToken}, or --all\n`)
+    session.terminal.err(
+      `${atWords(`more rows: --all, or --page-token ${pageToken}`, session.terminal.width).join('\n')}\n`,
+    )
   return rows
 }

@@ -19,7 +19,7 @@ import { versionCommand } from './commands/version.ts'
 import { json } from './print/json.ts'
 
 /** All commands, in the order `--help` shows them. */
-function program(terminal: Terminal): Command {
+export function program(terminal: Terminal): Command {
   const root = new Command('holdfast')
     .description('ask and steer the coordinator of your backups')
     .version(version, '-V, --version', 'print the version of this client')

@@ -38,7 +38,7 @@ export function agentCommand(terminal: Terminal): Command {
     command => command.argument('<agent>', 'agent id or hostname'),
     async ({ coordinator, print }, [agent = '']) => {
       const answer = await coordinator.ask('getAgent', { agent })
-      print(answer.agent, () => (answer.agent ? agentCard(answer.agent, terminal.now()) : ''))
+      print(answer.agent, () => (answer.agent ? agentCard(answer.agent, terminal) : ''))
     },
   )
   return noun('agent', 'the processes on database hosts', [
@@ -106,22 +106,26 @@ function roleOf(agent: Agent): string {
   return [agent.keeper ? 'keeper' : '', agent.pool ? 'pool' : ''].filter(Boolean).join(',') || 'host'
 }
 
-function agentCard(agent: Agent, now: number): string {
-  return card([
-    ['agent', agent.agentId],
-    ['host', agent.hostname],
-    ['state', `${stateOf(agent)}, last seen ${ago(agent.lastSeenAt, now)}`],
-    ['first seen', instant(agent.firstSeenAt)],
-    ['role', roleOf(agent)],
-    ['version', agent.version],
-    ['addresses', agent.addresses.join(', ')],
-    ['cores', String(agent.cores)],
-    ['memory', bytes(agent.memoryBytes)],
-    ['clock offset', `${agent.clockOffsetMs} ms`],
-    ['instances', String(agent.instances)],
-    ['running', agent.runningJobIds.join(', ')],
-    ['results waiting', String(agent.spooledResults)],
-    ['features', agent.features.join(', ')],
-    ['tools', agent.tools.map(tool => `${tool.name} (${tool.value})`).join(', ')],
-  ])
+function agentCard(agent: Agent, { now: clock, width }: Terminal): string {
+  const now = clock()
+  return card(
+    [
+      ['agent', agent.agentId],
+      ['host', agent.hostname],
+      ['state', `${stateOf(agent)}, last seen ${ago(agent.lastSeenAt, now)}`],
+      ['first seen', instant(agent.firstSeenAt)],
+      ['role', roleOf(agent)],
+      ['version', agent.version],
+      ['addresses', agent.addresses.join(', ')],
+      ['cores', String(agent.cores)],
+      ['memory', bytes(agent.memoryBytes)],
+      ['clock offset', `${agent.clockOffsetMs} ms`],
+      ['instances', String(agent.instances)],
+      ['running', agent.runningJobIds.join(', ')],
+      ['results waiting', String(agent.spooledResults)],
+      ['features', agent.features.join(', ')],
+      ['tools', agent.tools.map(tool => `${tool.name} (${tool.value})`).join(', ')],
+    ],
+    width,
+  )
 }

@@ -172,7 +172,7 @@ function silences(terminal: Terminal): Command {
                 [
                   { heading: 'SILENCE', value: s => s.silenceId },
                   { heading: 'ENDS', value: s => ago(s.endsAt, terminal.now()) },
-                  { heading: 'BY', value: s => s.createdBy, shrinkTo: 10 },
+                  { heading: 'BY', value: s => s.createdBy, shrinkTo: 10, drop: 1 },
                   { heading: 'OVER', value: selectorText, shrinkTo: 15 },
                   { heading: 'REASON', value: s => s.reason, shrinkTo: 10 },
                 ],
@@ -237,24 +237,27 @@ function alertCard({ alert, messages, members }: GetAlertResponse, terminal: Ter
   const now = terminal.now()
   const seen = `${instant(alert.openedAt)} (${ago(alert.openedAt, now)})`
   const blocks = [
-    card([
-      ['alert', alert.alertId],
-      ['about', alert.dedupKey],
-      ['kind', `${alert.kind}, ${alert.severity}`],
-      ['state', stateOf(alert)],
-      ['summary', alert.summary],
-      ['opened', seen],
-      ['last seen', instant(alert.lastSeenAt)],
-      ['resolved', alert.resolvedAt === 0 ? '' : instant(alert.resolvedAt)],
-      ['explained by', alert.explainedBy],
-      ['explains', alert.members === 0 ? '' : `${alert.members} alerts`],
+    card(
       [
-        'looked after',
-        alert.ackedBy === '' ? '' : `${alert.ackedBy}, ${ago(alert.ackedAt, now)}: ${alert.ackReason}`,
+        ['alert', alert.alertId],
+        ['about', alert.dedupKey],
+        ['kind', `${alert.kind}, ${alert.severity}`],
+        ['state', stateOf(alert)],
+        ['summary', alert.summary],
+        ['opened', seen],
+        ['last seen', instant(alert.lastSeenAt)],
+        ['resolved', alert.resolvedAt === 0 ? '' : instant(alert.resolvedAt)],
+        ['explained by', alert.explainedBy],
+        ['explains', alert.members === 0 ? '' : `${alert.members} alerts`],
+        [
+          'looked after',
+          alert.ackedBy === '' ? '' : `${alert.ackedBy}, ${ago(alert.ackedAt, now)}: ${alert.ackReason}`,
+        ],
+        ['looked at again', alert.nextLookAt === 0 ? '' : ago(alert.nextLookAt, now)],
+        ...alert.facts.map(({ name, value }) => [name, value] as const),
       ],
-      ['looked at again', alert.nextLookAt === 0 ? '' : ago(alert.nextLookAt, now)],
-      ...alert.facts.map(({ name, value }) => [name, value] as const),
-    ]),
+      terminal.width,
+    ),
   ]
   if (messages.length > 0)
     blocks.push(

@@ -102,24 +102,27 @@ export function backupCommand(terminal: Terminal): Command {
 function backupCard(backup: Backup, manifest: Uint8Array, terminal: Terminal): string {
   const now = terminal.now()
   const streams = streamsOf(manifest)
-  const fields = card([
-    ['backup', backup.backupId],
-    ['of', `${backup.subjectName} (${backup.scope})`],
-    ['engine', `${backup.engine} ${backup.serverVersion}`],
-    ['data as of', `${instant(backup.dataAsOf)} (${ago(backup.dataAsOf, now)})`],
-    ['committed', instant(backup.committedAt)],
-    ['took', shortDuration(backup.committedAt - backup.startedAt)],
-    ['raw', bytes(backup.rawBytes)],
-    ['stored', bytes(backup.storedBytes)],
-    ...observedFields(observedIn(manifest), backup),
-    ['class', backup.backupClass],
-    ['surplus', backup.surplus ? 'yes: made by an attempt that was no longer current' : ''],
-    ['job', backup.jobId],
-    ['attempt', backup.attemptId],
-    ['copies', copiesOf(backup)],
-    ...backup.copies.map(copy => ['copy', copyText(copy, now)] as const),
-    ['manifest sha256', backup.manifestSha256],
-  ])
+  const fields = card(
+    [
+      ['backup', backup.backupId],
+      ['of', `${backup.subjectName} (${backup.scope})`],
+      ['engine', `${backup.engine} ${backup.serverVersion}`],
+      ['data as of', `${instant(backup.dataAsOf)} (${ago(backup.dataAsOf, now)})`],
+      ['committed', instant(backup.committedAt)],
+      ['took', shortDuration(backup.committedAt - backup.startedAt)],
+      ['raw', bytes(backup.rawBytes)],
+      ['stored', bytes(backup.storedBytes)],
+      ...observedFields(observedIn(manifest), backup),
+      ['class', backup.backupClass],
+      ['surplus', backup.surplus ? 'yes: made by an attempt that was no longer current' : ''],
+      ['job', backup.jobId],
+      ['attempt', backup.attemptId],
+      ['copies', copiesOf(backup)],
+      ...backup.copies.map(copy => ['copy', copyText(copy, now)] as const),
+      ['manifest sha256', backup.manifestSha256],
+    ],
+    terminal.width,
+  )
   return streams.length === 0 ? fields : `${fields}\n\n${stageTable(streams, terminal.width)}`
 }
 

@@ -36,10 +36,8 @@ export function clusterCommand(terminal: Terminal): Command {
           rowsOf: answer => answer.clusters,
           key: 'clusters',
           like: Cluster.fromPartial({}),
-          none:
-            options.conflicts === true
-              ? 'no two clusters show one identity'
-              : 'no cluster is known; look at `holdfast status` for the state of discovery',
+          none: 'no cluster is known; look at `holdfast status` for the state of discovery',
+          noneSuch: 'no two clusters show one identity',
           table: rows => clusterTable(rows, terminal),
         },
       )
@@ -86,14 +84,17 @@ function clusterTable(rows: readonly Cluster[], terminal: Terminal): string {
 function clusterCard({ cluster, instances }: GetClusterResponse, terminal: Terminal): string {
   if (cluster === undefined) return ''
   const now = terminal.now()
-  const facts = card([
-    ['cluster', cluster.name],
-    ['id', cluster.clusterId],
-    ['engine', cluster.engine],
-    ['databases', String(cluster.databases)],
-    ['first seen', instant(cluster.firstSeenAt)],
-    ['gone since', cluster.goneSince === 0 ? '' : instant(cluster.goneSince)],
-  ])
+  const facts = card(
+    [
+      ['cluster', cluster.name],
+      ['id', cluster.clusterId],
+      ['engine', cluster.engine],
+      ['databases', String(cluster.databases)],
+      ['first seen', instant(cluster.firstSeenAt)],
+      ['gone since', cluster.goneSince === 0 ? '' : instant(cluster.goneSince)],
+    ],
+    terminal.width,
+  )
   const servers = instances.map(each => ({
     margin: '  ',
     text: `${each.address}:${each.port} on ${each.node || '-'}, ${each.role || 'role not known yet'}${each.goneSince > 0 ? `, gone ${ago(each.goneSince, now)}` : ''}`,

@@ -46,7 +46,7 @@ export function databaseCommand(terminal: Terminal): Command {
       const answer = await coordinator.ask('getDatabase', { database })
       print(answer, () => {
         if (!answer.database) return ''
-        const parts = [databaseCard(answer.database, terminal.now())]
+        const parts = [databaseCard(answer.database, terminal)]
         if (answer.recentBackups.length > 0)
           parts.push(`\nBackups\n${backupTable(answer.recentBackups, terminal)}`)
         if (answer.recentJobs.length > 0) parts.push(`\nJobs\n${jobTable(answer.recentJobs, terminal)}`)
@@ -86,31 +86,38 @@ function databaseTable(rows: readonly Database[], terminal: Terminal): string {
   )
 }
 
-function databaseCard(database: Database, now: number): string {
-  return card([
-    ['database', nameOf(database)],
-    ['id', database.databaseId],
-    ['engine', database.engine],
-    ['service', database.service],
-    ['cluster', `${database.clusterName} (${database.clusterId})`],
-    ['size', database.scope === 'cluster' ? '' : bytes(database.sizeBytes)],
-    ['policy', database.policy || 'none'],
-    ['protection', [database.protection, database.reason, database.reasonDetail].filter(Boolean).join(' · ')],
-    ['RPO', database.rpoMs > 0 ? shortDuration(database.rpoMs) : '-'],
+function databaseCard(database: Database, { now: clock, width }: Terminal): string {
+  const now = clock()
+  return card(
     [
-      'last good backup',
-      database.lastBackupId === ''
-        ? 'none'
-        : `${database.lastBackupId}, data as of ${instant(database.lastBackupDataAsOf)} (${ago(database.lastBackupDataAsOf, now)})`,
+      ['database', nameOf(database)],
+      ['id', database.databaseId],
+      ['engine', database.engine],
+      ['service', database.service],
+      ['cluster', `${database.clusterName} (${database.clusterId})`],
+      ['size', database.scope === 'cluster' ? '' : bytes(database.sizeBytes)],
+      ['policy', database.policy || 'none'],
+      [
+        'protection',
+        [database.protection, database.reason, database.reasonDetail].filter(Boolean).join(' · '),
+      ],
+      ['RPO', database.rpoMs > 0 ? shortDuration(database.rpoMs) : '-'],
+      [
+        'last good backup',
+        database.lastBackupId === ''
+          ? 'none'
+          : `${database.lastBackupId}, data as of ${instant(database.lastBackupDataAsOf)} (${ago(database.lastBackupDataAsOf, now)})`,
+      ],
+      [
+        'next due',
+        database.nextDueAt === 0 ? '-' : `${instant(database.nextDueAt)} (${ago(database.nextDueAt, now)})`,
+      ],
+      ['open job', database.openJobId],
+      ['backups', String(database.backups)],
+      ['first seen', instant(database.firstSeenAt)],
+      ['gone since', database.goneSince === 0 ? '' : instant(database.goneSince)],
+      ['evidence', database.evidence.map(e => `${e.kind} ${e.value}`).join(', ')],
     ],
-    [
-      'next due',
-      database.nextDueAt === 0 ? '-' : `${instant(database.nextDueAt)} (${ago(database.nextDueAt, now)})`,
-    ],
-    ['open job', database.openJobId],
-    ['backups', String(database.backups)],
-    ['first seen', instant(database.firstSeenAt)],
-    ['gone since', database.goneSince === 0 ? '' : instant(database.goneSince)],
-    ['evidence', database.evidence.map(e => `${e.kind} ${e.value}`).join(', ')],
-  ])
+    width,
+  )
 }

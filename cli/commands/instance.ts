@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { Instance } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
+import { story } from '../print/story.ts'
 import { table } from '../print/table.ts'
 import { ago } from '../print/units.ts'
 
@@ -36,10 +37,10 @@ export function instanceCommand(terminal: Terminal): Command {
                 heading: 'GAP',
                 value: i => (i.goneSince > 0 ? `gone ${ago(i.goneSince, terminal.now())}` : i.gap || '-'),
               },
-              { heading: 'INVENTORY', value: i => ago(i.inventoriedAt, terminal.now()) },
+              { heading: 'INVENTORY', value: i => ago(i.inventoriedAt, terminal.now()), drop: 1 },
             ],
             terminal.width,
-          )}${warnings(rows)}`,
+          )}${warnings(rows, terminal.width)}`,
       })
     },
   )
@@ -47,13 +48,14 @@ export function instanceCommand(terminal: Terminal): Command {
 }
 
 /** What the backup roles lack, below the table: it is too long for a column. */
-function warnings(rows: readonly Instance[]): string {
+function warnings(rows: readonly Instance[], width: number): string {
   const lacking = rows.filter(each => each.missingPrivileges.length > 0)
   if (lacking.length === 0) return ''
-  return `\n\n${lacking
-    .map(
-      each =>
-        `warning: the backup role on ${each.service} (${each.address}:${each.port}) lacks ${each.missingPrivileges.join(', ')}`,
-    )
-    .join('\n')}`
+  return `\n\n${story(
+    lacking.map(each => ({
+      margin: 'warning: ',
+      text: `the backup role on ${each.service} (${each.address}:${each.port}) lacks ${each.missingPrivileges.join(', ')}`,
+    })),
+    width,
+  )}`
 }

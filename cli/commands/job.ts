@@ -5,7 +5,7 @@ import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { story } from '../print/story.ts'
-import { card, table } from '../print/table.ts'
+import { atWords, card, table } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
 import { waitExits, waitFor, waitOption } from '../wait.ts'
 import { jobTable } from './job-table.ts'
@@ -124,7 +124,7 @@ function explain(terminal: Terminal): Command {
           })),
           terminal.width,
         )
-        return `${head}\n\n${rows}`
+        return `${atWords(head, terminal.width).join('\n')}\n\n${rows}`
       })
     },
   )
@@ -165,7 +165,7 @@ function jobCard(answer: GetJobResponse, terminal: Terminal): string {
     ],
     terminal.width,
   )
-  return `${card(jobFields(job, terminal.now()))}${answer.attempts.length > 0 ? `\n\n${attempts}` : ''}`
+  return `${card(jobFields(job, terminal.now()), terminal.width)}${answer.attempts.length > 0 ? `\n\n${attempts}` : ''}`
 }
 
 function jobFields(job: Job, now: number): readonly (readonly [string, string])[] {

