@@ -37,6 +37,7 @@ import { LiveAgents } from './operations/live-agents.ts'
 import { loadTerm } from './operations/load-term.ts'
 import { OpenJobs } from './operations/open-jobs.ts'
 import { Pauses } from './operations/pauses.ts'
+import { PoliciesInForce } from './operations/policies-in-force.ts'
 import { Predictions } from './operations/predictions.ts'
 import { SecurityAudit } from './operations/security-audit.ts'
 import { StoreOutcomes } from './operations/store-outcomes.ts'
@@ -213,6 +214,7 @@ export async function startCoordinator(
       alerts: new AlertBook(),
       outcomes: new StoreOutcomes(),
       fleet: new FleetMap(),
+      policies: new PoliciesInForce(settings.book, settings.budgets),
       predictions: new Predictions(),
       live: new LiveAgents(3 * settings.times.heartbeat),
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),

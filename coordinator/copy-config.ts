@@ -22,18 +22,28 @@ const usualPatience = 600_000
 
 type Keys = z.infer<z.ZodObject<typeof copyKeys>>
 
-/** What is wrong with where a policy's backups lie. Looks at half-valid input too. */
+/**
+ * What is wrong with where a policy's backups lie. Looks at half-valid input too.
+ *
+ * @param whole whether it must say so; else it may leave all of it to others, but not a part
+ */
 export function copyProblems(
   policy: Readonly<Record<string, unknown>>,
   known: readonly string[],
+  whole = true,
 ): readonly { readonly path: readonly (string | number)[]; readonly text: string }[] {
   const checked = z.object(copyKeys).safeParse(policy)
   if (!checked.success) return []
   const { destination, destinations, copies, min_copies: min } = checked.data
   const problems: { path: (string | number)[]; text: string }[] = []
   const list = known.join(', ') || 'none is configured'
-  if (destination === undefined && destinations === undefined)
-    problems.push({ path: ['destination'], text: 'must be given, or `destinations`' })
+  if (destination === undefined && destinations === undefined) {
+    const [part] = ['copies', 'min_copies', 'copy_patience'].filter(each => policy[each] !== undefined)
+    if (!whole && part !== undefined)
+      problems.push({ path: [part], text: 'must not be given without `destinations`' })
+    if (whole) problems.push({ path: ['destination'], text: 'must be given, or `destinations`' })
+    else return problems
+  }
   if (destination !== undefined && destinations !== undefined)
     problems.push({ path: ['destinations'], text: 'must not be given beside `destination`' })
   if (destination !== undefined && !known.includes(destination))

@@ -1,6 +1,6 @@
 import { formatDuration } from '../shared/time/index.ts'
 import { openSpans, parseDailyWindow } from './planner/index.ts'
-import { cronProblem, longestPause, type Schedule } from './policy/index.ts'
+import { cronProblem, longestPause, pace, type Schedule } from './policy/index.ts'
 
 /** When a policy says nothing of it, ms. */
 export const everyDay = 86_400_000
@@ -12,23 +12,33 @@ interface Problem {
 
 /** The schedule of a policy of the configuration that has no problem. */
 export function scheduleOf(policy: {
-  readonly every?: number | undefined
+  readonly every?: number | 'auto' | undefined
   readonly cron?: string | undefined
   readonly zone?: string | undefined
+  readonly rpo?: number
 }): Schedule {
-  const { every, cron, zone = 'UTC' } = policy
+  const { every, cron, zone = 'UTC', rpo = everyDay } = policy
+  // each database gets an interval of its own (`pace`); without one this is the longest there is
+  if (every === 'auto' && cron === undefined) return { kind: 'auto', every: pace(rpo, 0, 0) }
   return cron === undefined
-    ? { kind: 'interval', every: every ?? everyDay }
+    ? { kind: 'interval', every: typeof every === 'number' ? every : everyDay }
     : { kind: 'cron', expression: cron, zone, every: longestPause(cron, zone) }
 }
 
-/** What of a policy's schedule cannot be, or cannot keep its promise. Looks at input that was not checked. */
-export function scheduleProblems(policy: Readonly<Record<string, unknown>>): readonly Problem[] {
+/**
+ * What of a policy's schedule cannot be, or cannot keep its promise. Looks at input that was not checked.
+ *
+ * @param usual how often backups are made where it does not say
+ */
+export function scheduleProblems(
+  policy: Readonly<Record<string, unknown>>,
+  usual: number | 'auto' = everyDay,
+): readonly Problem[] {
   const { every, cron, zone, rpo } = policy
   if (cron === undefined)
     return [
       ...(zone === undefined ? [] : [{ key: 'zone', text: 'must not be given without `cron`' }]),
-      ...promiseProblem(rpo, every ?? everyDay, 'must be at least `every`'),
+      ...promiseProblem(rpo, every ?? usual, 'must be at least `every`'),
       ...windowProblems(policy),
     ]
   if (typeof cron !== 'string') return []

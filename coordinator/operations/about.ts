@@ -6,7 +6,7 @@ import type { DatabaseRecord, InstanceRecord } from '../store/records.ts'
 import { databaseOf, policyOf } from './subject.ts'
 import type { Term } from './term.ts'
 
-type Known = Pick<Term, 'fleet' | 'settings'>
+type Known = Pick<Term, 'fleet' | 'policies'>
 
 /** Values of a label: a site of thousands of hosts is routed by its datacenter, not by each host. */
 const mostValues = 100

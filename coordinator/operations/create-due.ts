@@ -75,7 +75,7 @@ function isShut(subject: JobSubject, now: Millis, term: Term): boolean {
 
 async function mostUrgent(term: Term, now: Millis): Promise<readonly Due[]> {
   const waiting = new Map<ClusterId, number>()
-  const windowed = term.settings.policies.some(isLimited)
+  const windowed = term.policies.book.limited
   for (const { kind, state, subject } of term.jobs.all())
     if (
       kind === 'backup' &&

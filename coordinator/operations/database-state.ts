@@ -70,7 +70,7 @@ export function judge(
   database: DatabaseRecord,
   state: DatabaseStateRecord,
   now: Now,
-  term: Pick<Term, 'fleet' | 'settings' | 'predictions' | 'live' | 'pauses'>,
+  term: Pick<Term, 'fleet' | 'policies' | 'predictions' | 'live' | 'pauses'>,
 ): DatabaseStateRecord {
   const policy = policyOf(database, term)
   const paused = pauseOf(database, term, now.wall)

@@ -137,7 +137,7 @@ export async function forecastPlan(
   }
 
   const away = new Set(suppose.agents_away)
-  const budgets = suppose.budgets === undefined ? term.settings.budgets : budgetsOf(suppose.budgets)
+  const budgets = suppose.budgets === undefined ? term.policies.budgets : budgetsOf(suppose.budgets)
   const agents = agentsOf(term, now).map(each => ({
     ...each,
     slots: suppose.slots_per_agent ?? each.slots,

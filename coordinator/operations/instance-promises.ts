@@ -1,4 +1,3 @@
-import { choosePolicy } from '../policy/index.ts'
 import type { InstanceRecord } from '../store/records.ts'
 import { aboutInstances } from './about.ts'
 import { tellFact } from './tell-fact.ts'
@@ -59,8 +58,9 @@ function isBreached(instance: InstanceRecord, now: number, term: Term): boolean 
 
 /** What is promised to what is not known yet: the policy for its globals, else the strictest there is. */
 function rpoOf(instance: InstanceRecord, term: Term): number | undefined {
-  const { policies } = term.settings
-  const { engine, service, datacenter } = instance
-  const { policy } = choosePolicy(policies, { engine, service, datacenter, scope: 'cluster', name: '' })
-  return policy?.rpo ?? (policies.length === 0 ? undefined : Math.min(...policies.map(each => each.rpo)))
+  const { book } = term.policies
+  const { engine, service, datacenter, tags, clusterId } = instance
+  const cluster = term.fleet.cluster(clusterId)?.name ?? ''
+  const globals = { engine, service, datacenter, tags, cluster, scope: 'cluster', name: '' } as const
+  return book.of(globals).policy?.rpo ?? book.strictestRpo
 }

@@ -39,7 +39,7 @@ export function planInput(term: Term, now: Now): PlanInput {
     } else if (attempt !== undefined)
       running.push(look.running(job, attempt.agentId, attempt.startedAt ?? attempt.assignedAt))
   }
-  const { budgets } = term.settings
+  const { budgets } = term.policies
   return {
     now,
     queued,
@@ -73,7 +73,7 @@ export function agentsOf(term: Term, now: Now): readonly AgentCapacity[] {
 
 /** The datacenter of each agent's instances; asked for only where a site has a budget. */
 function sitesOf(term: Term): ReadonlyMap<AgentId, string> | undefined {
-  const { budgets } = term.settings
+  const { budgets } = term.policies
   if (budgets === undefined || (budgets.site === undefined && budgets.sites.size === 0)) return undefined
   const sites = new Map<AgentId, string>()
   for (const { agentId, datacenter, goneSince } of term.fleet.instances())

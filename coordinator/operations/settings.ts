@@ -2,7 +2,7 @@ import type { Destination } from '../../shared/model/destination.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import type { AlertRules } from '../alerts/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
-import type { Policy } from '../policy/policy.ts'
+import type { Policy, PolicyBook } from '../policy/index.ts'
 
 /** Every span the coordinator goes by, milliseconds. Those agents need travel in `Welcome` (architecture §5). */
 export interface Times {
@@ -31,7 +31,10 @@ export interface Times {
 /** What the verbs go by: resolved configuration, fixed for the life of the process. */
 export interface Settings {
   readonly version: string
+  /** The whole policies of the configuration. What is in force is the term's to say. */
   readonly policies: readonly Policy[]
+  /** What the configuration promises. */
+  readonly book: PolicyBook
   readonly destinations: ReadonlyMap<string, Destination>
   /** Who is told of what, and when. */
   readonly alerts: AlertRules

@@ -1,6 +1,8 @@
+import type { Duration } from '../../shared/time/index.ts'
 import type { FleetMap } from '../fleet/fleet-map.ts'
 import type { JobKind, JobSubject } from '../jobs/job.ts'
-import { choosePolicy, type Policy } from '../policy/index.ts'
+import { predict } from '../planner/index.ts'
+import { type Policy, type PolicySubject, withPace } from '../policy/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
 import type { Term } from './term.ts'
 
@@ -36,21 +38,44 @@ export function subjectName(kind: JobKind, subject: JobSubject, fleet: FleetMap)
   return database === undefined ? subject.clusterId : nameOf(database, fleet)
 }
 
-/** The policy in effect for a database; undefined is the gap `no-policy`. */
-export function policyOf(
-  database: DatabaseRecord,
-  term: Pick<Term, 'fleet' | 'settings'>,
-): Policy | undefined {
-  const cluster = term.fleet.cluster(database.clusterId)
-  const instances = term.fleet.instancesOf(database.clusterId)
-  const instance = instances.find(each => each.goneSince === undefined) ?? instances[0]
+/** A database as policies select it; undefined while nobody shows an instance of its cluster. */
+export function policySubjectOf(database: DatabaseRecord, fleet: FleetMap): PolicySubject | undefined {
+  const cluster = fleet.cluster(database.clusterId)
+  const instances = fleet.instancesOf(database.clusterId)
+  const present = instances.filter(each => each.goneSince === undefined)
+  const instance = present[0] ?? instances[0]
   if (cluster === undefined || instance === undefined) return undefined
-  const choice = choosePolicy(term.settings.policies, {
+  return {
     engine: cluster.engine,
     service: instance.service,
     datacenter: instance.datacenter,
+    tags: present.length > 1 ? [...new Set(present.flatMap(each => each.tags))].sort() : instance.tags,
+    cluster: cluster.name,
     scope: database.scope,
     name: database.name,
-  })
-  return choice.policy
+    id: database.id,
+  }
+}
+
+/** The policy in effect for a database; undefined is the gap `no-policy`. */
+export function policyOf(
+  database: DatabaseRecord,
+  term: Pick<Term, 'fleet' | 'policies'>,
+): Policy | undefined {
+  const subject = policySubjectOf(database, term.fleet)
+  const policy = subject === undefined ? undefined : term.policies.book.of(subject).policy
+  return policy === undefined ? undefined : withPace(policy, () => takes(database, term.fleet))
+}
+
+/** How long a backup of a database takes, pessimistically: the longest of the last ones, else by its size. */
+export function takes(database: DatabaseRecord, fleet: FleetMap): Duration {
+  const state = fleet.database(database.id)?.state
+  const recent = state?.recentDurations ?? []
+  if (recent.length > 0) return Math.max(...recent)
+  const engine = fleet.cluster(database.clusterId)?.engine
+  return predict({
+    engine: engine === undefined || engine === 'unknown' ? 'postgres' : engine,
+    sizeBytes: database.sizeBytes,
+    ...(state?.lastDurationMs === undefined ? {} : { lastDurationMs: state.lastDurationMs }),
+  }).p90
 }

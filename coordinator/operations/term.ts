@@ -13,6 +13,7 @@ import type { Messenger } from './messenger.ts'
 import type { Meter } from './meter.ts'
 import type { OpenJobs } from './open-jobs.ts'
 import type { Pauses } from './pauses.ts'
+import type { PoliciesInForce } from './policies-in-force.ts'
 import type { Predictions } from './predictions.ts'
 import type { Settings } from './settings.ts'
 import type { StoreOutcomes } from './store-outcomes.ts'
@@ -37,6 +38,8 @@ export interface Term {
   /** How storing in each destination went lately. */
   readonly outcomes: StoreOutcomes
   readonly fleet: FleetMap
+  /** What is promised now. */
+  readonly policies: PoliciesInForce
   /** How long backups will take. */
   readonly predictions: Predictions
   readonly live: LiveAgents

@@ -33,7 +33,8 @@ export function nextDue(input: DueInput): Millis {
  */
 export function dueSlot(schedule: Schedule, dueAt: Millis): string {
   switch (schedule.kind) {
-    case 'interval': {
+    case 'interval':
+    case 'auto': {
       const every = Math.max(1, schedule.every)
       return `interval/${every}/${Math.floor(dueAt / every)}`
     }
@@ -52,6 +53,7 @@ export function dueSlot(schedule: Schedule, dueAt: Millis): string {
 export function dueAfter(schedule: Schedule, dataAsOf: Millis, assignedAt = dataAsOf): Millis {
   switch (schedule.kind) {
     case 'interval':
+    case 'auto':
       return dataAsOf + schedule.every
     case 'cron':
       return nextInstant(schedule.expression, schedule.zone, Math.max(dataAsOf, assignedAt))

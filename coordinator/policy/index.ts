@@ -1,5 +1,21 @@
-export { choosePolicy, type PolicyChoice, type PolicyReason } from './choose.ts'
+export {
+  type BookKind,
+  type EffectivePolicy,
+  type GivenSetting,
+  PolicyBook,
+  type PolicyMaker,
+} from './book.ts'
 export { cronProblem, longestPause, nextInstant } from './cron.ts'
 export { type DueInput, dueAfter, dueSlot, nextDue } from './due.ts'
+export { type Disagreement, groupOf, mergeRules } from './merge.ts'
+export { pace, withPace } from './pace.ts'
 export type { Policy, PolicyEncryption, PolicySelector, PolicySubject, Schedule } from './policy.ts'
+export {
+  compareRules,
+  exactnessOf,
+  type PolicyLayer,
+  type PolicyRule,
+  policyLayers,
+  type SettingValues,
+} from './rule.ts'
 export { policyVersion } from './version.ts'

@@ -6,6 +6,8 @@ import type { DailyWindow } from '../planner/window.ts'
 /** When backups are due. */
 export type Schedule =
   | { readonly kind: 'interval'; readonly every: Duration }
+  /** From what is promised and how long a backup takes (`pace`); `every` is for the database at hand. */
+  | { readonly kind: 'auto'; readonly every: Duration }
   | {
       readonly kind: 'cron'
       /** Five fields: minute, hour, day of month, month, day of week. */
@@ -21,6 +23,9 @@ export interface PolicySelector {
   readonly engines?: readonly string[]
   readonly services?: readonly string[]
   readonly datacenters?: readonly string[]
+  readonly tags?: readonly string[]
+  /** Patterns with `*` on the cluster name. */
+  readonly clusters?: readonly string[]
   /** Patterns with `*` on the database name. */
   readonly databases?: readonly string[]
   /** Patterns with `*` on the database name that are left out. */
@@ -49,7 +54,7 @@ export interface CopyPolicy {
   readonly patience: Duration
 }
 
-/** What is promised for a set of databases. The first policy of the list whose selector matches is in effect. */
+/** What is promised for a set of databases. */
 export interface Policy {
   readonly name: string
   /** Hash of the content: changes whenever the promise does. */
@@ -103,4 +108,9 @@ export interface PolicySubject {
   readonly scope: 'database' | 'cluster'
   /** Empty for a cluster's globals. */
   readonly name: string
+  readonly id?: string
+  /** The cluster's name. */
+  readonly cluster?: string
+  /** Of any of its instances. */
+  readonly tags?: readonly string[]
 }
