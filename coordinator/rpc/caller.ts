@@ -1,13 +1,19 @@
+import type { Metadata } from '@grpc/grpc-js'
 import type { Principal } from '../operations/principal.ts'
 
-/** What the transport tells of a call. */
-export interface PeerCall {
-  getPath(): string
+/** By what a caller is told: where it calls from, and what the call carries. */
+export interface CallerFacts {
   getPeer(): string
+  readonly metadata: Metadata
+}
+
+/** What the transport tells of a call. */
+export interface PeerCall extends CallerFacts {
+  getPath(): string
 }
 
 /** Establishes who calls. @throws AppError `access.unauthenticated` */
-export type CallerOf = (path: string, call: { getPeer(): string }) => Principal
+export type CallerOf = (path: string, call: CallerFacts) => Principal
 
 /** Paths that agents call; everything else is for operators. */
 export const agentPaths = '/holdfast.v1.AgentLinkService/'

@@ -16,7 +16,7 @@ import type { Log } from '../../shared/log/index.ts'
 import { appErrorToStatus } from '../../shared/wire/call-failure.ts'
 import { isLoopback, largestMessage } from '../../shared/wire/channel.ts'
 import { refusal } from './access.ts'
-import type { CallerOf } from './caller.ts'
+import type { CallerFacts, CallerOf } from './caller.ts'
 import { contractFiles, contractFolder } from './contract-files.ts'
 
 /** One service with its handlers, already wrapped. */
@@ -96,24 +96,25 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
+/** Lets a call in when who makes it is established and may: known from its metadata on, before any handler hears of it. */
 function authenticate(options: ServerOptions): ServerInterceptor {
   return (method, call) =>
     new ServerInterceptingCall(call, {
-      start: next => {
-        const peer = call.getPeer()
-        const no = refused(options.callerOf, method.path, call)
-        if (no === undefined) {
-          next()
-          return
-        }
-        options.onRefused?.({ peer, path: method.path, reason: no.code })
-        const status: { code: number; details: string; metadata: Metadata | null } = appErrorToStatus(no)
-        call.sendStatus(status)
-      },
+      start: next =>
+        next({
+          onReceiveMetadata: (metadata, enter) => {
+            const facts = { getPeer: () => call.getPeer(), metadata }
+            const no = refused(options.callerOf, method.path, facts)
+            if (no === undefined) return enter(metadata)
+            options.onRefused?.({ peer: call.getPeer(), path: method.path, reason: no.code })
+            const status: { code: number; details: string; metadata: Metadata | null } = appErrorToStatus(no)
+            call.sendStatus(status)
+          },
+        }),
     })
 }
 
-function refused(callerOf: CallerOf, path: string, call: { getPeer(): string }): AppError | undefined {
+function refused(callerOf: CallerOf, path: string, call: CallerFacts): AppError | undefined {
   try {
     return refusal(path, callerOf(path, call))
   } catch (thrown) {
