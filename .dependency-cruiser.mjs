@@ -22,6 +22,7 @@ const homes = [
     'commander',
     '^cli/|^shared/command-line/|^(agent|coordinator)/(main\\.ts$|commands/)|^agent/standalone/',
   ],
+  ['x509', '@peculiar/x509|reflect-metadata', '^shared/tls/'],
   ['consul', 'consul|papi', '^shared/discovery/'],
   ['grpc', '@grpc|grpc-health-check', '^(shared/wire|coordinator/rpc|agent/link|cli)/'],
   ['protobuf', '@bufbuild/protobuf', '^shared/wire/'],

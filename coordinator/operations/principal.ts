@@ -1,8 +1,12 @@
 import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
+import type { CertificateIdentity } from '../../shared/tls/identity.ts'
 import type { Actor } from '../jobs/job.ts'
 
-/** Roles (architecture §11). Each operator role includes the ones before it; `agent` stands apart. */
-export const roles = ['viewer', 'operator', 'restorer', 'admin', 'agent'] as const
+/**
+ * Roles (architecture §11). Each operator role includes the ones before it; `agent` stands apart, and so does `newcomer`:
+ * whoever shows no certificate, and may ask for one or for the health of the process.
+ */
+export const roles = ['viewer', 'operator', 'restorer', 'admin', 'agent', 'newcomer'] as const
 export type Role = (typeof roles)[number]
 
 /** What a principal may see and touch. Enrolment brings narrower ones; handlers take it from the first day. */
@@ -19,6 +23,8 @@ export interface Principal {
   readonly scope: AccessScope
   /** The only agent this caller may speak for; absent on loopback, where the Hello says it. */
   readonly agentId?: AgentId
+  /** What it showed, where a certificate says who it is: live streams end with it. */
+  readonly certificate?: CertificateIdentity
 }
 
 /** Whether a scope covers a cluster; things outside any cluster belong to the whole fleet only. */

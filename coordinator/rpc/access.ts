@@ -2,7 +2,7 @@ import { AppError } from '../../shared/errors/index.ts'
 import type { Principal, Role } from '../operations/principal.ts'
 
 const operatorPath = (method: string) => `/holdfast.v1.OperatorService/${method}`
-const everyone: readonly Role[] = ['viewer', 'operator', 'restorer', 'admin', 'agent']
+const everyone: readonly Role[] = ['viewer', 'operator', 'restorer', 'admin', 'agent', 'newcomer']
 const operators: readonly Role[] = ['viewer', 'operator', 'restorer', 'admin']
 
 /**

@@ -103,7 +103,11 @@ function authenticate(options: ServerOptions): ServerInterceptor {
       start: next =>
         next({
           onReceiveMetadata: (metadata, enter) => {
-            const facts = { getPeer: () => call.getPeer(), metadata }
+            const facts = {
+              getPeer: () => call.getPeer(),
+              getAuthContext: () => call.getAuthContext(),
+              metadata,
+            }
             const no = refused(options.callerOf, method.path, facts)
             if (no === undefined) return enter(metadata)
             options.onRefused?.({ peer: call.getPeer(), path: method.path, reason: no.code })

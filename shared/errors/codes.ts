@@ -164,6 +164,13 @@ export const errorCodes = {
     exit: 13,
     retry: 'never',
   },
+  'access.revoked': {
+    message: 'this certificate was revoked, or its time is over',
+    hint: 'An admin decides; a revoked host joins anew with a fresh token: `holdfast agent token create`.',
+    grpc: 'UNAUTHENTICATED',
+    exit: 13,
+    retry: 'never',
+  },
   'coordinator.unreachable': {
     message: 'the coordinator does not answer',
     hint: 'Check the address (--coordinator or HOLDFAST_COORDINATOR) and that it is running.',
