@@ -43,6 +43,7 @@ const crimes: Readonly<Record<string, { readonly file: string; readonly text: st
   'one-room-kysely': { file: 'coordinator/fleet/i.ts', text: "import 'kysely'" },
   'one-room-commander': { file: 'coordinator/fleet/j.ts', text: "import 'commander'" },
   'one-room-consul': { file: 'coordinator/fleet/k.ts', text: "import 'consul'" },
+  'one-room-x509': { file: 'coordinator/fleet/x.ts', text: "import '@peculiar/x509'" },
   'one-room-grpc': { file: 'coordinator/fleet/l.ts', text: "import '@grpc/grpc-js'" },
   'one-room-protobuf': { file: 'coordinator/fleet/m.ts', text: "import '@bufbuild/protobuf/wire'" },
   'one-room-execa': { file: 'agent/jobs/n.ts', text: "import 'execa'" },
