@@ -1,4 +1,3 @@
-import { freemem, loadavg } from 'node:os'
 import { join } from 'node:path'
 import { systemClock } from '../shared/clock/index.ts'
 import { AppError } from '../shared/errors/index.ts'
@@ -16,6 +15,9 @@ import { storeOpener } from './host/destinations.ts'
 import { encryptionFrom } from './host/encryption.ts'
 import { freeSpace } from './host/free-space.ts'
 import { hostFacts } from './host/host-facts.ts'
+import { hostSenses } from './host/host-senses.ts'
+import { HostWatch } from './host/host-watch.ts'
+import { resourcesToWire } from './host/resources-to-wire.ts'
 import { sweepScratch } from './host/sweep-scratch.ts'
 import { DurableFolder, loadIdentity, lockStateFolder } from './identity/index.ts'
 import { Attempts } from './jobs/attempts.ts'
@@ -150,6 +152,18 @@ export async function startAgent(
       },
       onAsked: result => told(results.sayAgain(result)),
     })
+    const watch = new HostWatch({
+      senses: hostSenses([
+        { purpose: 'state', path: config.state_dir },
+        { purpose: 'staging', path: staging.folder, reserveBytes: config.staging.reserve },
+      ]),
+      clock,
+    })
+    const limits = {
+      slots: config.slots,
+      maxRate: config.max_rate === 0 ? undefined : config.max_rate,
+      partBufferBytes: config.part_budget,
+    }
     const inventories = new Inventories({ world, random, send: frame => link.sendWithin(frame) })
     const hello = async (): Promise<Hello> => ({
       agentId: identity.agentId,
@@ -180,9 +194,11 @@ export async function startAgent(
       heartbeat: () => ({
         running: [...attempts.running()],
         sentAt: clock.now().wall,
-        load1: loadavg()[0] ?? 0,
-        memoryAvailableBytes: freemem(),
+        load1: watch.latest?.load1 ?? 0,
+        memoryAvailableBytes: watch.latest?.memoryAvailableBytes ?? 0,
         spooledResults: spool.size.pending,
+        draining: attempts.draining,
+        resources: watch.latest === undefined ? undefined : resourcesToWire(watch.latest, limits),
       }),
       attempts,
       results,
@@ -212,6 +228,14 @@ export async function startAgent(
           )
     // before the first Hello, so that it lists what is being recovered (J6)
     await attempts.recoverAll()
+    // before the first heartbeat, which tells of the host
+    await watch.look()
+    const watching = new AbortController()
+    const watched = watch.run(watching.signal)
+    scope.defer(async () => {
+      watching.abort()
+      await watched
+    })
     const ended = link.run()
     agentLog.info('the agent runs', {
       version,

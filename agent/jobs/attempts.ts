@@ -50,7 +50,9 @@ export class Attempts {
   /** Recovery can be left at any time: the journal it goes by stays as it is. */
   readonly #leavingRecovery = new AbortController()
   readonly #underway = new Set<Promise<void>>()
-  #draining: string | undefined
+  /** Why the coordinator wants nothing new to be taken. */
+  #drained: string | undefined
+  #stopping = false
   #startTimeout: Duration = 30_000
 
   constructor(options: AttemptsOptions) {
@@ -135,7 +137,12 @@ export class Attempts {
 
   /** Takes no new work, or takes it again. */
   drain(on: boolean, reason: string): void {
-    this.#draining = on ? reason : undefined
+    this.#drained = on ? reason : undefined
+  }
+
+  /** Whether nothing new is taken. */
+  get draining(): boolean {
+    return this.#stopping || this.#drained !== undefined
   }
 
   /** A new stream: what may have been lost with the old one is said again. */
@@ -167,7 +174,7 @@ export class Attempts {
    * With `force` it leaves at once; the journal holds the rest.
    */
   async stop(force: AbortSignal): Promise<void> {
-    this.#draining = 'the agent is stopping'
+    this.#stopping = true
     for (const [id, state] of this.#attempts) {
       if (state.kind === 'working')
         state.working.cancel(new AppError('interrupted', { message: 'the agent was stopped' }))
@@ -196,8 +203,10 @@ export class Attempts {
     const busy = [...this.#attempts.values()].filter(({ kind }) => kind !== 'recovering').length
     this.#attempts.set(ref.attemptId, { kind: 'checking', ref })
     const demandOpen = () => {
-      if (this.#draining !== undefined)
-        throw new AppError('agent.draining', { context: { reason: this.#draining } })
+      if (this.draining)
+        throw new AppError('agent.draining', {
+          context: { reason: this.#stopping ? 'the agent is stopping' : (this.#drained ?? '') },
+        })
     }
     try {
       demandOpen()

@@ -160,6 +160,8 @@ export class Link {
     this.#lastRefusal = undefined
     hooks?.onState?.('connected')
     if (welcome.leaseTtlMs > 0) this.#leaseTtl = welcome.leaseTtlMs
+    // a drain is said anew to each stream: its end may have been said while there was none
+    attempts.drain(false, '')
     if (welcome.startTimeoutMs > 0) attempts.startTimeout = welcome.startTimeoutMs
     inventories.setInterval(welcome.inventoryIntervalMs)
     this.#background('results', results.attach(session, welcome.incarnation))

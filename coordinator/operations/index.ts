@@ -13,6 +13,7 @@ import type { Notifier } from '../alerts/index.ts'
 import type { Job } from '../jobs/index.ts'
 import type { Aggregates, Store } from '../store/port.ts'
 import type { AgentRecord, AlertRecord, Labels, PauseRecord, SilenceRecord } from '../store/records.ts'
+import { type AgentWork, agentWork } from './agent-work.ts'
 import { type Asked, ackAlert, endSilence, silenceAlerts, testAlertChannel } from './alert-verbs.ts'
 import { cancelJob } from './cancel-job.ts'
 import type { DiscoveryHealth, SourceHealth } from './discovery-health.ts'
@@ -28,6 +29,7 @@ import type { Term } from './term.ts'
 import { jobView, watchJob } from './watch-job.ts'
 import { parseWhatIf } from './what-if.ts'
 
+export type { AgentWork } from './agent-work.ts'
 export type { SourceHealth } from './discovery-health.ts'
 export type { PlanForecast, PlannedMiss, PlannedRun } from './forecast-plan.ts'
 export type { JobView, Progress } from './job-views.ts'
@@ -125,6 +127,8 @@ export interface Operations {
   progressOf(jobId: JobId): Progress | undefined
   liveAgents(): ReadonlyMap<AgentId, LiveAgent>
   liveAgent(id: AgentId): LiveAgent | undefined
+  /** What agents have in hand and are reckoned with; empty on a standby. */
+  agentWork(ids: readonly AgentId[]): ReadonlyMap<AgentId, AgentWork>
   discovery(): readonly SourceHealth[]
 }
 
@@ -217,6 +221,10 @@ export function createOperations(deps: OperationsDeps): Operations {
     progressOf: jobId => deps.term()?.views.progressOf(jobId),
     liveAgents: live,
     liveAgent: id => deps.term()?.live.view(id, clock.now()),
+    agentWork: ids => {
+      const term = deps.term()
+      return term === undefined ? new Map() : agentWork(ids, term)
+    },
     discovery: () => deps.discovery.all(),
   }
 }

@@ -2,6 +2,13 @@ import type { AgentId, AttemptId, InstanceId, JobId } from '../../shared/model/i
 import type { Duration, Millis, Now } from '../../shared/time/index.ts'
 import type { AttemptRef } from '../jobs/event.ts'
 import type { Attempt } from '../jobs/job.ts'
+import {
+  beatsJudged,
+  believe,
+  type Doubt,
+  type HostClaim,
+  type StatedCapacity,
+} from '../planner/host-claim.ts'
 import type { AgentRecord } from '../store/records.ts'
 import { Clones } from './clones.ts'
 
@@ -22,6 +29,19 @@ export interface LiveAgent {
   readonly draining: boolean
   readonly load1: number
   readonly memoryAvailableBytes: number
+  /** Whether the agent says itself that it takes nothing new. */
+  readonly drainTaken: boolean
+  /** What it says of its host, as far as it is believed; absent: nothing. */
+  readonly host?: HostNow
+  /** Ours minus its clock by its heartbeats; absent until a few agreed. */
+  readonly clockOffset?: Duration
+}
+
+/** What an agent says of its host, as far as it is believed, and when it did. */
+export interface HostNow {
+  readonly claim: HostClaim
+  readonly doubts: readonly Doubt[]
+  readonly at: Millis
 }
 
 /** Heartbeats a clock is judged by. */
@@ -39,6 +59,10 @@ interface Entry {
   load1: number
   memoryAvailableBytes: number
   draining: boolean
+  drainTaken: boolean
+  host: HostNow | undefined
+  /** Capacities of the last beats, over reconnections: what changes each time is not believed. */
+  stated: readonly StatedCapacity[]
   /** Its clock against ours as the last heartbeats told it; the nearest one is least delayed. */
   offsets: readonly Duration[]
   /** Whether the alert about its silence is open, as last committed. */
@@ -75,6 +99,8 @@ export class LiveAgents {
       connected: true,
       running,
       silenceTold: known?.silenceTold ?? false,
+      host: known?.host,
+      stated: known?.stated ?? [],
       touched: true,
     })
   }
@@ -130,10 +156,29 @@ export class LiveAgents {
       readonly spooledResults: number
       readonly load1: number
       readonly memoryAvailableBytes: number
+      readonly drainTaken: boolean
     },
   ): void {
     const entry = this.#entries.get(id)
     if (entry !== undefined) Object.assign(entry, beat, { beaten: true })
+  }
+
+  /**
+   * What it says of its host. Returns the doubts that are new since its last word.
+   */
+  noteHost(id: AgentId, claim: HostClaim, at: Millis): readonly Doubt[] {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return []
+    const { slots, maxRate, partBufferBytes } = claim
+    entry.stated = [...entry.stated, { slots, maxRate, partBufferBytes }].slice(-beatsJudged)
+    const known = new Set(entry.host?.doubts.map(({ what }) => what))
+    entry.host = { ...believe(claim, entry.record.memoryBytes, entry.stated), at }
+    return entry.host.doubts.filter(({ what }) => !known.has(what))
+  }
+
+  /** What it says of its host, as far as it is believed. */
+  hostOf(id: AgentId): HostNow | undefined {
+    return this.#entries.get(id)?.host
   }
 
   /**
@@ -227,6 +272,7 @@ export class LiveAgents {
     const entry = this.#entries.get(id)
     if (entry === undefined) return undefined
     const silent = this.isSilent(id, now)
+    const offset = this.clockOffset(id)
     return {
       id,
       state: silent ? 'silent' : entry.connected ? 'connected' : 'away',
@@ -237,6 +283,9 @@ export class LiveAgents {
       draining: entry.draining,
       load1: entry.load1,
       memoryAvailableBytes: entry.memoryAvailableBytes,
+      drainTaken: entry.drainTaken,
+      ...(entry.host === undefined ? {} : { host: entry.host }),
+      ...(offset === undefined ? {} : { clockOffset: offset }),
     }
   }
 }
@@ -253,6 +302,9 @@ function fresh(record: AgentRecord, now: Now): Entry {
     load1: 0,
     memoryAvailableBytes: 0,
     draining: record.draining,
+    drainTaken: false,
+    host: undefined,
+    stated: [],
     offsets: [],
     silenceTold: false,
     touched: false,

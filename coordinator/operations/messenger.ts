@@ -60,4 +60,6 @@ export interface Messenger {
   cancel(to: Addressee, reason: 'requested' | 'superseded' | 'unknown'): void
   /** The instances an agent answers for changed. */
   watch(agentId: AgentId, instances: readonly InstanceRecord[]): void
+  /** Take nothing new, or take work again. Said anew to each new stream of an agent that drains. */
+  drain(agentId: AgentId, draining: boolean, reason: string): void
 }

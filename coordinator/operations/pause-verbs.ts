@@ -126,6 +126,7 @@ export async function setDraining(
     })
     afterCommit(term, tx, () => {
       term.live.setDraining(agent.id, draining)
+      term.messenger.drain(agent.id, draining, reason)
       term.wakePlanner()
     })
     return {}

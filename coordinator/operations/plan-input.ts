@@ -15,6 +15,7 @@ import {
 } from '../planner/index.ts'
 import { nextInstant, type Policy, type Schedule } from '../policy/index.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
+import { agentSlots } from './agent-slots.ts'
 import { ableTo, type Candidates, candidatesOf, featuresFor, ranksOf } from './candidates.ts'
 import { pauseOf, pauseText, withoutPaused } from './pauses.ts'
 import { databaseOf, policyOf, subjectOf } from './subject.ts'
@@ -65,7 +66,7 @@ export function agentsOf(term: Term, now: Now): readonly AgentCapacity[] {
       host: record.hostname,
       connected: term.live.isConnected(record.id) && !term.live.isSilent(record.id, now),
       draining: term.live.view(record.id, now)?.draining ?? false,
-      slots: term.settings.slotsPerAgent,
+      slots: agentSlots(record.id, term),
       ...(site === undefined ? {} : { site }),
     }
   })

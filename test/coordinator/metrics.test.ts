@@ -90,6 +90,7 @@ describe('metrics of the coordinator', () => {
           draining: false,
           load1: 0,
           memoryAvailableBytes: 0,
+          drainTaken: false,
           hostname: 'db1',
           clockOffsetMs: -1_500,
         },

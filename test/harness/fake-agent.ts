@@ -9,10 +9,11 @@ import {
   type AttemptRef,
   ConnectRequest,
   ConnectResponse,
+  type Heartbeat,
   type Hello,
   type Result,
 } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
-import { JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
+import { type HostResources, JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
 import { readManifestStrictly } from './manifest-schema.ts'
 import { waitUntil } from './wait-until.ts'
 
@@ -55,6 +56,10 @@ export class FakeAgent {
   /** Status of the stream, once it ended. */
   status: StatusObject | undefined
   readonly running = new Map<string, AttemptRef>()
+  /** What its heartbeats say of its host. */
+  resources: HostResources | undefined
+  /** Whether its heartbeats say that it takes nothing new. */
+  draining = false
   readonly #options: FakeAgentOptions
   readonly #client: Client
   readonly #call: ClientDuplexStream<ConnectRequest | Buffer, ConnectResponse>
@@ -152,7 +157,10 @@ export class FakeAgent {
     this.#call.write(bytes)
   }
 
-  heartbeat(running: readonly AttemptRef[] = [...this.running.values()]): void {
+  heartbeat(
+    running: readonly AttemptRef[] = [...this.running.values()],
+    over: Partial<Heartbeat> = {},
+  ): void {
     this.send({
       $case: 'heartbeat',
       value: {
@@ -161,6 +169,9 @@ export class FakeAgent {
         load1: 0,
         memoryAvailableBytes: 0,
         spooledResults: 0,
+        resources: this.resources,
+        draining: this.draining,
+        ...over,
       },
     })
   }

@@ -24,7 +24,8 @@ import {
 } from '../../operations/report-attempt.ts'
 import { settleHeartbeat } from '../../operations/settle-running.ts'
 import type { Term } from '../../operations/term.ts'
-import { inventoryChunk, namedAttempt, reportedResult, runningRefs } from './from-wire.ts'
+import { doubtText, type HostClaim } from '../../planner/host-claim.ts'
+import { hostClaim, inventoryChunk, namedAttempt, reportedResult, runningRefs } from './from-wire.ts'
 import type { Link } from './link.ts'
 import type { AgentSession } from './sessions.ts'
 
@@ -110,9 +111,26 @@ async function takeHeartbeat(beat: Heartbeat, context: FrameContext): Promise<vo
     spooledResults: beat.spooledResults,
     load1: beat.load1,
     memoryAvailableBytes: beat.memoryAvailableBytes,
+    drainTaken: beat.draining,
   })
+  if (beat.resources !== undefined) noteHost(hostClaim(beat.resources), context)
   if (beat.sentAt > 0) term.live.noteClock(agentId, term.clock.now().wall - beat.sentAt)
   await settleHeartbeat(refs, term)
+}
+
+/** What cannot be is clamped, never refused; people and the audit are told once of each. */
+function noteHost(claim: HostClaim, { agentId, term, link }: FrameContext): void {
+  const at = term.clock.now().wall
+  for (const doubt of term.live.noteHost(agentId, claim, at)) {
+    link.log.warn('an agent claims what cannot be of its host', {
+      agent_id: agentId,
+      what: doubt.what,
+      said: doubt.said,
+      taken: doubt.taken,
+    })
+    link.counts.refused('capacity')
+    link.refused(`agent:${agentId}`, 'capacity', doubtText(doubt), at)
+  }
 }
 
 async function takeInventory(wire: Inventory, context: FrameContext): Promise<void> {

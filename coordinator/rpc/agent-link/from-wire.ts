@@ -6,16 +6,20 @@ import type {
   Result,
   Inventory as WireInventory,
 } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
-import { JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
+import { type HostResources, JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type { InventoryChunk } from '../../fleet/inventory-assembly.ts'
 import type { RunningRef } from '../../operations/live-agents.ts'
 import type { SeenAgent } from '../../operations/record-agent.ts'
 import type { NamedAttempt } from '../../operations/report-attempt.ts'
 import type { ReportedResult } from '../../operations/result.ts'
+import type { HostClaim } from '../../planner/host-claim.ts'
 
 /** More attempts than any agent holds; the rest of a list is dropped. */
 const mostRefs = 1_000
 const mostListed = 256
+/** Of one host: beyond that it is a mistake or a lie. */
+const mostCores = 16_384
+const mostMemory = 2 ** 50
 
 /** An attempt as the peer names it, or undefined when its ids are none. */
 export function namedAttempt(ref: AttemptRef | undefined): NamedAttempt | undefined {
@@ -56,11 +60,25 @@ export function agentFromHello(hello: Hello, receivedAt: number): SeenAgent | st
       version: short(tool.version),
       path: short(tool.path),
     })),
-    cores: host.cores,
-    memoryBytes: host.memoryBytes,
+    cores: within(host.cores, mostCores),
+    memoryBytes: within(host.memoryBytes, mostMemory),
     keeper: hello.keeper,
     pool: hello.pool,
     clockOffsetMs: hello.sentAt === 0 ? 0 : receivedAt - hello.sentAt,
+  }
+}
+
+/** What a heartbeat says of its host, with texts and lists of bounded length; believed by no one yet. */
+export function hostClaim({ disks, links, yielding, ...rest }: HostResources): HostClaim {
+  return {
+    ...rest,
+    yielding: short(yielding),
+    disks: disks.slice(0, mostListed).map(disk => ({
+      ...disk,
+      path: short(disk.path),
+      purposes: disk.purposes.slice(0, mostListed).map(short),
+    })),
+    links: links.slice(0, mostListed).map(link => ({ ...link, name: short(link.name) })),
   }
 }
 
@@ -137,6 +155,11 @@ function kindOf(kind: JobKind): ReportedResult['kind'] {
     default:
       return 'unknown'
   }
+}
+
+/** A count as it can be: what is negative is unknown. */
+function within(count: number, most: number): number {
+  return Math.min(Math.max(0, count), most)
 }
 
 /** A peer's text of bounded length. */

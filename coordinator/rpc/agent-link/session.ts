@@ -124,13 +124,15 @@ export class Session implements BidiHandler<ConnectRequest>, AgentSession {
     const unacknowledged = runningRefs(hello.unacknowledged, agent.id)
     // before it is known as connected: from then on the planner counts on it
     term.live.announce([...running.refs, ...unacknowledged.refs], now.mono, term.settings.times.leaseTtl)
-    await recordAgent(agent, running.refs, term)
+    const { draining } = await recordAgent(agent, running.refs, term)
     if (!this.#isCurrent(term)) {
       this.#leave()
       return
     }
     this.#state = { kind: 'serving', agent, term }
     this.#welcome(term, now.wall)
+    // an agent takes work again with each Welcome, so that it need not have heard of the end of a drain
+    if (draining) this.send({ $case: 'drain', value: { drain: true, reason: 'it is drained' } })
     await settleHello(
       {
         agentId: agent.id,

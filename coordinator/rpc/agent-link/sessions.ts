@@ -99,6 +99,11 @@ export class Sessions implements Messenger {
     session.send({ $case: 'watch', value: { generation: ++this.#generation, instances: watched } })
   }
 
+  drain(agentId: AgentId, draining: boolean, reason: string): void {
+    const session = this.#sessions.get(agentId)
+    if (session?.serving) session.send({ $case: 'drain', value: { drain: draining, reason } })
+  }
+
   #send({ attempt }: Addressee, frame: Frame): void {
     const session = this.#sessions.get(attempt.agentId)
     if (session?.serving) session.send(frame)

@@ -25,8 +25,13 @@ export function listAgents({ store, operations }: OperatorDeps) {
     if (scope.kind !== 'fleet') return { agents: [], nextPageToken: '' }
     const { items, next } = await store.read.agents(page)
     const instances = await store.read.instancesOf(items.map(agent => agent.id))
+    const work = operations.agentWork(items.map(agent => agent.id))
     const agents = items.map(agent =>
-      agentToWire(agent, operations.liveAgent(agent.id), instances.get(agent.id) ?? 0),
+      agentToWire(agent, {
+        live: operations.liveAgent(agent.id),
+        instances: instances.get(agent.id) ?? 0,
+        work: work.get(agent.id),
+      }),
     )
     return {
       agents: agents.filter(agent => state === undefined || agent.state === state),
@@ -70,5 +75,9 @@ async function draining(
 
 async function shown({ store, operations }: OperatorDeps, agent: AgentRecord) {
   const instances = await store.read.instancesOf([agent.id])
-  return agentToWire(agent, operations.liveAgent(agent.id), instances.get(agent.id) ?? 0)
+  return agentToWire(agent, {
+    live: operations.liveAgent(agent.id),
+    instances: instances.get(agent.id) ?? 0,
+    work: operations.agentWork([agent.id]).get(agent.id),
+  })
 }

@@ -1,15 +1,31 @@
+import { version } from '../../../shared/model/version.ts'
+import type { HostResources } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type {
   Agent as WireAgent,
   Database as WireDatabase,
   Instance as WireInstance,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
-import type { LiveAgent } from '../../operations/index.ts'
+import { versionSkew } from '../../fleet/version-skew.ts'
+import type { AgentWork, LiveAgent } from '../../operations/index.ts'
+import { doubtText, type HostClaim } from '../../planner/host-claim.ts'
 import type { ReadModel } from '../../store/port.ts'
 import type { AgentRecord, DatabaseRecord, DatabaseStateRecord, InstanceRecord } from '../../store/records.ts'
 import type { Names } from './naming.ts'
 
-/** An agent: its row, what the leader hears of it now, and how many instances it answers for. */
-export function agentToWire(agent: AgentRecord, live: LiveAgent | undefined, instances: number): WireAgent {
+/** An agent: its row, what the leader hears of it now, what it does, and how many instances it answers for. */
+export function agentToWire(
+  agent: AgentRecord,
+  {
+    live,
+    instances,
+    work,
+  }: {
+    readonly live: LiveAgent | undefined
+    readonly instances: number
+    readonly work: AgentWork | undefined
+  },
+): WireAgent {
+  const host = live?.host
   return {
     agentId: agent.id,
     hostname: agent.hostname,
@@ -17,7 +33,7 @@ export function agentToWire(agent: AgentRecord, live: LiveAgent | undefined, ins
     connected: live?.connected ?? false,
     state: live?.state ?? 'away',
     lastSeenAt: Math.max(agent.lastSeenAt, live?.lastSeenAt ?? 0),
-    clockOffsetMs: agent.clockOffsetMs,
+    clockOffsetMs: live?.clockOffset ?? agent.clockOffsetMs,
     keeper: agent.keeper,
     pool: agent.pool,
     cores: agent.cores,
@@ -31,6 +47,23 @@ export function agentToWire(agent: AgentRecord, live: LiveAgent | undefined, ins
     firstSeenAt: agent.firstSeenAt,
     addresses: [...agent.addresses],
     draining: agent.draining,
+    versionSkew: versionSkew(agent.version, version),
+    resources: host === undefined ? undefined : resourcesToWire(host.claim),
+    resourcesAt: host?.at ?? 0,
+    doubts: (host?.doubts ?? []).map(doubtText),
+    slots: work?.slots ?? 0,
+    drainTaken: live?.drainTaken ?? false,
+    replicationLags: (work?.lags ?? []).map(({ service, lag }) => ({ name: service, value: String(lag) })),
+    running: (work?.running ?? []).map(({ jobId, what }) => ({ name: jobId, value: what })),
+  }
+}
+
+function resourcesToWire({ disks, links, pressure, ...rest }: HostClaim): HostResources {
+  return {
+    ...rest,
+    disks: disks.map(disk => ({ ...disk, purposes: [...disk.purposes] })),
+    links: links.map(link => ({ ...link })),
+    pressure: pressure === undefined ? undefined : { ...pressure },
   }
 }
 

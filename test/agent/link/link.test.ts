@@ -62,6 +62,59 @@ describe.skipIf(servers.missing)('the agent on its link', () => {
     }
   })
 
+  it('takes nothing new while it is drained, says so, and takes work again with the next Welcome', async () => {
+    await using folder = await temporaryFolder('link')
+    await using coordinator = await startFakeCoordinator({ welcome: { heartbeatIntervalMs: 20 } })
+    const places = await folders(folder.path)
+    const agent = await startTestAgent({ state: places.state, coordinator: coordinator.address })
+    try {
+      const first = await coordinator.session()
+      const offer = () => ({
+        $case: 'assign' as const,
+        value: {
+          attempt: newAttempt(),
+          kind: JobKind.BACKUP,
+          spec: { $case: 'backup' as const, value: backupSpec(places.bucket) },
+        },
+      })
+      first.send({ $case: 'drain', value: { drain: true, reason: 'kernel update' } })
+      first.send(offer())
+      expect(await first.received('declined')).toMatchObject({
+        failure: { code: 'agent.draining', context: [{ name: 'reason', value: 'kernel update' }] },
+      })
+      await waitUntil(() => first.of('heartbeat').at(-1)?.draining === true, { what: 'its word of it' })
+      first.send({ $case: 'drain', value: { drain: false, reason: '' } })
+      first.send(offer())
+      await first.received('accepted')
+
+      // drained, and the end of that said while there was no stream
+      first.send({ $case: 'drain', value: { drain: true, reason: 'again' } })
+      await waitUntil(() => first.of('heartbeat').at(-1)?.draining === true, { what: 'its word of it' })
+      first.end()
+      const second = await coordinator.session(2)
+      await second.received('heartbeat')
+      expect(second.of('heartbeat')[0]?.draining).toBe(false)
+    } finally {
+      await agent.stop()
+    }
+  })
+
+  it('tells of its host with each heartbeat', async () => {
+    await using folder = await temporaryFolder('link')
+    await using coordinator = await startFakeCoordinator()
+    const places = await folders(folder.path)
+    const agent = await startTestAgent({ state: places.state, coordinator: coordinator.address })
+    try {
+      const session = await coordinator.session()
+      const { resources, load1 } = await session.received('heartbeat')
+      expect(resources).toMatchObject({ slots: 2, maxRate: 0, partBufferBytes: 128 * 2 ** 20, load1 })
+      expect(resources?.disks[0]?.purposes).toContain('state')
+      expect(resources?.memoryAvailableBytes).toBeGreaterThan(0)
+    } finally {
+      await agent.stop()
+    }
+  })
+
   it('J12: a result is sent on every new stream until it is answered, and then no more', async () => {
     await using folder = await temporaryFolder('link')
     const places = await folders(folder.path)

@@ -147,9 +147,17 @@ describe('an agent that drains', () => {
     const drained = await holdfast(fleet, 'agent', 'drain', 'host1', '--reason', 'kernel update')
     expect(drained).toMatchObject({ status: 0, err: '' })
     expect(drained.out).toContain('takes no new work')
+    expect(await agent.next('drain')).toMatchObject({ drain: true, reason: 'kernel update' })
+    expect((await holdfast(fleet, 'agent', 'get', 'host1')).out).toContain('has not heard of it yet')
+    agent.draining = true
     await waitUntil(async () => (await holdfast(fleet, 'agent', 'list')).out.includes('draining'), {
       what: 'it to be shown as draining',
     })
+    await waitUntil(
+      async () =>
+        (await holdfast(fleet, 'agent', 'get', 'host1')).out.includes('the agent takes nothing new'),
+      { what: 'its own word that it takes nothing new' },
+    )
     const result = agent.result(successOf(assign, agent))
     await agent.next('ack', each => each.resultId === result.resultId)
     await waitUntil(async () => (await holdfast(fleet, 'agent', 'list')).out.includes('drained'), {
@@ -163,7 +171,13 @@ describe('an agent that drains', () => {
     const reasons = (await fleet.store.read.decisions(job.id)).map(each => each.code)
     expect(reasons).toContain('agent-draining')
 
+    // a new stream hears of it, too: the agent may have been started anew
+    const again = await agent.again()
+    expect(await again.next('drain')).toMatchObject({ drain: true })
+
     expect((await holdfast(fleet, 'agent', 'undrain', 'host1')).out).toContain('takes work again')
-    await agent.next('assign')
+    expect(await again.next('drain')).toMatchObject({ drain: false })
+    await again.next('assign')
+    again.cut()
   })
 })

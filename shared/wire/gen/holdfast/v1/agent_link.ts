@@ -22,6 +22,7 @@ import {
   Evidence,
   Failure,
   Field,
+  HostResources,
   JobKind,
   jobKindFromJSON,
   jobKindToJSON,
@@ -298,6 +299,12 @@ export interface Heartbeat {
   memoryAvailableBytes: number;
   /** Results waiting in the spool. */
   spooledResults: number;
+  /** Absent from an agent that does not look. */
+  resources:
+    | HostResources
+    | undefined;
+  /** The agent takes nothing new: it was drained, or is stopping. */
+  draining: boolean;
 }
 
 /**
@@ -2263,7 +2270,15 @@ export const Refused: MessageFns<Refused> = {
 };
 
 function createBaseHeartbeat(): Heartbeat {
-  return { running: [], sentAt: 0, load1: 0, memoryAvailableBytes: 0, spooledResults: 0 };
+  return {
+    running: [],
+    sentAt: 0,
+    load1: 0,
+    memoryAvailableBytes: 0,
+    spooledResults: 0,
+    resources: undefined,
+    draining: false,
+  };
 }
 
 export const Heartbeat: MessageFns<Heartbeat> = {
@@ -2282,6 +2297,12 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.spooledResults !== 0) {
       writer.uint32(40).int32(message.spooledResults);
+    }
+    if (message.resources !== undefined) {
+      HostResources.encode(message.resources, writer.uint32(562).fork()).join();
+    }
+    if (message.draining !== false) {
+      writer.uint32(568).bool(message.draining);
     }
     return writer;
   },
@@ -2339,6 +2360,22 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.spooledResults = reader.int32();
             continue;
           }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.resources = HostResources.decode(reader, reader.uint32());
+            continue;
+          }
+          case 71: {
+            if (tag !== 568) {
+              break;
+            }
+
+            message.draining = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2370,6 +2407,8 @@ export const Heartbeat: MessageFns<Heartbeat> = {
         : isSet(object.spooled_results)
         ? globalThis.Number(object.spooled_results)
         : 0,
+      resources: isSet(object.resources) ? HostResources.fromJSON(object.resources) : undefined,
+      draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
     };
   },
 
@@ -2390,6 +2429,12 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     if (message.spooledResults !== 0) {
       obj.spooledResults = Math.round(message.spooledResults);
     }
+    if (message.resources !== undefined) {
+      obj.resources = HostResources.toJSON(message.resources);
+    }
+    if (message.draining !== false) {
+      obj.draining = message.draining;
+    }
     return obj;
   },
 
@@ -2403,6 +2448,10 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     message.load1 = object.load1 ?? 0;
     message.memoryAvailableBytes = object.memoryAvailableBytes ?? 0;
     message.spooledResults = object.spooledResults ?? 0;
+    message.resources = (object.resources !== undefined && object.resources !== null)
+      ? HostResources.fromPartial(object.resources)
+      : undefined;
+    message.draining = object.draining ?? false;
     return message;
   },
 };

@@ -179,6 +179,55 @@ export interface Observed {
   durationMs: number;
 }
 
+/** What a host has and how it fares, as its agent sees it. What could not be learned is absent or empty. */
+export interface HostResources {
+  /** Attempts the agent takes at the same time, by its configuration. */
+  slots: number;
+  /** Most stored bytes a second, all jobs together; 0: no limit. */
+  maxRate: number;
+  /** Memory for part buffers, all jobs together. */
+  partBufferBytes: number;
+  disks: Disk[];
+  links: NetworkLink[];
+  /** Absent: the kernel tells none. */
+  pressure:
+    | Pressure
+    | undefined;
+  /** The one-minute load average. */
+  load1: number;
+  memoryAvailableBytes: number;
+  /** What the agent holds back of its own work now, and why; empty: nothing. */
+  yielding: string;
+}
+
+/** A file system. */
+export interface Disk {
+  /** Where it is mounted. */
+  path: string;
+  /** What of ours lies on it: state, staging; nothing of it: data. */
+  purposes: string[];
+  totalBytes: number;
+  /** For a process without privileges. */
+  freeBytes: number;
+  /** What the agent leaves free there. */
+  reserveBytes: number;
+}
+
+/** A network interface that is up, loopback apart. */
+export interface NetworkLink {
+  name: string;
+  /** Of late. */
+  receivedBytesPerSecond: number;
+  sentBytesPerSecond: number;
+}
+
+/** Pressure stall information: per cent of the last ten seconds in which some task waited for it. */
+export interface Pressure {
+  cpu?: number | undefined;
+  memory?: number | undefined;
+  io?: number | undefined;
+}
+
 function createBaseFailure(): Failure {
   return { code: "", message: "", hint: "", context: [], problems: [] };
 }
@@ -1237,6 +1286,586 @@ export const Observed: MessageFns<Observed> = {
     return message;
   },
 };
+
+function createBaseHostResources(): HostResources {
+  return {
+    slots: 0,
+    maxRate: 0,
+    partBufferBytes: 0,
+    disks: [],
+    links: [],
+    pressure: undefined,
+    load1: 0,
+    memoryAvailableBytes: 0,
+    yielding: "",
+  };
+}
+
+export const HostResources: MessageFns<HostResources> = {
+  encode(message: HostResources, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.slots !== 0) {
+      writer.uint32(560).int32(message.slots);
+    }
+    if (message.maxRate !== 0) {
+      writer.uint32(568).int64(message.maxRate);
+    }
+    if (message.partBufferBytes !== 0) {
+      writer.uint32(576).int64(message.partBufferBytes);
+    }
+    for (const v of message.disks) {
+      Disk.encode(v!, writer.uint32(586).fork()).join();
+    }
+    for (const v of message.links) {
+      NetworkLink.encode(v!, writer.uint32(594).fork()).join();
+    }
+    if (message.pressure !== undefined) {
+      Pressure.encode(message.pressure, writer.uint32(602).fork()).join();
+    }
+    if (message.load1 !== 0) {
+      writer.uint32(609).double(message.load1);
+    }
+    if (message.memoryAvailableBytes !== 0) {
+      writer.uint32(616).int64(message.memoryAvailableBytes);
+    }
+    if (message.yielding !== "") {
+      writer.uint32(626).string(message.yielding);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HostResources {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHostResources();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 70: {
+            if (tag !== 560) {
+              break;
+            }
+
+            message.slots = reader.int32();
+            continue;
+          }
+          case 71: {
+            if (tag !== 568) {
+              break;
+            }
+
+            message.maxRate = longToNumber(reader.int64());
+            continue;
+          }
+          case 72: {
+            if (tag !== 576) {
+              break;
+            }
+
+            message.partBufferBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 73: {
+            if (tag !== 586) {
+              break;
+            }
+
+            message.disks.push(Disk.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 74: {
+            if (tag !== 594) {
+              break;
+            }
+
+            message.links.push(NetworkLink.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 75: {
+            if (tag !== 602) {
+              break;
+            }
+
+            message.pressure = Pressure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 76: {
+            if (tag !== 609) {
+              break;
+            }
+
+            message.load1 = reader.double();
+            continue;
+          }
+          case 77: {
+            if (tag !== 616) {
+              break;
+            }
+
+            message.memoryAvailableBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 78: {
+            if (tag !== 626) {
+              break;
+            }
+
+            message.yielding = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HostResources {
+    return {
+      slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
+      maxRate: isSet(object.maxRate)
+        ? globalThis.Number(object.maxRate)
+        : isSet(object.max_rate)
+        ? globalThis.Number(object.max_rate)
+        : 0,
+      partBufferBytes: isSet(object.partBufferBytes)
+        ? globalThis.Number(object.partBufferBytes)
+        : isSet(object.part_buffer_bytes)
+        ? globalThis.Number(object.part_buffer_bytes)
+        : 0,
+      disks: globalThis.Array.isArray(object?.disks) ? object.disks.map((e: any) => Disk.fromJSON(e)) : [],
+      links: globalThis.Array.isArray(object?.links) ? object.links.map((e: any) => NetworkLink.fromJSON(e)) : [],
+      pressure: isSet(object.pressure) ? Pressure.fromJSON(object.pressure) : undefined,
+      load1: isSet(object.load1) ? globalThis.Number(object.load1) : 0,
+      memoryAvailableBytes: isSet(object.memoryAvailableBytes)
+        ? globalThis.Number(object.memoryAvailableBytes)
+        : isSet(object.memory_available_bytes)
+        ? globalThis.Number(object.memory_available_bytes)
+        : 0,
+      yielding: isSet(object.yielding) ? globalThis.String(object.yielding) : "",
+    };
+  },
+
+  toJSON(message: HostResources): unknown {
+    const obj: any = {};
+    if (message.slots !== 0) {
+      obj.slots = Math.round(message.slots);
+    }
+    if (message.maxRate !== 0) {
+      obj.maxRate = Math.round(message.maxRate);
+    }
+    if (message.partBufferBytes !== 0) {
+      obj.partBufferBytes = Math.round(message.partBufferBytes);
+    }
+    if (message.disks?.length) {
+      obj.disks = message.disks.map((e) => Disk.toJSON(e));
+    }
+    if (message.links?.length) {
+      obj.links = message.links.map((e) => NetworkLink.toJSON(e));
+    }
+    if (message.pressure !== undefined) {
+      obj.pressure = Pressure.toJSON(message.pressure);
+    }
+    if (message.load1 !== 0) {
+      obj.load1 = floatToJson(message.load1);
+    }
+    if (message.memoryAvailableBytes !== 0) {
+      obj.memoryAvailableBytes = Math.round(message.memoryAvailableBytes);
+    }
+    if (message.yielding !== "") {
+      obj.yielding = message.yielding;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HostResources>): HostResources {
+    return HostResources.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HostResources>): HostResources {
+    const message = createBaseHostResources();
+    message.slots = object.slots ?? 0;
+    message.maxRate = object.maxRate ?? 0;
+    message.partBufferBytes = object.partBufferBytes ?? 0;
+    message.disks = object.disks?.map((e) => Disk.fromPartial(e)) || [];
+    message.links = object.links?.map((e) => NetworkLink.fromPartial(e)) || [];
+    message.pressure = (object.pressure !== undefined && object.pressure !== null)
+      ? Pressure.fromPartial(object.pressure)
+      : undefined;
+    message.load1 = object.load1 ?? 0;
+    message.memoryAvailableBytes = object.memoryAvailableBytes ?? 0;
+    message.yielding = object.yielding ?? "";
+    return message;
+  },
+};
+
+function createBaseDisk(): Disk {
+  return { path: "", purposes: [], totalBytes: 0, freeBytes: 0, reserveBytes: 0 };
+}
+
+export const Disk: MessageFns<Disk> = {
+  encode(message: Disk, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.path !== "") {
+      writer.uint32(562).string(message.path);
+    }
+    for (const v of message.purposes) {
+      writer.uint32(570).string(v!);
+    }
+    if (message.totalBytes !== 0) {
+      writer.uint32(576).int64(message.totalBytes);
+    }
+    if (message.freeBytes !== 0) {
+      writer.uint32(584).int64(message.freeBytes);
+    }
+    if (message.reserveBytes !== 0) {
+      writer.uint32(592).int64(message.reserveBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Disk {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDisk();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.path = reader.string();
+            continue;
+          }
+          case 71: {
+            if (tag !== 570) {
+              break;
+            }
+
+            message.purposes.push(reader.string());
+            continue;
+          }
+          case 72: {
+            if (tag !== 576) {
+              break;
+            }
+
+            message.totalBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 73: {
+            if (tag !== 584) {
+              break;
+            }
+
+            message.freeBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 74: {
+            if (tag !== 592) {
+              break;
+            }
+
+            message.reserveBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Disk {
+    return {
+      path: isSet(object.path) ? globalThis.String(object.path) : "",
+      purposes: globalThis.Array.isArray(object?.purposes) ? object.purposes.map((e: any) => globalThis.String(e)) : [],
+      totalBytes: isSet(object.totalBytes)
+        ? globalThis.Number(object.totalBytes)
+        : isSet(object.total_bytes)
+        ? globalThis.Number(object.total_bytes)
+        : 0,
+      freeBytes: isSet(object.freeBytes)
+        ? globalThis.Number(object.freeBytes)
+        : isSet(object.free_bytes)
+        ? globalThis.Number(object.free_bytes)
+        : 0,
+      reserveBytes: isSet(object.reserveBytes)
+        ? globalThis.Number(object.reserveBytes)
+        : isSet(object.reserve_bytes)
+        ? globalThis.Number(object.reserve_bytes)
+        : 0,
+    };
+  },
+
+  toJSON(message: Disk): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.purposes?.length) {
+      obj.purposes = message.purposes;
+    }
+    if (message.totalBytes !== 0) {
+      obj.totalBytes = Math.round(message.totalBytes);
+    }
+    if (message.freeBytes !== 0) {
+      obj.freeBytes = Math.round(message.freeBytes);
+    }
+    if (message.reserveBytes !== 0) {
+      obj.reserveBytes = Math.round(message.reserveBytes);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Disk>): Disk {
+    return Disk.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Disk>): Disk {
+    const message = createBaseDisk();
+    message.path = object.path ?? "";
+    message.purposes = object.purposes?.map((e) => e) || [];
+    message.totalBytes = object.totalBytes ?? 0;
+    message.freeBytes = object.freeBytes ?? 0;
+    message.reserveBytes = object.reserveBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseNetworkLink(): NetworkLink {
+  return { name: "", receivedBytesPerSecond: 0, sentBytesPerSecond: 0 };
+}
+
+export const NetworkLink: MessageFns<NetworkLink> = {
+  encode(message: NetworkLink, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(562).string(message.name);
+    }
+    if (message.receivedBytesPerSecond !== 0) {
+      writer.uint32(568).int64(message.receivedBytesPerSecond);
+    }
+    if (message.sentBytesPerSecond !== 0) {
+      writer.uint32(576).int64(message.sentBytesPerSecond);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NetworkLink {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNetworkLink();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 71: {
+            if (tag !== 568) {
+              break;
+            }
+
+            message.receivedBytesPerSecond = longToNumber(reader.int64());
+            continue;
+          }
+          case 72: {
+            if (tag !== 576) {
+              break;
+            }
+
+            message.sentBytesPerSecond = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): NetworkLink {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      receivedBytesPerSecond: isSet(object.receivedBytesPerSecond)
+        ? globalThis.Number(object.receivedBytesPerSecond)
+        : isSet(object.received_bytes_per_second)
+        ? globalThis.Number(object.received_bytes_per_second)
+        : 0,
+      sentBytesPerSecond: isSet(object.sentBytesPerSecond)
+        ? globalThis.Number(object.sentBytesPerSecond)
+        : isSet(object.sent_bytes_per_second)
+        ? globalThis.Number(object.sent_bytes_per_second)
+        : 0,
+    };
+  },
+
+  toJSON(message: NetworkLink): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.receivedBytesPerSecond !== 0) {
+      obj.receivedBytesPerSecond = Math.round(message.receivedBytesPerSecond);
+    }
+    if (message.sentBytesPerSecond !== 0) {
+      obj.sentBytesPerSecond = Math.round(message.sentBytesPerSecond);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<NetworkLink>): NetworkLink {
+    return NetworkLink.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<NetworkLink>): NetworkLink {
+    const message = createBaseNetworkLink();
+    message.name = object.name ?? "";
+    message.receivedBytesPerSecond = object.receivedBytesPerSecond ?? 0;
+    message.sentBytesPerSecond = object.sentBytesPerSecond ?? 0;
+    return message;
+  },
+};
+
+function createBasePressure(): Pressure {
+  return { cpu: undefined, memory: undefined, io: undefined };
+}
+
+export const Pressure: MessageFns<Pressure> = {
+  encode(message: Pressure, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.cpu !== undefined) {
+      writer.uint32(561).double(message.cpu);
+    }
+    if (message.memory !== undefined) {
+      writer.uint32(569).double(message.memory);
+    }
+    if (message.io !== undefined) {
+      writer.uint32(577).double(message.io);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Pressure {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePressure();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 70: {
+            if (tag !== 561) {
+              break;
+            }
+
+            message.cpu = reader.double();
+            continue;
+          }
+          case 71: {
+            if (tag !== 569) {
+              break;
+            }
+
+            message.memory = reader.double();
+            continue;
+          }
+          case 72: {
+            if (tag !== 577) {
+              break;
+            }
+
+            message.io = reader.double();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Pressure {
+    return {
+      cpu: isSet(object.cpu) ? globalThis.Number(object.cpu) : undefined,
+      memory: isSet(object.memory) ? globalThis.Number(object.memory) : undefined,
+      io: isSet(object.io) ? globalThis.Number(object.io) : undefined,
+    };
+  },
+
+  toJSON(message: Pressure): unknown {
+    const obj: any = {};
+    if (message.cpu !== undefined) {
+      obj.cpu = floatToJson(message.cpu);
+    }
+    if (message.memory !== undefined) {
+      obj.memory = floatToJson(message.memory);
+    }
+    if (message.io !== undefined) {
+      obj.io = floatToJson(message.io);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Pressure>): Pressure {
+    return Pressure.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Pressure>): Pressure {
+    const message = createBasePressure();
+    message.cpu = object.cpu ?? undefined;
+    message.memory = object.memory ?? undefined;
+    message.io = object.io ?? undefined;
+    return message;
+  },
+};
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 

@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Evidence, Failure, Field, Observed, ProgressReport } from "./common.ts";
+import { Evidence, Failure, Field, HostResources, Observed, ProgressReport } from "./common.ts";
 
 export interface GetStatusRequest {
 }
@@ -87,6 +87,24 @@ export interface Agent {
   addresses: string[];
   /** Finishes what it has in hand and is given nothing new. */
   draining: boolean;
+  /** Against this coordinator: same, or how far and which way. */
+  versionSkew: string;
+  /** Absent: not heard of in this term, or of an agent that does not look. */
+  resources:
+    | HostResources
+    | undefined;
+  /** When the resources were told. */
+  resourcesAt: number;
+  /** What of its claims is not believed, and what is reckoned with instead. */
+  doubts: string[];
+  /** Attempts the planner reckons with. */
+  slots: number;
+  /** The agent says itself that it takes nothing new. */
+  drainTaken: boolean;
+  /** Of the replicas it answers for: service and lag in milliseconds. */
+  replicationLags: Field[];
+  /** What it runs, in words: kind and database. */
+  running: Field[];
 }
 
 export interface ListAgentsRequest {
@@ -1541,6 +1559,14 @@ function createBaseAgent(): Agent {
     firstSeenAt: 0,
     addresses: [],
     draining: false,
+    versionSkew: "",
+    resources: undefined,
+    resourcesAt: 0,
+    doubts: [],
+    slots: 0,
+    drainTaken: false,
+    replicationLags: [],
+    running: [],
   };
 }
 
@@ -1605,6 +1631,30 @@ export const Agent: MessageFns<Agent> = {
     }
     if (message.draining !== false) {
       writer.uint32(160).bool(message.draining);
+    }
+    if (message.versionSkew !== "") {
+      writer.uint32(562).string(message.versionSkew);
+    }
+    if (message.resources !== undefined) {
+      HostResources.encode(message.resources, writer.uint32(570).fork()).join();
+    }
+    if (message.resourcesAt !== 0) {
+      writer.uint32(576).int64(message.resourcesAt);
+    }
+    for (const v of message.doubts) {
+      writer.uint32(586).string(v!);
+    }
+    if (message.slots !== 0) {
+      writer.uint32(592).int32(message.slots);
+    }
+    if (message.drainTaken !== false) {
+      writer.uint32(600).bool(message.drainTaken);
+    }
+    for (const v of message.replicationLags) {
+      Field.encode(v!, writer.uint32(610).fork()).join();
+    }
+    for (const v of message.running) {
+      Field.encode(v!, writer.uint32(618).fork()).join();
     }
     return writer;
   },
@@ -1782,6 +1832,70 @@ export const Agent: MessageFns<Agent> = {
             message.draining = reader.bool();
             continue;
           }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.versionSkew = reader.string();
+            continue;
+          }
+          case 71: {
+            if (tag !== 570) {
+              break;
+            }
+
+            message.resources = HostResources.decode(reader, reader.uint32());
+            continue;
+          }
+          case 72: {
+            if (tag !== 576) {
+              break;
+            }
+
+            message.resourcesAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 73: {
+            if (tag !== 586) {
+              break;
+            }
+
+            message.doubts.push(reader.string());
+            continue;
+          }
+          case 74: {
+            if (tag !== 592) {
+              break;
+            }
+
+            message.slots = reader.int32();
+            continue;
+          }
+          case 75: {
+            if (tag !== 600) {
+              break;
+            }
+
+            message.drainTaken = reader.bool();
+            continue;
+          }
+          case 76: {
+            if (tag !== 610) {
+              break;
+            }
+
+            message.replicationLags.push(Field.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 77: {
+            if (tag !== 618) {
+              break;
+            }
+
+            message.running.push(Field.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1852,6 +1966,34 @@ export const Agent: MessageFns<Agent> = {
         ? object.addresses.map((e: any) => globalThis.String(e))
         : [],
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
+      versionSkew: isSet(object.versionSkew)
+        ? globalThis.String(object.versionSkew)
+        : isSet(object.version_skew)
+        ? globalThis.String(object.version_skew)
+        : "",
+      resources: isSet(object.resources) ? HostResources.fromJSON(object.resources) : undefined,
+      resourcesAt: isSet(object.resourcesAt)
+        ? globalThis.Number(object.resourcesAt)
+        : isSet(object.resources_at)
+        ? globalThis.Number(object.resources_at)
+        : 0,
+      doubts: globalThis.Array.isArray(object?.doubts)
+        ? object.doubts.map((e: any) => globalThis.String(e))
+        : [],
+      slots: isSet(object.slots) ? globalThis.Number(object.slots) : 0,
+      drainTaken: isSet(object.drainTaken)
+        ? globalThis.Boolean(object.drainTaken)
+        : isSet(object.drain_taken)
+        ? globalThis.Boolean(object.drain_taken)
+        : false,
+      replicationLags: globalThis.Array.isArray(object?.replicationLags)
+        ? object.replicationLags.map((e: any) => Field.fromJSON(e))
+        : globalThis.Array.isArray(object?.replication_lags)
+        ? object.replication_lags.map((e: any) => Field.fromJSON(e))
+        : [],
+      running: globalThis.Array.isArray(object?.running)
+        ? object.running.map((e: any) => Field.fromJSON(e))
+        : [],
     };
   },
 
@@ -1917,6 +2059,30 @@ export const Agent: MessageFns<Agent> = {
     if (message.draining !== false) {
       obj.draining = message.draining;
     }
+    if (message.versionSkew !== "") {
+      obj.versionSkew = message.versionSkew;
+    }
+    if (message.resources !== undefined) {
+      obj.resources = HostResources.toJSON(message.resources);
+    }
+    if (message.resourcesAt !== 0) {
+      obj.resourcesAt = Math.round(message.resourcesAt);
+    }
+    if (message.doubts?.length) {
+      obj.doubts = message.doubts;
+    }
+    if (message.slots !== 0) {
+      obj.slots = Math.round(message.slots);
+    }
+    if (message.drainTaken !== false) {
+      obj.drainTaken = message.drainTaken;
+    }
+    if (message.replicationLags?.length) {
+      obj.replicationLags = message.replicationLags.map((e) => Field.toJSON(e));
+    }
+    if (message.running?.length) {
+      obj.running = message.running.map((e) => Field.toJSON(e));
+    }
     return obj;
   },
 
@@ -1945,6 +2111,16 @@ export const Agent: MessageFns<Agent> = {
     message.firstSeenAt = object.firstSeenAt ?? 0;
     message.addresses = object.addresses?.map((e) => e) || [];
     message.draining = object.draining ?? false;
+    message.versionSkew = object.versionSkew ?? "";
+    message.resources = (object.resources !== undefined && object.resources !== null)
+      ? HostResources.fromPartial(object.resources)
+      : undefined;
+    message.resourcesAt = object.resourcesAt ?? 0;
+    message.doubts = object.doubts?.map((e) => e) || [];
+    message.slots = object.slots ?? 0;
+    message.drainTaken = object.drainTaken ?? false;
+    message.replicationLags = object.replicationLags?.map((e) => Field.fromPartial(e)) || [];
+    message.running = object.running?.map((e) => Field.fromPartial(e)) || [];
     return message;
   },
 };
