@@ -86,12 +86,12 @@ function agentTable(rows: readonly Agent[], terminal: Terminal): string {
       { heading: 'HOST', value: a => a.hostname, shrinkTo: 10 },
       { heading: 'STATE', value: stateOf },
       { heading: 'SEEN', value: a => ago(a.lastSeenAt, terminal.now()) },
-      { heading: 'INSTANCES', value: a => String(a.instances), align: 'right' },
-      { heading: 'RUNNING', value: a => String(a.runningJobIds.length), align: 'right' },
+      { heading: 'RUNNING', value: slotsOf, align: 'right' },
       { heading: 'CLOCK', value: a => `${a.clockOffsetMs} ms`, align: 'right' },
-      { heading: 'ROLE', value: roleOf },
-      { heading: 'VERSION', value: versionOf, shrinkTo: 8 },
-      { heading: 'SLOTS', value: slotsOf, align: 'right', wide: true },
+      { heading: 'VERSION', value: a => a.version, shrinkTo: 8 },
+      { heading: 'SKEW', value: a => a.versionSkew },
+      { heading: 'ROLE', value: roleOf, wide: true },
+      { heading: 'INSTANCES', value: a => String(a.instances), align: 'right', wide: true },
       { heading: 'CORES', value: a => String(a.cores), align: 'right', wide: true },
       { heading: 'LOAD', value: a => a.resources?.load1.toFixed(1) ?? '-', align: 'right', wide: true },
       { heading: 'MEMORY', value: memoryOf, wide: true },
@@ -110,8 +110,9 @@ function versionOf({ version, versionSkew }: Agent): string {
   return versionSkew === '' || versionSkew === 'same' ? version : `${version} (${versionSkew})`
 }
 
+/** What it runs, of what it may. */
 function slotsOf({ runningJobIds, slots }: Agent): string {
-  return slots === 0 ? '-' : `${runningJobIds.length}/${slots}`
+  return slots === 0 ? String(runningJobIds.length) : `${runningJobIds.length}/${slots}`
 }
 
 function memoryOf({ resources, memoryBytes }: Agent): string {
