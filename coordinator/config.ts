@@ -18,12 +18,12 @@ import {
   lockModes,
   storeEncryptions,
 } from '../shared/model/destination.ts'
-import { engineKinds } from '../shared/model/engine.ts'
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
 import { alertProblems, alertRulesOf, alertsSchema } from './alert-config.ts'
 import { budgetsOf, budgetsSchema } from './budget-config.ts'
+import { discoverySchema } from './discovery-config.ts'
 import type { Settings } from './operations/index.ts'
 import { policyOf, policySchema, selectorOf } from './policy-config.ts'
 import { bookOf, documentProblems, layerKeys } from './policy-document.ts'
@@ -109,23 +109,7 @@ export const coordinatorConfigSchema = z
         password_file: secretFile().optional(),
       })
       .prefault({}),
-    discovery: z
-      .strictObject({
-        consul: z
-          .strictObject({
-            address: url().prefault('http://127.0.0.1:8500'),
-            token_file: secretFile().optional(),
-            services: z
-              .array(z.strictObject({ name: z.string().min(1), engine: z.enum(engineKinds).optional() }))
-              .min(1),
-            /** How long an empty answer must last before it is believed. */
-            empty_grace: duration().prefault('1m'),
-          })
-          .optional(),
-        /** A YAML file of instances. */
-        static_file: z.string().min(1).optional(),
-      })
-      .prefault({}),
+    discovery: discoverySchema.prefault({}),
     destinations: z.record(z.string().min(1), destination).prefault({}),
     /** The first that matches is in effect. */
     policies: z.array(policySchema).prefault([]),

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { type Clock, newId, systemClock } from '../shared/clock/index.ts'
 import { readSecretFile } from '../shared/config/secret-file.ts'
-import { consulDiscovery, type Discovery, staticFileDiscovery } from '../shared/discovery/index.ts'
+import type { Discovery } from '../shared/discovery/index.ts'
 import { AppError } from '../shared/errors/index.ts'
 import { Scope } from '../shared/lifecycle/index.ts'
 import type { Log } from '../shared/log/index.ts'
@@ -19,6 +19,7 @@ import {
   watchStore,
 } from './alerts/index.ts'
 import { type CoordinatorConfig, settingsOf } from './config.ts'
+import { discoverySourcesOf } from './discovery-config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
 import {
   databaseSeriesPage,
@@ -98,7 +99,7 @@ export async function startCoordinator(
     const showPicture = declareGauges(registry, version)
     const notifiers = overrides.notifiers ?? (await openChannels(channelSpecsOf(config.alerts), clock))
     const deadMan = await deadManUrl(config)
-    const sources = overrides.sources ?? sourcesOf(config, log)
+    const sources = overrides.sources ?? discoverySourcesOf(config.discovery, log)
     const health = new DiscoveryHealth()
     for (const { source } of sources) health.expect(source)
     const { password_file: passwordFile } = config.store
@@ -318,27 +319,6 @@ export async function startCoordinator(
     await scope.close()
     throw thrown
   }
-}
-
-function sourcesOf(config: CoordinatorConfig, log: Log): readonly Discovery[] {
-  const { consul, static_file: path } = config.discovery
-  const tokenFile = consul?.token_file
-  return [
-    ...(consul === undefined
-      ? []
-      : [
-          consulDiscovery({
-            address: consul.address,
-            services: consul.services.map(({ name, engine }) =>
-              engine === undefined ? { name } : { name, engine },
-            ),
-            times: { emptyGrace: consul.empty_grace },
-            log,
-            ...(tokenFile === undefined ? {} : { token: () => readSecretFile(tokenFile) }),
-          }),
-        ]),
-    ...(path === undefined ? [] : [staticFileDiscovery({ path, log })]),
-  ]
 }
 
 /** The same leadership; the watch of the store hears how each question to it went. */

@@ -1,4 +1,9 @@
-import { type DiscoveredInstance, type DiscoverySnapshot, instanceKey } from '../../shared/discovery/index.ts'
+import {
+  type DiscoveredInstance,
+  type DiscoverySnapshot,
+  instanceKey,
+  isSure,
+} from '../../shared/discovery/index.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { ClusterRecord, InstanceRecord, KnownEngine } from '../store/records.ts'
 import { afterCommit, type Term, write } from './term.ts'
@@ -11,20 +16,22 @@ const freshness = 3_600_000
 
 /**
  * Takes in what a source knows (architecture §4, §13): new instances with a cluster of their own, changed
- * addresses, tombstones for what vanished, their end for what came back. Only a healthy snapshot says that
- * something is gone; a failing source changes nothing.
+ * addresses, tombstones for what vanished, their end for what came back. Where the source is failing, in one
+ * datacenter or as a whole, nothing is gone and what is known stays as it is.
  */
 export async function reconcileFleet(snapshot: DiscoverySnapshot, term: Term): Promise<void> {
-  if (snapshot.health.kind !== 'ok') return
   const present = new Map(snapshot.instances.map(each => [instanceKey(each), each]))
   const entries = [...present]
   for (let i = 0; i < entries.length; i += page)
     await write(term, 'reconcile', async tx => {
-      for (const [key, found] of entries.slice(i, i + page)) await seen(tx, key, found, snapshot.source, term)
+      for (const [key, found] of entries.slice(i, i + page)) await seen(tx, key, found, snapshot, term)
     })
   const vanished = [...term.fleet.instances()].filter(
     each =>
-      each.source === snapshot.source && each.goneSince === undefined && !present.has(each.discoveryKey),
+      each.source === snapshot.source &&
+      each.goneSince === undefined &&
+      !present.has(each.discoveryKey) &&
+      isSure(snapshot, each),
   )
   for (let i = 0; i < vanished.length; i += page)
     await write(term, 'reconcile', async tx => {
@@ -36,9 +43,10 @@ async function seen(
   tx: WriteTx,
   key: string,
   found: DiscoveredInstance,
-  source: string,
+  snapshot: DiscoverySnapshot,
   term: Term,
 ): Promise<void> {
+  const { source } = snapshot
   const at = term.clock.now().wall
   const known = await tx.instances.byDiscoveryKey(key)
   if (known === undefined) {
@@ -68,7 +76,9 @@ async function seen(
   const { goneSince, ...rest } = known
   const next: InstanceRecord = { ...rest, ...described(found), source, lastSeenAt: at }
   const changed = JSON.stringify({ ...next, lastSeenAt: 0 }) !== JSON.stringify({ ...known, lastSeenAt: 0 })
-  if (!changed && at - known.lastSeenAt < freshness) return
+  // the last known of a part that fails was not seen again
+  const sure = isSure(snapshot, { datacenter: found.datacenter, service: found.serviceName })
+  if (!changed && (!sure || at - known.lastSeenAt < freshness)) return
   await putInstance(tx, next, term)
   if (goneSince === undefined) return
   const cluster = await tx.clusters.get(known.clusterId)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { AppError } from '../errors/index.ts'
+import type { ConsulConnection } from './consul-line.ts'
 
 /** Consul's own accessor of whoever shows no token. */
 const anonymousAccessor = '00000000-0000-0000-0000-000000000002'
@@ -16,19 +17,12 @@ export type ReadAccess = 'granted' | 'unknown'
  * Throws `discovery.denied` when the token is missing, unknown or not allowed, `discovery.unavailable` else.
  */
 export async function readAccess(
-  baseUrl: string,
+  connection: Pick<ConsulConnection, 'ask'>,
   token: string | undefined,
   service: string,
   signal: AbortSignal,
 ): Promise<ReadAccess> {
-  const ask = async (path: string, body?: unknown) => {
-    const response = await fetch(`${baseUrl}${path}`, {
-      ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) }),
-      headers: token === undefined ? {} : { 'x-consul-token': token },
-      signal,
-    })
-    return { status: response.status, text: await response.text() }
-  }
+  const ask = (path: string, body?: unknown) => connection.ask(path, { token, body, signal })
   const self = await ask('/v1/acl/token/self')
   // 1.8 answers 401 "ACL support disabled", later versions too
   if (/ACL support disabled/i.test(self.text)) return 'granted'

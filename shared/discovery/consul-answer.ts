@@ -1,13 +1,8 @@
 import { z } from 'zod'
 import { AppError } from '../errors/index.ts'
 import { type EngineKind, isEngineKind } from '../model/engine.ts'
+import type { NamedSelector } from './consul-selector.ts'
 import type { DiscoveredInstance } from './port.ts'
-
-/** A service to look for, and the engine of its instances where their meta says nothing. */
-export interface ServiceSelector {
-  readonly name: string
-  readonly engine?: EngineKind
-}
 
 const text = z
   .string()
@@ -33,7 +28,7 @@ const entrySchema = z.object({
 export const usualPorts: Readonly<Record<EngineKind, number>> = { postgres: 5432, mysql: 3306, mariadb: 3306 }
 
 /** Reads a catalog answer; anything but a list of whole entries of this service is `discovery.invalid`. */
-export function instancesFrom(body: unknown, service: ServiceSelector): readonly DiscoveredInstance[] {
+export function instancesFrom(body: unknown, service: NamedSelector): readonly DiscoveredInstance[] {
   const parsed = z.array(entrySchema).safeParse(body)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
@@ -65,4 +60,18 @@ export function instancesFrom(body: unknown, service: ServiceSelector): readonly
       }
     })
     .sort((a, b) => (`${a.nodeName}\0${a.serviceId}` < `${b.nodeName}\0${b.serviceId}` ? -1 : 1))
+}
+
+/** What we need of `/v1/catalog/services`: each service with the tags any of its instances has. */
+const namesSchema = z.record(z.string(), z.array(z.string()).nullable())
+
+/** Reads the list of services; anything else is `discovery.invalid`. */
+export function serviceNamesFrom(body: unknown): ReadonlyMap<string, readonly string[]> {
+  const parsed = namesSchema.safeParse(body)
+  if (!parsed.success)
+    throw new AppError('discovery.invalid', {
+      message: 'consul gave a list of services that makes no sense',
+      context: {},
+    })
+  return new Map(Object.entries(parsed.data).map(([name, tags]) => [name, tags ?? []]))
 }

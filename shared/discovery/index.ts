@@ -1,11 +1,15 @@
 export { type ConsulDiscoveryOptions, consulDiscovery } from './consul.ts'
-export { type ServiceSelector, usualPorts } from './consul-answer.ts'
-export type { ConsulTimes } from './consul-service.ts'
+export { usualPorts } from './consul-answer.ts'
+export type { ConsulTls } from './consul-line.ts'
+export type { ServiceSelector } from './consul-selector.ts'
+export type { ConsulTimes } from './consul-watch.ts'
 export {
   type DiscoveredInstance,
   type Discovery,
   type DiscoverySnapshot,
   instanceKey,
+  isSure,
   type SourceHealth,
+  type SourcePart,
 } from './port.ts'
 export { type StaticFileOptions, staticFileDiscovery } from './static-file.ts'

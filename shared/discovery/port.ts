@@ -24,15 +24,33 @@ export interface DiscoveredInstance {
 /** How a source is. `failing` says why; what was known before stays (architecture §13). */
 export type SourceHealth = { readonly kind: 'ok' } | { readonly kind: 'failing'; readonly error: AppError }
 
+/** A part of a source; what is absent means every one. */
+export interface SourcePart {
+  readonly datacenter?: string
+  readonly service?: string
+}
+
 /**
- * Everything a source knows now. Only a snapshot of health `ok` may be read as "what is not in it is gone"
- * (a tombstone); a failing one holds the last known instances, or fewer if the source never answered.
+ * Everything a source knows now. What is not in it may be read as gone (a tombstone) only outside of `unsure`; in
+ * there stand the last known instances, or fewer where the source never answered.
  */
 export interface DiscoverySnapshot {
   /** `consul`, `static-file`. */
   readonly source: string
   readonly instances: readonly DiscoveredInstance[]
   readonly health: SourceHealth
+  /** Parts whose absence says nothing now; when absent: none if health is `ok`, else the whole source. */
+  readonly unsure?: readonly SourcePart[]
+}
+
+/** Whether a snapshot may be believed about an instance's absence. */
+export function isSure(
+  { health, unsure }: Pick<DiscoverySnapshot, 'health' | 'unsure'>,
+  { datacenter, service }: { readonly datacenter: string; readonly service: string },
+): boolean {
+  return !(unsure ?? (health.kind === 'ok' ? [] : [{}])).some(
+    part => (part.datacenter ?? datacenter) === datacenter && (part.service ?? service) === service,
+  )
 }
 
 /** A stream of hints about which instances there are. */

@@ -11,7 +11,7 @@ export function reportChanges(
   return snapshot => {
     const { source, health } = snapshot
     const failure = health.kind === 'failing' ? health.error.toFailure() : undefined
-    const print = JSON.stringify([snapshot.instances, failure])
+    const print = JSON.stringify([snapshot.instances, failure, snapshot.unsure])
     if (print === last) return
     last = print
     if (health.kind === 'failing')

@@ -37,6 +37,24 @@ describe('the configuration of the coordinator', () => {
     expect(told).not.toContain('leader_margin')
   })
 
+  test('consul is asked by name, tag or filter, in datacenters, with certificates; halves of it are refused', async () => {
+    const { value } = await load(
+      `discovery:
+  consul:
+    address: https://consul.internal:8501
+    services: [{ name: pg, engine: postgres }, { tag: holdfast }, { filter: ServiceMeta.team == "x" }]
+    datacenters: [dc1, dc2]
+    tls: { ca_file: /etc/holdfast/consul-ca.pem, cert_file: /c.pem, key_file: /k.pem, server_name: server.dc1.consul }
+`,
+    )
+    expect(value.discovery.consul).toMatchObject({ datacenters: ['dc1', 'dc2'], services: [{}, {}, {}] })
+    const told = await problems(
+      'discovery: { consul: { services: [{ engine: mysql }], tls: { cert_file: /c.pem } } }',
+    )
+    for (const each of ['discovery.consul.services.0', 'discovery.consul.tls']) expect(told).toContain(each)
+    expect(await problems('discovery: { consul: { services: [{ tag: x }], tls: {} } }')).toContain('https:')
+  })
+
   test('a policy says how many streams, and how long others may wait for them; absent, the agent decides', async () => {
     const of = async (keys: string) => {
       const yaml = `destinations: { a: { url: file:///a } }\npolicies: [{ name: p, destination: a${keys} }]\n`

@@ -13,6 +13,7 @@ import type {
   Discovery,
   DiscoverySnapshot,
   SourceHealth,
+  SourcePart,
 } from '../../shared/discovery/index.ts'
 import { createLogger, type Log, silentLog } from '../../shared/log/index.ts'
 import { FakeAgent, type FakeAgentOptions } from '../harness/fake-agent.ts'
@@ -49,6 +50,7 @@ export class FakeSource implements Discovery {
   #listener: ((snapshot: DiscoverySnapshot) => void) | undefined
   #instances: readonly DiscoveredInstance[] = []
   #health: SourceHealth = { kind: 'ok' }
+  #unsure: readonly SourcePart[] | undefined
 
   async watch(onSnapshot: (snapshot: DiscoverySnapshot) => void, signal: AbortSignal): Promise<void> {
     this.#listener = onSnapshot
@@ -56,14 +58,25 @@ export class FakeSource implements Discovery {
     await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
   }
 
-  show(instances: readonly DiscoveredInstance[], health: SourceHealth = { kind: 'ok' }): void {
+  show(
+    instances: readonly DiscoveredInstance[],
+    health: SourceHealth = { kind: 'ok' },
+    unsure?: readonly SourcePart[],
+  ): void {
     this.#instances = instances
     this.#health = health
+    this.#unsure = unsure
     this.#tell()
   }
 
   #tell(): void {
-    this.#listener?.({ source: this.source, instances: this.#instances, health: this.#health })
+    const unsure = this.#unsure
+    this.#listener?.({
+      source: this.source,
+      instances: this.#instances,
+      health: this.#health,
+      ...(unsure === undefined ? {} : { unsure }),
+    })
   }
 }
 

@@ -125,6 +125,23 @@ describe('discovery', () => {
     expect(back).toMatchObject({ id: instanceId, address: '10.0.0.9' })
   })
 
+  test('where one datacenter fails, the others go on: new instances come, gone ones get their tombstone', async () => {
+    await using fleet = await running()
+    const at = (datacenter: string, nodeName: string) => discovered({ datacenter, nodeName })
+    fleet.source.show([at('dc1', 'a'), at('dc2', 'b')])
+    const list = async () =>
+      (await instances(fleet))
+        .map(each => `${each.nodeName}${each.goneSince === undefined ? '' : ' gone'}`)
+        .sort()
+    await waitUntil(async () => (await list()).length === 2, { what: 'both' })
+    fleet.source.show([at('dc1', 'c')], { kind: 'failing', error: new AppError('discovery.unavailable') }, [
+      { datacenter: 'dc2' },
+    ])
+    await waitUntil(async () => (await list()).join() === 'a gone,b,c', {
+      what: 'news of dc1, dc2 as it was',
+    })
+  })
+
   test('databases: new ones are found, vanished ones get a tombstone, globals are a row of their own', async () => {
     await using world = await withDatabase()
     const { agent, fleet, instanceId } = world

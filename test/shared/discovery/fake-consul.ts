@@ -15,7 +15,10 @@ export interface FakeConsul extends AsyncDisposable {
   readonly address: string
   /** Every catalog question: the service, the index asked with, the token shown. */
   readonly questions: readonly {
+    /** Empty: which services there are. */
     readonly service: string
+    readonly datacenter: string
+    readonly filter: string
     readonly index: string
     readonly token: string | undefined
   }[]
@@ -26,6 +29,8 @@ export interface FakeConsul extends AsyncDisposable {
   /** Answers catalog questions by this until `undefined` is given. */
   lie(lie: Lie | undefined): void
   access(access: Access): void
+  /** Whether this datacenter can be reached from here. */
+  reach(datacenter: string, reachable: boolean): void
   /** Adds to each honest answer. */
   headers(headers: Readonly<Record<string, string>>): void
 }
@@ -33,7 +38,8 @@ export interface FakeConsul extends AsyncDisposable {
 /** Speaks Consul's protocol for catalog questions, blocking ones included, and lies on demand. */
 export async function startFakeConsul(): Promise<FakeConsul> {
   const services = new Map<string, readonly unknown[]>()
-  const questions: { service: string; index: string; token: string | undefined }[] = []
+  const questions: FakeConsul['questions'][number][] = []
+  const lost = new Set<string>()
   const waiting = new Set<() => void>()
   let index = 10
   let lie: Lie | undefined
@@ -49,8 +55,26 @@ export async function startFakeConsul(): Promise<FakeConsul> {
     response.writeHead(status, { 'content-type': 'application/json', ...headers })
     response.end(typeof value === 'string' ? value : JSON.stringify(value))
   }
-  const tell = (response: ServerResponse, service: string) =>
-    json(response, 200, services.get(service) ?? [], { 'x-consul-index': String(index), ...extra })
+  const tell = (response: ServerResponse, url: URL) =>
+    json(response, 200, answerTo(url), { 'x-consul-index': String(index), ...extra })
+
+  const answerTo = (url: URL): unknown => {
+    const datacenter = url.searchParams.get('dc')
+    const here = (each: unknown) => datacenter === null || field(each, 'Datacenter') === datacenter
+    if (url.pathname === '/v1/catalog/services') {
+      const held = [...services].filter(([, entries]) => entries.some(here))
+      const tagged = held.map(([name, entries]) => [
+        name,
+        entries.flatMap(each => field(each, 'ServiceTags')),
+      ])
+      return access === 'off' || access === 'granted' ? Object.fromEntries([['consul', []], ...tagged]) : {}
+    }
+    // of Consul's expressions, the one for a tag
+    const tag = /`(.+)` in ServiceTags/.exec(url.searchParams.get('filter') ?? '')?.[1]
+    return (services.get(serviceOf(url)) ?? []).filter(
+      each => here(each) && (tag === undefined || [field(each, 'ServiceTags')].flat().includes(tag)),
+    )
+  }
 
   const lieTo = (response: ServerResponse, said: Lie) => {
     if (said === 'hang') return
@@ -68,17 +92,25 @@ export async function startFakeConsul(): Promise<FakeConsul> {
   }
 
   const onCatalog = (request: IncomingMessage, response: ServerResponse, url: URL) => {
-    const service = decodeURIComponent(url.pathname.split('/').at(-1) ?? '')
+    const datacenter = url.searchParams.get('dc') ?? ''
     const asked = url.searchParams.get('index') ?? ''
     const token = request.headers['x-consul-token']
-    questions.push({ service, index: asked, token: typeof token === 'string' ? token : undefined })
+    questions.push({
+      service: serviceOf(url),
+      datacenter,
+      filter: url.searchParams.get('filter') ?? '',
+      index: asked,
+      token: typeof token === 'string' ? token : undefined,
+    })
     if (lie !== undefined) return lieTo(response, lie)
-    if (Number(asked) === 0 || Number(asked) < index) return tell(response, service)
+    if (lost.has(datacenter)) return json(response, 500, 'No path to datacenter')
+    if (Number(asked) === 0 || Number(asked) < index) return tell(response, url)
     const wake = () => {
       clearTimeout(timer)
       waiting.delete(wake)
       if (lie !== undefined) lieTo(response, lie)
-      else tell(response, service)
+      else if (lost.has(datacenter)) json(response, 500, 'No path to datacenter')
+      else tell(response, url)
     }
     const timer = setTimeout(wake, Number.parseInt(url.searchParams.get('wait') ?? '1', 10) * 1_000)
     waiting.add(wake)
@@ -102,7 +134,7 @@ export async function startFakeConsul(): Promise<FakeConsul> {
 
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '/', 'http://consul')
-    if (url.pathname.startsWith('/v1/catalog/service/')) onCatalog(request, response, url)
+    if (/^\/v1\/catalog\/services?(\/|$)/.test(url.pathname)) onCatalog(request, response, url)
     else onAccess(response, url.pathname)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -128,6 +160,11 @@ export async function startFakeConsul(): Promise<FakeConsul> {
     access: to => {
       access = to
     },
+    reach: (datacenter, reachable) => {
+      if (reachable) lost.delete(datacenter)
+      else lost.add(datacenter)
+      wakeAll()
+    },
     headers: headers => {
       extra = headers
     },
@@ -137,6 +174,14 @@ export async function startFakeConsul(): Promise<FakeConsul> {
         server.closeAllConnections()
       }),
   }
+}
+
+function serviceOf(url: URL): string {
+  return decodeURIComponent(/^\/v1\/catalog\/service\/(.*)$/.exec(url.pathname)?.[1] ?? '')
+}
+
+function field(entry: unknown, name: string): unknown {
+  return (entry as Readonly<Record<string, unknown>>)[name]
 }
 
 /** A catalog entry as Consul writes it. */
