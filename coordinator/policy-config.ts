@@ -98,6 +98,12 @@ export const settingKeys = {
   streams: z.int().min(1).max(32).optional(),
   /** A dump that blocks others for so long ends itself and is retried: production comes first; `0s`: never; default 30 s. */
   blocking_limit: duration().optional(),
+  /** So many transactions since its snapshot end a PostgreSQL dump, which is retried: vacuum waits for it; 0: never; default 500,000,000. */
+  xmin_age_limit: z.int().min(0).max(2_000_000_000).optional(),
+  /** A dump from a replica ends itself when what the replica received is not replayed for so long; default never. */
+  replay_lag_limit: duration().optional(),
+  /** The same when so much log is received and not replayed, such as `10GB`; default never. */
+  replay_backlog_limit: byteSize().optional(),
   retry: z
     .strictObject({
       /** 4 when absent. */
@@ -247,6 +253,9 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
     ...(each.replica_max_lag === undefined ? {} : { replicaMaxLag: each.replica_max_lag }),
     ...(each.streams === undefined ? {} : { streams: each.streams }),
     ...(each.blocking_limit === undefined ? {} : { blockingLimit: each.blocking_limit }),
+    ...(each.xmin_age_limit === undefined ? {} : { xminAgeLimit: each.xmin_age_limit }),
+    ...(each.replay_lag_limit === undefined ? {} : { replayLagLimit: each.replay_lag_limit }),
+    ...(each.replay_backlog_limit === undefined ? {} : { replayBacklogLimit: each.replay_backlog_limit }),
   }
   return { ...content, version: policyVersion(content) }
 }

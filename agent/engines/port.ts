@@ -86,6 +86,14 @@ export interface DumpOptions {
   readonly streams?: number
   /** Others who wait for our sessions for so long end the dump (P6), ms; 0: never; absent: 30 s. */
   readonly blockingLimit?: number
+  /** So many transactions since the dump's snapshot end it (P6); 0: never; absent: as the engine finds right. */
+  readonly xminAgeLimit?: number
+  /** On a replica: received and not replayed for so long ends it (P6), ms; absent or 0: never. */
+  readonly replayLagLimit?: number
+  /** On a replica: so much log received and not replayed ends it (P6), bytes; absent or 0: never. */
+  readonly replayBacklogLimit?: number
+  /** The server ends a session of a tool that has read nothing for so long (a frozen agent), ms; absent: 15 min. */
+  readonly unreadLimit?: number
   /** A database that holds less is one stream, bytes; absent: as the engine finds right. */
   readonly sharedFrom?: number
 }

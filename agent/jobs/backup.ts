@@ -16,8 +16,9 @@ import {
   planEncryption,
   type Seal,
 } from '../encryption/index.ts'
-import type { DumpOptions, DumpSession, DumpSubject, EngineContext } from '../engines/port.ts'
+import type { DumpSession, DumpSubject, EngineContext } from '../engines/port.ts'
 import { codecChain, codecTools, narrowCompression } from '../pipeline/index.ts'
+import { dumpOptions } from './dump-options.ts'
 import { sessionOf, streamOf, total } from './manifest-draft.ts'
 import { destinationsFrom, type OpenDestinations, openDestinations } from './open-destinations.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
@@ -238,7 +239,7 @@ function compressionOf(spec: BackupSpec, preferred: Codec): Compression {
   })
 }
 
-function narrow(spec: BackupSpec, world: Pick<Surroundings, 'codec' | 'encryption'>) {
+function narrow(spec: BackupSpec, world: Pick<Surroundings, 'codec' | 'encryption' | 'idleTimeoutMs'>) {
   const { instance } = spec
   if (instance === undefined || spec.clusterName === '')
     throw new AppError('link.protocol', { message: 'a backup needs an instance and the name of its cluster' })
@@ -274,14 +275,6 @@ function narrow(spec: BackupSpec, world: Pick<Surroundings, 'codec' | 'encryptio
     // a class of a newer coordinator is only a word in a key: it never stops a backup
     class: classes.find(each => each === spec.backupClass) ?? 'manual',
     predicted: Math.max(0, spec.predictedRawBytes),
-    dumping: dumpOptions(spec),
-  }
-}
-
-function dumpOptions({ streams, blockingLimitMs, streamsFrom }: BackupSpec): DumpOptions {
-  return {
-    ...(streams === undefined || streams < 1 ? {} : { streams }),
-    ...(blockingLimitMs === undefined || blockingLimitMs < 0 ? {} : { blockingLimit: blockingLimitMs }),
-    ...(streamsFrom === undefined || streamsFrom < 1 ? {} : { sharedFrom: streamsFrom }),
+    dumping: dumpOptions(spec, world.idleTimeoutMs),
   }
 }

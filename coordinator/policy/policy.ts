@@ -98,6 +98,12 @@ export interface Policy {
   readonly streams?: number
   /** A dump ends itself when it blocks others for so long (P6); 0: never; absent: the agent's own. */
   readonly blockingLimit?: Duration
+  /** So many transactions since its snapshot end a dump (P6); 0: never; absent: the agent's own. */
+  readonly xminAgeLimit?: number
+  /** On a replica: received and not replayed for so long ends a dump (P6); absent: never. */
+  readonly replayLagLimit?: Duration
+  /** On a replica: so much log received and not replayed ends a dump (P6), bytes; absent: never. */
+  readonly replayBacklogLimit?: number
 }
 
 /** The facts a policy is chosen by. */

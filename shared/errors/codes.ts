@@ -445,6 +445,13 @@ export const errorCodes = {
     exit: 22,
     retry: 'backoff',
   },
+  'dump.holds-back': {
+    message: 'the dump held back the server for more than its policy allows',
+    hint: 'It is retried; the context says what waited for it. Dump at a quieter time or from a replica, or raise the setting it names.',
+    grpc: 'ABORTED',
+    exit: 22,
+    retry: 'backoff',
+  },
   'dump.schema-moving': {
     message: 'the tables of the database changed each time their snapshot was to be taken',
     hint: 'It is retried; something creates, drops or renames tables all the time. `streams: 1` does without the comparison.',

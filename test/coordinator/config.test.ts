@@ -62,6 +62,9 @@ describe('the configuration of the coordinator', () => {
     }
     expect(await of(', streams: 3, blocking_limit: 45s')).toMatchObject({ streams: 3, blockingLimit: 45_000 })
     expect(await of(', blocking_limit: 0s')).toMatchObject({ blockingLimit: 0 })
+    expect(
+      await of(', xmin_age_limit: 1000000, replay_lag_limit: 10m, replay_backlog_limit: 5GB'),
+    ).toMatchObject({ xminAgeLimit: 1_000_000, replayLagLimit: 600_000, replayBacklogLimit: 5e9 })
     const plain = await of('')
     expect(plain).not.toHaveProperty('streams')
     expect(plain).not.toHaveProperty('blockingLimit')

@@ -1,5 +1,5 @@
 import type { Command } from '../../process/command.ts'
-import type { DumpStream, EngineContext, FoundTool, InstanceTarget } from '../port.ts'
+import type { DumpOptions, DumpStream, EngineContext, FoundTool, InstanceTarget } from '../port.ts'
 import { ContentsReader, demandContents } from './contents.ts'
 import { type Holder, lockWait } from './holder.ts'
 import { conninfo, toolEnvironment } from './libpq.ts'
@@ -12,7 +12,7 @@ import { findTool, majorOf } from './tools.ts'
  * The server ends a session of a tool that has taken nothing in for so long: all that a stopped agent still
  * holds after its holder was ended. Slower than this, a stream is as good as dead (ADR 0101).
  */
-const unreadLimitMs = 15 * 60_000
+const unreadLimitDefaultMs = 15 * 60_000
 
 /** The streams of one database on one snapshot, and their account. */
 export interface StreamsOfDatabase {
@@ -27,6 +27,7 @@ export async function dumpEnvironment(
   context: EngineContext,
   purpose: string,
   { major }: ServerFacts,
+  unreadLimitMs = unreadLimitDefaultMs,
 ): Promise<Record<string, string>> {
   return toolEnvironment(target, context, purpose, major >= 12 ? { tcp_user_timeout: unreadLimitMs } : {})
 }
@@ -44,11 +45,12 @@ export async function streamsOf(job: {
   readonly plan: StreamPlan
   readonly purpose: string
   readonly context: EngineContext
+  readonly options: DumpOptions
 }): Promise<StreamsOfDatabase> {
   const { target, database, facts, tool, holder, plan, context } = job
   // it reads what this pg_dump writes
   const reader = await findTool('pg_restore', majorOf(tool.version) ?? facts.major, context)
-  const env = await dumpEnvironment(target, context, job.purpose, facts)
+  const env = await dumpEnvironment(target, context, job.purpose, facts, job.options.unreadLimit)
   const contents = new Map<string, ContentsReader>()
   const stream = (
     name: string,

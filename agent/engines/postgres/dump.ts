@@ -11,6 +11,7 @@ import type {
   FoundTool,
   InstanceTarget,
 } from '../port.ts'
+import { burdenDefaults } from './burden.ts'
 import { dumpEnvironment, streamsOf } from './dump-by-streams.ts'
 import { toolFailure } from './failure.ts'
 import { blockingLimitDefault, openGuard } from './guard.ts'
@@ -90,7 +91,13 @@ async function dumpDatabase(job: DatabaseJob): Promise<DumpSession> {
   const guard = await openGuard(target, {
     database,
     purpose,
+    major: facts.major,
     limitMs: options.blockingLimit ?? blockingLimitDefault,
+    burden: {
+      xminAge: options.xminAgeLimit ?? burdenDefaults.xminAge,
+      replayLag: options.replayLagLimit ?? burdenDefaults.replayLag,
+      replayBacklog: options.replayBacklogLimit ?? burdenDefaults.replayBacklog,
+    },
     signal: context.signal,
     ping: async () => shared?.holder.ping(),
     onBroken: error => broken.abort(error),
@@ -172,7 +179,7 @@ async function demandSlots(session: PostgresSession, database: string): Promise<
 
 /** The whole database as one archive. */
 async function whole(
-  { target, database, facts, context }: DatabaseJob,
+  { target, database, facts, context, options }: DatabaseJob,
   tool: FoundTool,
   bytes: number,
   purpose: string,
@@ -187,7 +194,7 @@ async function whole(
         ...['-Fc', '-Z0', '--no-password', `--lock-wait-timeout=${lockWait}`],
         ...['-d', conninfo(database)],
       ],
-      env: await dumpEnvironment(target, context, purpose, facts),
+      env: await dumpEnvironment(target, context, purpose, facts, options.unreadLimit),
     },
     predictedBytes: bytes,
   }

@@ -1,6 +1,8 @@
 import { setTimeout as passing } from 'node:timers/promises'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { InstanceTarget } from '../port.ts'
+import { type BurdenLimits, ReplayLag, readBurden, tooHeavy } from './burden.ts'
+import { type FrozenLimits, frozenLimits, openReaper } from './reaper.ts'
 import { openSession, type PostgresSession } from './session.ts'
 
 /** How often the guard looks, ms. */
@@ -49,10 +51,15 @@ export interface GuardOptions {
   readonly database: string
   /** Of the sessions it watches (`openSession`, PGAPPNAME). */
   readonly purpose: string
+  /** Of the server. */
+  readonly major: number
   readonly limitMs: number
+  readonly burden: BurdenLimits
   readonly signal: AbortSignal
   /** Asks the holder something; absent without one. */
   readonly ping?: () => Promise<void>
+  /** When a guard that asks nothing counts as frozen; for tests. */
+  readonly frozen?: FrozenLimits
   /** Told once why the dump has to end. */
   readonly onBroken: (error: AppError) => void
 }
@@ -63,17 +70,27 @@ export interface Guard {
 }
 
 /**
- * First, do no harm (P6): a session of its own looks every second whom the dump's sessions block. When one has
- * waited for as long as the policy allows, our sessions are ended by the server at once and the dump with them:
- * production comes first. While the guard itself cannot see, for as long as that limit, it ends the dump too.
+ * First, do no harm (P6): a session of its own looks every second whom the dump's sessions block, and what they
+ * hold back. When one has waited for as long as the policy allows, or more is held back than it allows, our
+ * sessions are ended by the server at once and the dump with them: production comes first. While the guard itself
+ * cannot see, for as long as the first limit, it ends the dump too.
  */
 export async function openGuard(target: InstanceTarget, options: GuardOptions): Promise<Guard> {
   const stop = new AbortController()
   const leave = new AbortController()
   const signal = AbortSignal.any([options.signal, leave.signal])
-  const open = () =>
-    openSession(target, options.database, { purpose: 'guard', signal, statementTimeoutMs: 10_000 })
-  const watching = watch(await open(), open, options, AbortSignal.any([options.signal, stop.signal]))
+  const { database, major } = options
+  const purpose = `guard of ${options.purpose}`
+  const idle = { idle_session_timeout: options.frozen?.idleMs ?? frozenLimits.idleMs }
+  const settings = major >= 14 ? idle : {}
+  const open = () => openSession(target, database, { purpose, signal, statementTimeoutMs: 10_000, settings })
+  const first = await open()
+  const names = { guard: applicationName(purpose), dump: applicationName(options.purpose) }
+  const reaper = await openReaper(target, {
+    ...{ database, major, ...names, signal },
+    goneSeconds: options.frozen?.goneSeconds ?? frozenLimits.goneSeconds,
+  })
+  const watching = watch(first, open, options, AbortSignal.any([options.signal, stop.signal]))
   return {
     stop: async () => {
       stop.abort()
@@ -81,6 +98,7 @@ export async function openGuard(target: InstanceTarget, options: GuardOptions): 
       const timer = setTimeout(() => leave.abort(), stopMs)
       await watching
       clearTimeout(timer)
+      await reaper.close()
     },
   }
 }
@@ -93,6 +111,7 @@ async function watch(
 ): Promise<void> {
   let session: PostgresSession | undefined = first
   const patience = new Patience(options.limitMs)
+  const lag = new ReplayLag()
   let sawAt = performance.now()
   let pingedAt = sawAt
   try {
@@ -104,10 +123,11 @@ async function watch(
           void options.ping?.().catch(() => {})
         }
         session ??= await reopen()
-        const tired = patience.outOf(await readWaiters(session, options.purpose), performance.now())
+        const harm =
+          (await findBlocked(session, patience, options)) ?? (await findHeldBack(session, lag, options))
         sawAt = performance.now()
-        if (tired.length === 0) continue
-        options.onBroken(blockedOthers(tired, options))
+        if (harm === undefined) continue
+        options.onBroken(harm)
         await endOurs(session, options.purpose)
         return
       } catch (thrown) {
@@ -124,6 +144,25 @@ async function watch(
   } finally {
     await session?.close()
   }
+}
+
+async function findBlocked(
+  session: PostgresSession,
+  patience: Patience,
+  options: GuardOptions,
+): Promise<AppError | undefined> {
+  const tired = patience.outOf(await readWaiters(session, options.purpose), performance.now())
+  return tired.length === 0 ? undefined : blockedOthers(tired, options)
+}
+
+async function findHeldBack(
+  session: PostgresSession,
+  lag: ReplayLag,
+  { purpose, burden: limits, database }: GuardOptions,
+): Promise<AppError | undefined> {
+  const burden = await readBurden(session, applicationName(purpose))
+  const lagMs = burden.replay === undefined ? 0 : lag.at(burden.replay, performance.now())
+  return tooHeavy(burden, lagMs, limits, database)
 }
 
 async function passed(ms: number, signal: AbortSignal): Promise<boolean> {

@@ -119,4 +119,35 @@ describe.skipIf(servers.missing)('the PostgreSQL engine on a replica', () => {
     await restoreFrom(postgres, home, source, fileOf, 'from replica', await context())
     expect(await primary.psql('SELECT count(*) FROM t', 'from replica')).toBe('100')
   })
+
+  it.each([
+    ['replay_lag_limit', { replayLagLimit: 1_500 }],
+    ['replay_backlog_limit', { replayBacklogLimit: 200_000 }],
+  ])('ends itself when the replica falls behind what it received (P6): %s', async (setting, limits) => {
+    await primary.createDatabase(setting)
+    await waitUntil(
+      async () => (await postgres.inventory(target, await context())).some(one => one.name === setting),
+      { what: 'the database to arrive' },
+    )
+    const session = await postgres.openDump(
+      target,
+      { scope: 'database', name: setting },
+      await context(),
+      limits,
+    )
+    const home = { ...process.env, PGPASSFILE: primary.pgpassFile }
+    const onReplica = (sql: string) => {
+      const at = ['-h', target.host, '-p', String(target.port), '-U', primary.user, '-d', 'postgres']
+      return run(join(primary.bin, 'psql'), [...at, '-Atc', sql], { env: home })
+    }
+    try {
+      await onReplica('select pg_wal_replay_pause()')
+      await primary.psql('CREATE TABLE more AS SELECT generate_series(1, 20000) AS i', setting)
+      await waitUntil(() => session.broken?.aborted === true, { what: 'the dump to end itself' })
+      expect(session.broken?.reason).toMatchObject({ code: 'dump.holds-back', context: { setting } })
+    } finally {
+      await onReplica('select pg_wal_replay_resume()')
+      await session.close()
+    }
+  })
 })

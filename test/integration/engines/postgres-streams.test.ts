@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -312,6 +313,96 @@ for (const [label, wanted] of [
       await server.psql('TRUNCATE big', 'whole')
       expect(session.broken?.reason).toMatchObject({ code: 'dump.blocked-others' })
       await ours
+    })
+
+    it.each([
+      ['by streams', {}],
+      ['in one archive', { streams: 1 }],
+    ])('ends itself when vacuum waits for more transactions than allowed (P6): %s', async (_, way) => {
+      await tables(server, 'vacuumed')
+      const session = await open('vacuumed', { ...shared, ...way, xminAgeLimit: 40 })
+      const [stream] = session.streams
+      // of one archive, what our pg_dump would hold, held in its name
+      const ours = run(
+        join(server.bin, 'psql'),
+        [
+          ...['-X', '-c', 'BEGIN ISOLATION LEVEL REPEATABLE READ', '-c', 'SELECT count(*) FROM big'],
+          ...['-c', 'SELECT pg_sleep(60)'],
+        ],
+        {
+          env: {
+            ...environment(),
+            PGDATABASE: 'vacuumed',
+            PGAPPNAME: stream?.command.env?.['PGAPPNAME'] ?? '',
+          },
+          allowFailure: true,
+        },
+      )
+      await waitUntil(
+        async () =>
+          (await server.psql(
+            `select count(*) from pg_stat_activity where query like '%pg_sleep(60)%' and application_name like 'holdfast dump%'`,
+          )) === '1',
+        { what: 'the snapshot' },
+      )
+      await server.psql(
+        'DO $$ BEGIN FOR i IN 1..60 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$',
+        'vacuumed',
+      )
+      await waitUntil(() => session.broken?.aborted === true, { what: 'the dump to end itself' })
+      expect(session.broken?.reason).toMatchObject({
+        code: 'dump.holds-back',
+        context: { setting: 'xmin_age_limit', limit: 40 },
+        traits: { retry: 'backoff' },
+      })
+      // the server has ended our sessions: nothing is held back any more
+      await ours
+    })
+
+    it('leaves a stream that nobody reads to the server, which ends it (ADR 0101)', async () => {
+      await server.createDatabase('unread')
+      await server.psql(
+        // far more than what sockets and pipes hold between the two
+        `CREATE TABLE wide AS SELECT repeat('x', 1000000) AS pad FROM generate_series(1, 200)`,
+        'unread',
+      )
+      const session = await open('unread', { streams: 1, unreadLimit: 3_000 })
+      const [stream] = session.streams
+      if (stream === undefined) throw new Error('no stream')
+      const { program, args, env } = stream.command
+      const unread = spawn(program, args, {
+        env: { ...environment(), ...env },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      const held = () =>
+        server.psql(
+          `select count(*) from pg_locks l join pg_class c on c.oid = l.relation where relname = 'wide'`,
+          'unread',
+        )
+      await waitUntil(async () => (await held()) !== '0', { what: 'the locks' })
+      await waitUntil(async () => (await held()) === '0', { what: 'the server to end it', timeout: 30_000 })
+      unread.kill('SIGKILL')
+      await new Promise(resolve => unread.once('close', resolve))
+    })
+
+    it('ends on the server what a frozen agent holds, also between two tables (ADR 0102)', async () => {
+      await tables(server, 'stopped')
+      const frozen = spawn(process.execPath, [
+        ...['--disable-warning=ExperimentalWarning', join(here, 'frozen-agent.ts')],
+        JSON.stringify({ ...target, database: 'stopped', major: wanted === 'postgres18' ? 18 : 15 }),
+      ])
+      const held = () =>
+        server.psql(`select count(*) from pg_stat_activity where application_name = 'holdfast dump frozen'`)
+      try {
+        await waitUntil(async () => (await held()) === '1', { what: 'what our pg_dump would hold' })
+        await new Promise(resolve => frozen.stdout.once('data', resolve))
+        frozen.kill('SIGSTOP')
+        await waitUntil(async () => (await held()) === '0', { what: 'the reaper', timeout: 30_000 })
+      } finally {
+        frozen.kill('SIGCONT')
+        frozen.kill('SIGKILL')
+        await new Promise(resolve => frozen.once('close', resolve))
+      }
     })
 
     it('ends with a retryable reason when the holder is lost', async () => {

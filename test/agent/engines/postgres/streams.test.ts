@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { ReplayLag, tooHeavy } from '../../../../agent/engines/postgres/burden.ts'
 import { ContentsReader, demandContents } from '../../../../agent/engines/postgres/contents.ts'
 import { Patience } from '../../../../agent/engines/postgres/guard.ts'
 import { lockVerdict } from '../../../../agent/engines/postgres/lock-slots.ts'
@@ -174,5 +175,36 @@ describe('patience with what our sessions do to others (P6)', () => {
     const endless = new Patience(0)
     endless.outOf([waiter(1)], 0)
     expect(endless.outOf([waiter(1)], 1e9)).toEqual([])
+  })
+})
+
+describe('what a dump holds back (P6)', () => {
+  const limits = { xminAge: 100, replayLag: 2_000, replayBacklog: 1_000 }
+
+  it('measures a lag from when something was first received that is not yet replayed', () => {
+    const lag = new ReplayLag()
+    expect(lag.at({ received: 10, replayed: 10 }, 0)).toBe(0)
+    expect(lag.at({ received: 20, replayed: 10 }, 1_000)).toBe(0)
+    expect(lag.at({ received: 30, replayed: 10 }, 2_000)).toBe(1_000)
+    // the first is replayed: what came second waits since it came
+    expect(lag.at({ received: 30, replayed: 25 }, 3_000)).toBe(1_000)
+    expect(lag.at({ received: 30, replayed: 30 }, 9_000)).toBe(0)
+    // an idle primary is no lag
+    expect(lag.at({ received: 30, replayed: 30 }, 90_000)).toBe(0)
+    expect(lag.at({ received: 31, replayed: 30 }, 91_000)).toBe(0)
+  })
+
+  it.each([
+    ['xmin_age_limit', { xminAge: 100 }, 0],
+    ['replay_lag_limit', { xminAge: 0 }, 2_000],
+    ['replay_backlog_limit', { xminAge: 0, replay: { received: 3_000, replayed: 2_000 } }, 0],
+  ])('ends the dump at %s, not before, and names it', (setting, burden, lagMs) => {
+    expect(tooHeavy(burden, lagMs, limits, 'shop')).toMatchObject({
+      code: 'dump.holds-back',
+      context: { database: 'shop', setting },
+    })
+    const higher = { xminAge: 101, replayLag: 2_001, replayBacklog: 1_001 }
+    expect(tooHeavy(burden, lagMs, higher, 'shop')).toBeUndefined()
+    expect(tooHeavy(burden, lagMs, { xminAge: 0, replayLag: 0, replayBacklog: 0 }, 'shop')).toBeUndefined()
   })
 })

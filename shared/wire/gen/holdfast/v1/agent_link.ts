@@ -430,7 +430,19 @@ export interface BackupSpec {
     | number
     | undefined;
   /** A database that holds less is one stream, bytes; absent: the engine's own. */
-  streamsFrom?: number | undefined;
+  streamsFrom?:
+    | number
+    | undefined;
+  /** So many transactions since the dump's snapshot end it (P6); 0: never; absent: the agent's own. */
+  xminAgeLimit?:
+    | number
+    | undefined;
+  /** On a replica: received and not replayed for so long ends it (P6); 0 or absent: never. */
+  replayLagLimitMs?:
+    | number
+    | undefined;
+  /** On a replica: so much log received and not replayed ends it (P6), bytes; 0 or absent: never. */
+  replayBacklogLimit?: number | undefined;
 }
 
 /** Encryption as the policy asks for it. Recipients are public; no secret passes through the link. */
@@ -3392,6 +3404,9 @@ function createBaseBackupSpec(): BackupSpec {
     streams: undefined,
     blockingLimitMs: undefined,
     streamsFrom: undefined,
+    xminAgeLimit: undefined,
+    replayLagLimitMs: undefined,
+    replayBacklogLimit: undefined,
   };
 }
 
@@ -3480,6 +3495,15 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     }
     if (message.streamsFrom !== undefined) {
       writer.uint32(176).int64(message.streamsFrom);
+    }
+    if (message.xminAgeLimit !== undefined) {
+      writer.uint32(184).int64(message.xminAgeLimit);
+    }
+    if (message.replayLagLimitMs !== undefined) {
+      writer.uint32(192).int64(message.replayLagLimitMs);
+    }
+    if (message.replayBacklogLimit !== undefined) {
+      writer.uint32(200).int64(message.replayBacklogLimit);
     }
     return writer;
   },
@@ -3721,6 +3745,30 @@ export const BackupSpec: MessageFns<BackupSpec> = {
             message.streamsFrom = longToNumber(reader.int64());
             continue;
           }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.xminAgeLimit = longToNumber(reader.int64());
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.replayLagLimitMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.replayBacklogLimit = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3845,6 +3893,21 @@ export const BackupSpec: MessageFns<BackupSpec> = {
         : isSet(object.streams_from)
         ? globalThis.Number(object.streams_from)
         : undefined,
+      xminAgeLimit: isSet(object.xminAgeLimit)
+        ? globalThis.Number(object.xminAgeLimit)
+        : isSet(object.xmin_age_limit)
+        ? globalThis.Number(object.xmin_age_limit)
+        : undefined,
+      replayLagLimitMs: isSet(object.replayLagLimitMs)
+        ? globalThis.Number(object.replayLagLimitMs)
+        : isSet(object.replay_lag_limit_ms)
+        ? globalThis.Number(object.replay_lag_limit_ms)
+        : undefined,
+      replayBacklogLimit: isSet(object.replayBacklogLimit)
+        ? globalThis.Number(object.replayBacklogLimit)
+        : isSet(object.replay_backlog_limit)
+        ? globalThis.Number(object.replay_backlog_limit)
+        : undefined,
     };
   },
 
@@ -3934,6 +3997,15 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     if (message.streamsFrom !== undefined) {
       obj.streamsFrom = Math.round(message.streamsFrom);
     }
+    if (message.xminAgeLimit !== undefined) {
+      obj.xminAgeLimit = Math.round(message.xminAgeLimit);
+    }
+    if (message.replayLagLimitMs !== undefined) {
+      obj.replayLagLimitMs = Math.round(message.replayLagLimitMs);
+    }
+    if (message.replayBacklogLimit !== undefined) {
+      obj.replayBacklogLimit = Math.round(message.replayBacklogLimit);
+    }
     return obj;
   },
 
@@ -3976,6 +4048,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     message.streams = object.streams ?? undefined;
     message.blockingLimitMs = object.blockingLimitMs ?? undefined;
     message.streamsFrom = object.streamsFrom ?? undefined;
+    message.xminAgeLimit = object.xminAgeLimit ?? undefined;
+    message.replayLagLimitMs = object.replayLagLimitMs ?? undefined;
+    message.replayBacklogLimit = object.replayBacklogLimit ?? undefined;
     return message;
   },
 };
