@@ -6,7 +6,9 @@ import type { ForecastJob } from '../planner/forecast.ts'
 import {
   type AgentCapacity,
   type Budgets,
+  hostCapacity,
   isLimited,
+  needsOf,
   openSpans,
   type PlanInput,
   type QueuedJob,
@@ -45,7 +47,7 @@ export function planInput(term: Term, now: Now): PlanInput {
     now,
     queued,
     running,
-    agents: agentsOf(term, now),
+    agents: agentsOf(term, now, running),
     ...(budgets === undefined ? {} : { budgets: budgetsFor(budgets, term) }),
   }
 }
@@ -56,10 +58,18 @@ export function isOnItsWay(job: Job, term: Term, now: Now): boolean {
   return attempt !== undefined && term.live.isAnnounced(attempt, now.mono)
 }
 
-/** Every agent with what it may be given. */
-export function agentsOf(term: Term, now: Now): readonly AgentCapacity[] {
+/** Every agent with what it may be given. @param running what holds memory on their hosts */
+export function agentsOf(
+  term: Term,
+  now: Now,
+  running: readonly RunningJob[] = [],
+): readonly AgentCapacity[] {
   const sites = sitesOf(term)
+  const held = new Map<AgentId, number>()
+  for (const { agentId, bufferBytes = 0 } of running)
+    held.set(agentId, (held.get(agentId) ?? 0) + bufferBytes)
   return term.live.records().map(record => {
+    const claim = term.live.hostOf(record.id)?.claim
     const site = sites?.get(record.id)
     return {
       id: record.id,
@@ -67,6 +77,7 @@ export function agentsOf(term: Term, now: Now): readonly AgentCapacity[] {
       connected: term.live.isConnected(record.id) && !term.live.isSilent(record.id, now),
       draining: term.live.view(record.id, now)?.draining ?? false,
       slots: agentSlots(record.id, term),
+      ...(claim === undefined ? {} : hostCapacity(claim, held.get(record.id))),
       ...(site === undefined ? {} : { site }),
     }
   })
@@ -115,7 +126,8 @@ export class Look {
   }
 
   queued(job: Job, notBefore: Millis): QueuedJob {
-    const { record, candidates: able, ranks, policy, state, prediction, sizeBytes } = this.#facts(job)
+    const facts = this.#facts(job)
+    const { record, candidates: able, ranks, policy, state, prediction, sizeBytes } = facts
     const byHand = job.origin === 'operator'
     // what a person starts starts, paused or not
     const candidates = byHand || job.kind !== 'backup' ? able : this.#unpaused(record, able)
@@ -132,9 +144,10 @@ export class Look {
       manual: byHand,
       ...prediction,
       sizeBytes,
+      ...facts.needs,
       importance: policy?.importance ?? 1,
       attempts: job.attempts,
-      ...(policy === undefined ? {} : { destination: policy.destination }),
+      ...destinationOf(job, policy),
       // whoever starts a backup by hand means now
       ...(policy === undefined || !isLimited(policy) || byHand ? {} : { windows: this.windowsOf(policy) }),
       ...(policy?.mustFinish === undefined ? {} : { mustFinish: policy.mustFinish }),
@@ -147,13 +160,17 @@ export class Look {
   }
 
   running(job: Job, agentId: AgentId, since: Millis): RunningJob {
-    const { policy, prediction } = this.#facts(job, false)
+    const { policy, prediction, needs } = this.#facts(job, false)
+    const { bufferBytes, stagingBytes } = needs
     return {
       id: job.id,
       agentId,
       ...clusterOf(job),
-      ...(policy === undefined ? {} : { destination: policy.destination }),
+      ...destinationOf(job, policy),
       rate: prediction.rate,
+      ...(bufferBytes === undefined ? {} : { bufferBytes }),
+      // what it has written is no longer free, and half of what was asked for was to be on the safe side
+      ...(stagingBytes === undefined ? {} : { stagingBytes: Math.ceil(stagingBytes / 2) }),
       endsAt: since + prediction.p90,
     }
   }
@@ -177,6 +194,7 @@ export class Look {
       manual: false,
       ...prediction,
       sizeBytes: record.sizeBytes,
+      ...facts.needs,
       importance: policy.importance ?? 1,
       attempts: 0,
       destination: policy.destination,
@@ -270,11 +288,26 @@ export class Look {
         record === undefined || policy === undefined ? undefined : this.ranksOf(record.clusterId, policy),
       policy,
       state,
-      // budgets are of what is stored: nothing else stores anything
-      prediction: backup ? prediction : { ...prediction, rate: 0 },
+      // budgets are of what is stored: backups and their copies store, nothing else does
+      prediction: backup || job.kind === 'copy' ? prediction : { ...prediction, rate: 0 },
+      needs: needsOf({
+        kind: job.kind,
+        engine: engine === undefined || engine === 'unknown' ? 'postgres' : engine,
+        rawBytes: state?.lastRawBytes ?? record?.sizeBytes ?? 0,
+        storedBytes: state?.lastStoredBytes ?? 0,
+        ...(policy?.codec === undefined ? {} : { codec: policy.codec }),
+        ...(policy?.streams === undefined ? {} : { streams: policy.streams }),
+        ...(policy?.strategy === undefined ? {} : { strategy: policy.strategy }),
+      }),
       sizeBytes: record?.sizeBytes ?? 0,
     }
   }
+}
+
+/** Where a job's bytes go. */
+function destinationOf({ order }: Job, policy: Policy | undefined): { readonly destination?: string } {
+  if (order.kind === 'copy') return { destination: order.destination }
+  return policy === undefined ? {} : { destination: policy.destination }
 }
 
 function clusterOf(job: Job): { readonly clusterId?: ClusterId } {

@@ -22,6 +22,8 @@ const changeable: ReadonlySet<string> = new Set([
   'site-rate',
   'site-slots',
   'host-rate',
+  'host-memory',
+  'host-staging',
   'no-slot',
   'lets-go-first',
 ])

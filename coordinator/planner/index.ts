@@ -1,3 +1,5 @@
+export { type HostCapacity, hostCapacity } from './host-capacity.ts'
+export { needsOf } from './needs.ts'
 export { urgencyOf } from './order.ts'
 export { plan } from './plan.ts'
 export type {

@@ -8,7 +8,8 @@ import { openingOf } from './window.ts'
 
 /**
  * The planner (architecture §9, facts-runtime H1–H3). In order of need, each job to the candidate that is preferred
- * and has the most room, within every budget: host, site, cluster, destination. The first job of a class that a
+ * and has the most room, within every budget: host (slots, bytes a second, memory for buffers, staging disk), site,
+ * cluster, destination. The first job of a class that a
  * budget keeps from starting gets a reservation of it at its earliest start; a later one may start only if it ends
  * before that or leaves the reserved amount free. A cluster takes no more than its fair share of a destination
  * while others of its class wait for it. A manual restore may use one slot more than its host has, waits neither
@@ -107,7 +108,13 @@ class Planning {
     if (first !== undefined) return wait(job, [because.letsGoFirst(job, first)])
 
     const rate = restore ? 0 : Math.ceil(job.rate ?? 0)
-    const demand: Demand = { jobId: job.id, rate, endsAt: this.#now + job.p90 }
+    const demand: Demand = {
+      jobId: job.id,
+      rate,
+      ...(job.bufferBytes === undefined ? {} : { bufferBytes: job.bufferBytes }),
+      ...(job.stagingBytes === undefined ? {} : { stagingBytes: job.stagingBytes }),
+      endsAt: this.#now + job.p90,
+    }
     const destination = restore ? undefined : this.#room.destination(job.destination)
     const lacking =
       destination === undefined ? undefined : lack(destination, demand, 0, destination.name, job)
@@ -182,7 +189,7 @@ class Planning {
   }
 
   #lackOf(
-    { agent, host, site }: Seat,
+    { agent, host, site, stores }: Seat,
     demand: Demand,
     restore: boolean,
     job: QueuedJob,
@@ -196,6 +203,10 @@ class Planning {
     if (restore) return undefined
     const onHost = lack(host, demand, 0, agent.host, job)
     if (onHost !== undefined) return { pool: host, reason: onHost }
+    for (const pool of stores) {
+      const inStore = pool.amountOf(demand) > 0 ? lack(pool, demand, 0, agent.host, job) : undefined
+      if (inStore !== undefined) return { pool, reason: inStore }
+    }
     const atSite = site === undefined ? undefined : lack(site, demand, 0, site.name, job)
     return site === undefined || atSite === undefined ? undefined : { pool: site, reason: atSite }
   }
@@ -211,17 +222,20 @@ class Planning {
     for (const id of job.candidates) {
       const seat = this.#room.seat(id)
       if (seat === undefined || because.agentAbsent(seat.agent, id) !== undefined) continue
-      const pools = [seat.host, seat.site, ...shared].filter(each => each !== undefined)
+      const stores = seat.stores.filter(pool => pool.amountOf(demand) > 0)
+      const pools = [seat.host, ...stores, seat.site, ...shared].filter(each => each !== undefined)
       let at = this.#now
-      for (const pool of pools) at = Math.max(at, pool.earliest(demand.rate) ?? Number.POSITIVE_INFINITY)
+      for (const pool of pools)
+        at = Math.max(at, pool.earliest(pool.amountOf(demand)) ?? Number.POSITIVE_INFINITY)
       if (at === Number.POSITIVE_INFINITY) continue
       if (best === undefined || at < best.at || (at === best.at && seat.agent.id < best.seat.agent.id))
         best = { seat, at, pools }
     }
     if (best === undefined) return undefined
-    for (const pool of best.pools) pool.reserve(job.id, urgency, best.at, best.at + job.p90, demand.rate)
+    for (const pool of best.pools)
+      pool.reserve(job.id, urgency, best.at, best.at + job.p90, pool.amountOf(demand))
     const lacking = contended.hasSlot(0)
-      ? because.noRate(contended, contended.name, demand.rate)
+      ? because.noRate(contended, contended.name, contended.amountOf(demand))
       : because.noSlot(contended, contended.name, contended.slots)
     return {
       kind: 'wait',
@@ -292,7 +306,7 @@ function lack(
   job: QueuedJob,
 ): Reason | undefined {
   if (!pool.hasSlot(extra)) return pool.full(() => because.noSlot(pool, subject, pool.slots))
-  if (!pool.hasRate(demand.rate)) return because.noRate(pool, subject, demand.rate)
+  if (!pool.hasRate(pool.amountOf(demand))) return because.noRate(pool, subject, pool.amountOf(demand))
   const kept = pool.blockedBy(demand)
   return kept === undefined ? undefined : because.reservedFor(pool, subject, kept, job.p90)
 }

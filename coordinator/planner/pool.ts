@@ -7,6 +7,15 @@ export interface Demand {
   readonly jobId: JobId
   /** Whole bytes a second, so that sums are exact. */
   readonly rate: number
+  /** Memory and disk it takes of its host, bytes. */
+  readonly bufferBytes?: number
+  readonly stagingBytes?: number
+  readonly endsAt: Millis
+}
+
+/** What of one pool is taken, and until when. */
+interface Taken {
+  readonly amount: number
   readonly endsAt: Millis
 }
 
@@ -25,20 +34,21 @@ const fairShare = 1 / 3
 /** A job that is past its P90 ends soon, by all we know; "now" would let a reservation stand for ever. */
 const overrun: Duration = 60_000
 
-export type PoolKind = 'host' | 'cluster' | 'site' | 'destination'
+export type PoolKind = 'host' | 'memory' | 'staging' | 'cluster' | 'site' | 'destination'
 
 /**
- * One thing with a budget: a host, a cluster, a site, a destination. What runs and what this plan placed takes
- * slots and bytes a second of it; a reservation keeps some from a time on (EASY back-fill, facts-runtime H2).
+ * One thing with a budget: a host, its memory for buffers, its staging disk, a cluster, a site, a destination. What
+ * runs and what this plan placed takes slots and an amount of it (bytes a second; bytes of memory and disk); a reservation keeps some from a time on (EASY back-fill, facts-runtime H2).
  */
 export class Pool {
   readonly kind: PoolKind
   readonly name: string
   readonly slots: number
+  /** The amount there is of it. */
   readonly rate: number
   readonly #now: Millis
   // made when needed: most of some ten thousand pools of a look need none of them
-  #taken: Demand[] | undefined
+  #taken: Taken[] | undefined
   #shares: Map<ClusterId, { slots: number; rate: number }> | undefined
   #reservations: Reservation[] | undefined
   #reservedIn: Set<number> | undefined
@@ -71,9 +81,17 @@ export class Pool {
     return this.#first
   }
 
-  /** What a job takes of this pool: one that wants more than there is gets all there is, and takes longer. */
-  ask(rate: number): number {
-    return Math.min(rate, this.rate)
+  /** What a job wants of this pool. */
+  amountOf({ rate, bufferBytes = 0, stagingBytes = 0 }: Demand): number {
+    return this.kind === 'memory' ? bufferBytes : this.kind === 'staging' ? stagingBytes : rate
+  }
+
+  /**
+   * What a job takes of this pool: one that wants more than there is gets all there is, and takes longer. A disk
+   * gives no more than it has: what does not fit has no use for less.
+   */
+  ask(amount: number): number {
+    return this.kind === 'staging' ? amount : Math.min(amount, this.rate)
   }
 
   hasSlot(extra: number): boolean {
@@ -87,19 +105,19 @@ export class Pool {
   /** The reservation a job would break: it ends after that begins, and what is left beside it is too little. */
   blockedBy(demand: Demand): { readonly jobId: JobId; readonly from: Millis } | undefined {
     if (this.#reservations === undefined) return undefined
-    const rate = this.ask(demand.rate)
+    const rate = this.ask(this.amountOf(demand))
     return this.#reservations.find(
       each => demand.endsAt > each.from && (each.spareSlots < 1 || each.spareRate < rate),
     )
   }
 
   take(demand: Demand, clusterId?: ClusterId): void {
-    const rate = this.ask(demand.rate)
+    const rate = this.ask(this.amountOf(demand))
     if (this.#first === undefined || demand.jobId < this.#first) this.#first = demand.jobId
     this.#usedSlots++
     this.#usedRate += rate
     this.#taken ??= []
-    this.#taken.push({ ...demand, rate, endsAt: Math.max(demand.endsAt, this.#now + overrun) })
+    this.#taken.push({ amount: rate, endsAt: Math.max(demand.endsAt, this.#now + overrun) })
     this.#sorted = false
     this.#full = undefined
     for (const each of this.#reservations ?? [])
@@ -149,17 +167,17 @@ export class Pool {
     let slots = this.#usedSlots
     let taken = this.#usedRate
     const fits = () => slots + 1 <= this.slots && taken + asked <= this.rate
-    const ends: { readonly endsAt: Millis; readonly rate: number }[] = [...this.#byEnd()]
+    const ends: Taken[] = [...this.#byEnd()]
     for (const each of this.#reservations ?? []) {
       slots++
       taken += each.rate
-      ends.push({ endsAt: each.until, rate: each.rate })
+      ends.push({ endsAt: each.until, amount: each.rate })
     }
     if (fits()) return this.#now
     if (this.#reservations !== undefined) ends.sort((a, b) => a.endsAt - b.endsAt)
     for (const each of ends) {
       slots--
-      taken -= each.rate
+      taken -= each.amount
       if (fits()) return each.endsAt
     }
     return undefined
@@ -172,7 +190,7 @@ export class Pool {
     for (const each of this.#taken ?? [])
       if (each.endsAt > from) {
         spareSlots--
-        spareRate -= each.rate
+        spareRate -= each.amount
       }
     for (const each of this.#reservations ?? [])
       if (each.until > from && each.from < until) {
@@ -191,7 +209,7 @@ export class Pool {
     return this.#full
   }
 
-  #byEnd(): readonly Demand[] {
+  #byEnd(): readonly Taken[] {
     this.#taken ??= []
     if (!this.#sorted) this.#taken.sort((a, b) => a.endsAt - b.endsAt)
     this.#sorted = true

@@ -52,6 +52,10 @@ export interface QueuedJob {
   readonly sizeBytes: number
   /** Stored bytes a second, predicted, reserved for the whole run; absent or 0: takes none of any budget. */
   readonly rate?: number
+  /** Part buffers it is going to hold, bytes; one that wants more than a host has gets all there is. */
+  readonly bufferBytes?: number
+  /** Room it needs on its host's staging disk, bytes; more than there is: it waits. */
+  readonly stagingBytes?: number
   readonly importance: number
   readonly attempts: number
   /** Where its bytes go; absent: no budget of a destination holds for it. */
@@ -73,6 +77,9 @@ export interface RunningJob {
   readonly clusterId?: ClusterId
   readonly destination?: string
   readonly rate?: number
+  readonly bufferBytes?: number
+  /** What it may still write to the staging disk. */
+  readonly stagingBytes?: number
   /** When it should have ended, pessimistically; absent: nobody knows. */
   readonly endsAt?: Millis
 }
@@ -85,6 +92,12 @@ export interface AgentCapacity {
   readonly slots: number
   /** The site its host is in; absent: no budget of a site holds for it. */
   readonly site?: string
+  /** Stored bytes a second of all its jobs, by its own configuration; absent: no limit. */
+  readonly bytesPerSecond?: number
+  /** Memory for the part buffers of all its jobs, bytes; absent: unknown, and no limit. */
+  readonly bufferBytes?: number
+  /** What staged jobs may fill of its disk, bytes; absent: unknown, and no limit. */
+  readonly stagingBytes?: number
 }
 
 /** A reason is a code and numbers; the text is for people. */

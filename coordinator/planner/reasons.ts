@@ -109,7 +109,19 @@ export function noSlot(pool: Pool, subject: string, limit: number): Reason {
   }
 }
 
+const lacksOnHost = {
+  memory: { code: 'host-memory', text: 'it needs more memory for part buffers than its host has left' },
+  staging: { code: 'host-staging', text: 'it needs more room on the staging disk than its host has left' },
+} as const
+
 export function noRate(pool: Pool, subject: string, rate: number): Reason {
+  const { kind } = pool
+  if (kind === 'memory' || kind === 'staging')
+    return {
+      ...lacksOnHost[kind],
+      subject,
+      numbers: { used: pool.usedRate, budget: pool.rate, needs: pool.ask(rate) },
+    }
   return {
     code: `${pool.kind}-rate`,
     subject,

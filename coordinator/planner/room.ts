@@ -3,14 +3,23 @@ import type { Millis } from '../../shared/time/index.ts'
 import { type Demand, Pool } from './pool.ts'
 import type { AgentCapacity, Budget, PlanInput } from './port.ts'
 
-/** A host with its agent: its own pool, and its site's. */
+/** A host with its agent: its own pools, and its site's. */
 export interface Seat {
   readonly agent: AgentCapacity
   readonly host: Pool
+  /** Its memory for buffers and its staging disk, as far as they are known. */
+  readonly stores: readonly Pool[]
   readonly site: Pool | undefined
 }
 
 const none: Budget = {}
+const nothing: readonly Pool[] = []
+
+/** The rate of a host is what its budget and its agent both allow. */
+function slower(budget: Budget, agent: AgentCapacity): Pick<Budget, 'bytesPerSecond'> {
+  const rates = [budget.bytesPerSecond, agent.bytesPerSecond].filter(each => each !== undefined)
+  return rates.length === 0 ? {} : { bytesPerSecond: Math.min(...rates) }
+}
 
 /** Every pool of a picture, with what runs already taken from it. */
 export class Room {
@@ -30,6 +39,8 @@ export class Room {
       const demand = {
         jobId: job.id,
         rate: Math.ceil(job.rate ?? 0),
+        ...(job.bufferBytes === undefined ? {} : { bufferBytes: job.bufferBytes }),
+        ...(job.stagingBytes === undefined ? {} : { stagingBytes: job.stagingBytes }),
         endsAt: job.endsAt ?? this.#now,
       }
       const seat = this.seat(job.agentId)
@@ -45,6 +56,7 @@ export class Room {
     clusterId: ClusterId | undefined,
   ): void {
     seat?.host.take(demand)
+    for (const pool of seat?.stores ?? []) if (pool.amountOf(demand) > 0) pool.take(demand)
     seat?.site?.take(demand)
     cluster?.take(demand)
     destination?.take(demand, clusterId)
@@ -58,8 +70,8 @@ export class Room {
     const { budgets } = this.#input
     const budget = budgets?.hosts?.get(agent.host) ?? budgets?.host ?? none
     const slots = Math.min(agent.slots, budget.slots ?? agent.slots)
-    const host = new Pool('host', agent.host, { ...budget, slots }, this.#now)
-    const seat = { agent, host, site: this.#site(agent.site) }
+    const host = new Pool('host', agent.host, { ...budget, slots, ...slower(budget, agent) }, this.#now)
+    const seat = { agent, host, stores: this.#storesOf(agent), site: this.#site(agent.site) }
     this.#seats.set(id, seat)
     return seat
   }
@@ -83,6 +95,13 @@ export class Room {
 
   nextClass(): void {
     for (const pool of this.#destinations.values()) pool.nextClass()
+  }
+
+  #storesOf({ host, bufferBytes, stagingBytes }: AgentCapacity): readonly Pool[] {
+    if (bufferBytes === undefined && stagingBytes === undefined) return nothing
+    const one = (kind: 'memory' | 'staging', bytes: number | undefined) =>
+      bytes === undefined ? [] : [new Pool(kind, host, { bytesPerSecond: bytes }, this.#now)]
+    return [...one('memory', bufferBytes), ...one('staging', stagingBytes)]
   }
 
   #site(name: string | undefined): Pool | undefined {

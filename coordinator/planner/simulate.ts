@@ -231,6 +231,8 @@ class Course {
         ...(job.clusterId === undefined ? {} : { clusterId: job.clusterId }),
         ...(job.destination === undefined ? {} : { destination: job.destination }),
         ...(job.rate === undefined ? {} : { rate: job.rate }),
+        ...(job.bufferBytes === undefined ? {} : { bufferBytes: job.bufferBytes }),
+        ...(job.stagingBytes === undefined ? {} : { stagingBytes: job.stagingBytes }),
         endsAt: this.#now + job.p90,
       },
     }

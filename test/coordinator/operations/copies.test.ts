@@ -71,6 +71,35 @@ function madeCopy(assign: Assign, manifest: Buffer) {
   }
 }
 
+describe('copies that are made later', () => {
+  test('take of their destination’s budget as backups do: slots, and bytes a second', async () => {
+    await using world = await withDatabase({ ...both, budgets: { destinations: { far: { slots: 1 } } } })
+    const { agent, fleet, instanceId } = world
+    agent.inventory(instanceId, ['orders', 'stock'], { generation: 2 })
+    const failure = { code: 'copy.lagging', message: 'too slow', hint: '', context: [], problems: [] }
+    const missing = () => [copy('main', 'present'), copy('far', 'missing', { failure })]
+    await backedUp(agent, missing())
+    await backedUp(agent, missing())
+    const first = await agent.next('assign', each => each.kind === JobKind.COPY)
+    const waiting = await waitUntil(
+      async () => {
+        const { items } = await fleet.store.read.jobs({ size: 10 }, { open: true })
+        for (const { id, kind } of items) {
+          if (kind !== 'copy' || id === first.attempt?.jobId) continue
+          const told = (await fleet.store.read.decisions(id)).find(each => each.code === 'destination-slots')
+          if (told !== undefined) return told
+        }
+        return undefined
+      },
+      { what: 'the second copy to wait for the slot' },
+    )
+    expect(waiting).toMatchObject({ subject: 'far', numbers: { used: 1, slots: 1 } })
+    const decisions = await fleet.store.read.decisions((first.attempt?.jobId ?? '') as never)
+    const placed = decisions.find(each => each.code === 'placed')
+    expect(placed?.numbers['bytes_per_second']).toBeGreaterThan(0)
+  })
+})
+
 describe('a policy with two destinations', () => {
   test('the agent is told of both; a copy that is missing is made by a job of its own, and is there then', async () => {
     await using world = await withDatabase(both)
