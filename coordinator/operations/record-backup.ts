@@ -10,6 +10,7 @@ import { copiesOf, wantedBy } from './copies.ts'
 import { correctedDataAsOf } from './data-as-of.ts'
 import { changeDatabaseState } from './database-state.ts'
 import { noteSizes } from './note-sizes.ts'
+import { keepHistory, noteOutgrowing } from './note-trend.ts'
 import type { ReportedResult } from './result.ts'
 import { databaseOf, nameOf, policyOf } from './subject.ts'
 import { afterCommit, type Term } from './term.ts'
@@ -85,8 +86,9 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
   await tx.counters.add(surplus ? 'backups.surplus' : 'backups.recorded', 1)
   afterCommit(term, tx, () => term.meter.backupRecorded(backup))
   const before = await tx.databases.state(database.id)
-  if (before?.lastDataAsOf === undefined || before.lastDataAsOf <= dataAsOf)
-    await noteSizes(tx, backup, database, before, now.wall, term)
+  const newest = before?.lastDataAsOf === undefined || before.lastDataAsOf <= dataAsOf
+  if (newest) await noteSizes(tx, backup, database, before, now.wall, term)
+  const trend = newest ? await keepHistory(tx, backup, database.id) : undefined
   afterCommit(term, tx, () => term.outcomes.note(result.destination, { subject: database.id, at: now.wall }))
   await changeDatabaseState(
     tx,
@@ -108,9 +110,11 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
         recentDurations: withSample(state.recentDurations, duration),
         recentRawBytes: withSample(state.recentRawBytes, backup.rawBytes),
         recentStoredBytes: withSample(state.recentStoredBytes, backup.storedBytes),
+        ...(trend === undefined ? {} : { trend }),
       }
     },
     now,
     term,
   )
+  if (newest) await noteOutgrowing(tx, database, now.wall, term)
 }

@@ -26,7 +26,9 @@ export async function refreshProtection(term: Term): Promise<number> {
       after.reasonDetail !== before.reasonDetail ||
       after.policyName !== before.policyName ||
       after.rpoMs !== before.rpoMs ||
-      after.nextDueAt !== before.nextDueAt
+      after.nextDueAt !== before.nextDueAt ||
+      after.allowedMs !== before.allowedMs ||
+      after.outgrowsAt !== before.outgrowsAt
     )
       changed.push(record.id)
   }

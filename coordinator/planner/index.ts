@@ -14,6 +14,7 @@ export type {
   RunningJob,
 } from './port.ts'
 export { type Fit, fitOf, type PastRun, type Prediction, type PredictionInput, predict } from './predict.ts'
+export { median, pairSlopes, quantile } from './statistics.ts'
 export {
   type DailyWindow,
   isLimited,

@@ -12,9 +12,19 @@ export function median(values: readonly number[]): number {
 }
 
 /** Theil–Sen: the median of the slopes between all pairs. A few wild points do not move it. 0 of fewer than two. */
-export function slope(points: readonly { readonly x: number; readonly y: number }[]): number {
+export function slope(points: readonly Point[]): number {
+  return median(pairSlopes(points))
+}
+
+export interface Point {
+  readonly x: number
+  readonly y: number
+}
+
+/** The slope between each two points that do not lie above each other. */
+export function pairSlopes(points: readonly Point[]): readonly number[] {
   const slopes: number[] = []
   for (const [i, a] of points.entries())
     for (const b of points.slice(i + 1)) if (a.x !== b.x) slopes.push((b.y - a.y) / (b.x - a.x))
-  return median(slopes)
+  return slopes
 }

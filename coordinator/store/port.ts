@@ -24,12 +24,14 @@ import type {
   DatabaseStateRecord,
   DebrisRecord,
   DecisionRecord,
+  HistoryRecord,
   InstanceRecord,
   JobFilter,
   MissingCopy,
   OutboxRecord,
   PauseRecord,
   SilenceRecord,
+  TrendOrder,
 } from './records.ts'
 
 /**
@@ -108,6 +110,8 @@ export interface WriteTx {
     put(database: DatabaseRecord): Promise<void>
     state(id: DatabaseId): Promise<DatabaseStateRecord | undefined>
     putState(state: DatabaseStateRecord): Promise<void>
+    history(id: DatabaseId): Promise<HistoryRecord | undefined>
+    putHistory(history: HistoryRecord): Promise<void>
   }
   readonly backups: {
     get(id: BackupId): Promise<BackupRecord | undefined>
@@ -179,6 +183,13 @@ export interface WriteTx {
   afterCommit(effect: () => void): void
 }
 
+/** A database with where it is going. */
+export interface DatabaseTrend {
+  readonly database: DatabaseRecord
+  readonly state: DatabaseStateRecord
+  readonly history: HistoryRecord
+}
+
 /** A backup without its manifest, and one copy that it lacks. */
 export interface LackingBackup {
   readonly backup: Omit<BackupRecord, 'manifest' | 'copies'>
@@ -232,6 +243,9 @@ export interface ReadModel {
     },
   ): Promise<Page<{ readonly database: DatabaseRecord; readonly state?: DatabaseStateRecord }>>
   databaseState(id: DatabaseId): Promise<DatabaseStateRecord | undefined>
+  databaseHistory(id: DatabaseId): Promise<HistoryRecord | undefined>
+  /** Databases that have a trend, gone ones left out, each with its history. */
+  trends(page: PageRequest, order: TrendOrder): Promise<Page<DatabaseTrend>>
   /** How many databases, globals and tombstones left out, each of at most a page of clusters has. */
   databasesIn(clusters: readonly ClusterId[]): Promise<ReadonlyMap<ClusterId, number>>
   /** How many instances, tombstones left out, each of at most a page of agents answers for. */

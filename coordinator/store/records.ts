@@ -13,6 +13,8 @@ import type {
 } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { JobKind } from '../jobs/job.ts'
+import type { Sample } from '../trends/history.ts'
+import type { Trend } from '../trends/trend.ts'
 
 /** Evidence with when it was seen. */
 export interface SeenEvidence extends IdentityEvidence {
@@ -121,6 +123,12 @@ export interface DatabaseStateRecord {
   readonly recentDurations?: readonly Duration[]
   readonly recentRawBytes?: readonly number[]
   readonly recentStoredBytes?: readonly number[]
+  /** What its history says. */
+  readonly trend?: Trend
+  /** How long a backup may take under its policy; absent without a trend. */
+  readonly allowedMs?: Duration
+  /** When its backups will take longer than that, growing as they do; absent when that cannot be told. */
+  readonly outgrowsAt?: Millis
   readonly backups: number
   readonly nextDueAt?: Millis
   readonly openJobId?: JobId
@@ -131,6 +139,17 @@ export interface DatabaseStateRecord {
   readonly reasonDetail: string
   readonly since: Millis
 }
+
+/** Sizes and durations of a database's backups, thinned out: what its trend is judged by. */
+export interface HistoryRecord {
+  readonly databaseId: DatabaseId
+  /** In order of time. */
+  readonly samples: readonly Sample[]
+}
+
+/** What lists of trends are sorted by: the most first, of `outgrows` the soonest. */
+export const trendOrders = ['size', 'stored', 'growth', 'duration', 'duration-growth', 'outgrows'] as const
+export type TrendOrder = (typeof trendOrders)[number]
 
 export interface AttemptRecord {
   readonly id: AttemptId

@@ -41,7 +41,17 @@ export interface Schema {
     /** Copied from its state, so that lists filter without a join; empty while it has none. */
     protection: string
   }
-  database_states: Recorded & { database_id: string }
+  database_states: Recorded & {
+    database_id: string
+    /** Copied from its trend for sorting; null while it has none, growth while there is too little to tell. */
+    raw_bytes: number | null
+    stored_bytes: number | null
+    raw_growth: number | null
+    duration: number | null
+    duration_growth: number | null
+    outgrows_at: number | null
+  }
+  database_histories: Recorded & { database_id: string }
   backups: Recorded & {
     id: string
     attempt_id: string

@@ -10,6 +10,7 @@ import type {
   DatabaseStateRecord,
   DebrisRecord,
   DecisionRecord,
+  HistoryRecord,
   InstanceRecord,
   MissingCopy,
   OutboxRecord,
@@ -147,6 +148,9 @@ export const decodeDatabaseState = decoder<DatabaseStateRecord>('database_states
   recentDurations: 'list?',
   recentRawBytes: 'list?',
   recentStoredBytes: 'list?',
+  trend: 'object?',
+  allowedMs: 'number?',
+  outgrowsAt: 'number?',
   backups: 'number',
   nextDueAt: 'number?',
   openJobId: 'text?',
@@ -156,6 +160,11 @@ export const decodeDatabaseState = decoder<DatabaseStateRecord>('database_states
   reason: 'text',
   reasonDetail: 'text',
   since: 'number',
+})
+
+export const decodeHistory = decoder<HistoryRecord>('database_histories', {
+  databaseId: 'text',
+  samples: 'list',
 })
 
 /** A backup's JSON; manifest and copies have columns and rows of their own. */

@@ -5,6 +5,7 @@ import { storeJobsSuite } from './store-jobs.ts'
 import { storePagingSuite } from './store-paging.ts'
 import { storePruningSuite } from './store-pruning.ts'
 import { storeTellingSuite } from './store-telling.ts'
+import { storeTrendsSuite } from './store-trends.ts'
 import type { MakeStore } from './store-under-test.ts'
 import { storeWriterSuite } from './store-writer.ts'
 
@@ -13,6 +14,7 @@ export function storeConformance(make: MakeStore): void {
   storeWriterSuite(make)
   storeJobsSuite(make)
   storeFleetSuite(make)
+  storeTrendsSuite(make)
   storeCopiesSuite(make)
   storeTellingSuite(make)
   storeAuditSuite(make)

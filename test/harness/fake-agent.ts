@@ -308,6 +308,7 @@ export interface ManifestFacts {
   readonly databaseId: string
   readonly dataAsOf: number
   readonly backupId: string
+  readonly startedAt: number
 }
 
 /** A success with a manifest that holds. */
@@ -341,7 +342,7 @@ export function successOf(assign: Assign, agent: FakeAgent, over: Partial<Manife
     agent: { id: over.agentId ?? agent.agentId, host: agent.hostname, version: '0.0.0-fake' },
     engine: { kind: 'postgres', server_version: '15.8', tools: [] },
     data_as_of: over.dataAsOf ?? now,
-    started_at: now,
+    started_at: over.startedAt ?? now,
     committed_at: now,
     clock_offset_ms: 0,
     streams: [

@@ -7,6 +7,7 @@ const pureRooms = [
   'coordinator/planner',
   'coordinator/protection',
   'coordinator/retention',
+  'coordinator/trends',
   'coordinator/alerts/rules',
   'shared/model',
   'shared/errors',

@@ -11,6 +11,7 @@ type Trouble = Exclude<
       | 'protection'
       | 'running'
       | 'size'
+      | 'outgrowing'
       | 'copies-missing'
       | 'backup-succeeded'
       | 'copies-missing'

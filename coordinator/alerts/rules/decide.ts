@@ -1,4 +1,4 @@
-import { formatDuration, isoOf } from '../../../shared/time/index.ts'
+import { type Duration, formatDuration, isoOf } from '../../../shared/time/index.ts'
 import { decideTrouble } from './decide-trouble.ts'
 import type { About, AlertDecision, AlertFact, OpenDecision } from './fact.ts'
 import { keyOf } from './keys.ts'
@@ -122,6 +122,31 @@ export function decide(fact: AlertFact): AlertDecision {
         waits: true,
       })
     }
+    case 'outgrowing': {
+      const dedupKey = keyOf.outgrows(fact.databaseId)
+      if (fact.soon === undefined)
+        return { kind: 'resolve', dedupKey, summary: `backups of ${fact.name} have time enough` }
+      const { at, ahead, allowed, takes, perDay } = fact.soon
+      return opens(about, {
+        dedupKey,
+        alert: 'outgrows-window',
+        severity: 'warning',
+        summary:
+          ahead === 0
+            ? `backups of ${fact.name} take longer than the ${formatDuration(allowed)} they may`
+            : `backups of ${fact.name} outgrow the ${formatDuration(allowed)} they may take in ${inWeeks(ahead)}`,
+        facts: {
+          database_id: fact.databaseId,
+          database: fact.name,
+          outgrows_at: isoOf(at),
+          allowed: formatDuration(allowed),
+          takes: formatDuration(takes),
+          longer_per_week: formatDuration(Math.round(7 * perDay)),
+        },
+        causes: [],
+        waits: true,
+      })
+    }
     case 'backup-succeeded':
       return {
         ...opens(about, {
@@ -152,6 +177,13 @@ export function opens(about: About, decision: Omit<OpenDecision, 'kind' | 'label
     ...decision,
     ...(about.labels === undefined ? {} : { labels: about.labels }),
   }
+}
+
+/** `3 weeks`, or days when it is that near. */
+function inWeeks(ahead: Duration): string {
+  const days = Math.ceil(ahead / 86_400_000)
+  if (days < 14) return days === 1 ? 'a day' : `${days} days`
+  return `${Math.round(days / 7)} weeks`
 }
 
 /** A silent site, or the silence of every agent it depends on. */

@@ -1,5 +1,6 @@
 import type { Duration, Millis } from '../../../shared/time/index.ts'
 import type { Labels } from '../../store/records.ts'
+import type { Outgrowing } from './outgrowing.ts'
 import type { Severity } from './severity.ts'
 
 /** Where a fact belongs: what routes and silences select by, and whose trouble would explain it. */
@@ -99,6 +100,13 @@ export type AlertFact = { readonly about?: About } & (
         readonly usual: number
         readonly now: number
       }
+    }
+  | {
+      readonly kind: 'outgrowing'
+      readonly databaseId: string
+      readonly name: string
+      /** Absent: not that soon. */
+      readonly soon?: Outgrowing
     }
   | {
       readonly kind: 'disk'

@@ -10,6 +10,7 @@ export const keyOf = {
   destinationSlow: (destination: string) => `destination-slow/${destination}`,
   clockOffset: (agentId: string) => `clock-offset/${agentId}`,
   sizeAnomaly: (databaseId: string) => `size-anomaly/${databaseId}`,
+  outgrows: (databaseId: string) => `outgrows-window/${databaseId}`,
   diskLow: (agentId: string, path: string) => `disk-low/${agentId}/${path}`,
   copiesMissing: (subject: string) => `copies-missing/${subject}`,
   backupSucceeded: (jobId: string) => `backup-succeeded/${jobId}`,

@@ -49,6 +49,8 @@ export interface AlertRules {
   }
   readonly longRunning: { readonly factor: number; readonly atLeast: Duration }
   readonly size: { readonly shrinkTo: number; readonly growBy: number; readonly atLeastBytes: number }
+  /** How long before its backups outgrow the time they may take somebody is told. */
+  readonly outgrow: { readonly ahead: Duration }
   readonly clockOffset: Duration
   readonly disk: { readonly freeShare: number }
 }
@@ -68,6 +70,7 @@ export function alertRules(over: Partial<AlertRules> = {}): AlertRules {
     destination: { databases: 3, window: 1_800_000 },
     longRunning: { factor: 3, atLeast: 600_000 },
     size: { shrinkTo: 0.5, growBy: 3, atLeastBytes: 10 * 2 ** 20 },
+    outgrow: { ahead: 28 * 24 * 3_600_000 },
     clockOffset: 30_000,
     disk: { freeShare: 0.05 },
     ...over,

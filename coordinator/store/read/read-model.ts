@@ -10,6 +10,7 @@ import { fleetReads } from './fleet.ts'
 import { jobReads } from './jobs.ts'
 import { pauseReads } from './pauses.ts'
 import { presentReads } from './present.ts'
+import { trendReads } from './trends.ts'
 
 /** All reads, on the readers' connections; errors of the driver become `store.unavailable`. */
 export function readModel(db: Database): ReadModel {
@@ -22,6 +23,7 @@ export function readModel(db: Database): ReadModel {
     ...alertReads(db),
     ...auditReads(db),
     ...pauseReads(db),
+    ...trendReads(db),
     ...aggregateReads(db),
   })
 }

@@ -2,7 +2,13 @@ import { AppError } from '../../../shared/errors/index.ts'
 import { encode } from '../decode.ts'
 import { flag, keyText } from '../key-text.ts'
 import type { WriteTx } from '../port.ts'
-import { decodeCluster, decodeDatabase, decodeDatabaseState, decodeInstance } from '../shapes.ts'
+import {
+  decodeCluster,
+  decodeDatabase,
+  decodeDatabaseState,
+  decodeHistory,
+  decodeInstance,
+} from '../shapes.ts'
 import type { Step } from '../step.ts'
 import { protectionTotal, totals } from '../totals.ts'
 
@@ -129,7 +135,16 @@ export function databaseWrites(step: Step): WriteTx['databases'] {
     putState: async state => {
       const old = await before(state.databaseId)
       if (old === undefined) throw new AppError('not-found', { context: { database_id: state.databaseId } })
-      const row = encode(state)
+      const { trend, outgrowsAt } = state
+      const row = {
+        raw_bytes: trend === undefined ? null : (state.lastRawBytes ?? null),
+        stored_bytes: trend === undefined ? null : (state.lastStoredBytes ?? null),
+        duration: trend === undefined ? null : (state.lastDurationMs ?? null),
+        raw_growth: whole(trend?.rawGrowth?.perDay),
+        duration_growth: whole(trend?.durationGrowth?.perDay),
+        outgrows_at: outgrowsAt ?? null,
+        ...encode(state),
+      }
       await step.q
         .insertInto('database_states')
         .values({ database_id: state.databaseId, ...row })
@@ -145,5 +160,25 @@ export function databaseWrites(step: Step): WriteTx['databases'] {
       if (old.protection !== '') step.add(protectionTotal(old.protection), -1)
       step.add(protectionTotal(state.protection), 1)
     },
+    history: async id => {
+      const row = await step.q
+        .selectFrom('database_histories')
+        .select('record')
+        .where('database_id', '=', id)
+        .executeTakeFirst()
+      return row && decodeHistory(id, row)
+    },
+    putHistory: async history => {
+      const row = encode(history)
+      await step.q
+        .insertInto('database_histories')
+        .values({ database_id: history.databaseId, ...row })
+        .onConflict(oc => oc.column('database_id').doUpdateSet(row))
+        .execute()
+    },
   }
+}
+
+function whole(value: number | undefined): number | null {
+  return value === undefined ? null : Math.round(value)
 }

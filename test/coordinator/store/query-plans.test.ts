@@ -1,5 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
+import { tokenOf } from '../../../coordinator/store/page-token.ts'
+import { trendOrders } from '../../../coordinator/store/records.ts'
 import { newId } from '../../../shared/clock/index.ts'
 import { freshStore } from './fresh-store.ts'
 
@@ -51,6 +53,9 @@ test('no read of the port scans a table that grows or sorts on the way', async (
     await read.auditFrom(5, 10)
     await read.aggregates(1)
     await read.databases(page, { protection: 'breached', gone: false })
+    for (const order of trendOrders)
+      await read.trends({ size: 10, after: tokenOf(`trends-${order}`, [5, databaseId]) }, order)
+    await read.databaseHistory(databaseId)
     await read.databasesIn([clusterId, newId('cluster')])
     await read.instancesOf([agentId, newId('agent')])
     await fresh.store.write('x', async ({ prune }) => {

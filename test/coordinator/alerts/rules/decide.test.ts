@@ -28,6 +28,21 @@ describe('alert rules', () => {
       { kind: 'agent-clone-over', agentId: 'agt_1', hostname: 'host7' } as const,
       'resolve agent-cloned/agt_1',
     ],
+    [
+      'a database that outgrows its window opens',
+      {
+        kind: 'outgrowing',
+        databaseId: 'dbs_1',
+        name: 'orders/shop',
+        soon: { at: 0, ahead: 0, allowed: 3_600_000, takes: 3_500_000, perDay: 60_000 },
+      } as const,
+      'open outgrows-window/dbs_1 warning',
+    ],
+    [
+      'one that has time enough resolves it',
+      { kind: 'outgrowing', databaseId: 'dbs_1', name: 'orders/shop' } as const,
+      'resolve outgrows-window/dbs_1',
+    ],
   ])('%s', (_, fact, expected) => {
     expect(brief(decide(fact))).toBe(expected)
   })
