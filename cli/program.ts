@@ -13,6 +13,7 @@ import { instanceCommand } from './commands/instance.ts'
 import { jobCommand } from './commands/job.ts'
 import { pauseCommand, resumeCommand } from './commands/pause.ts'
 import { planCommand } from './commands/plan.ts'
+import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { versionCommand } from './commands/version.ts'
@@ -40,6 +41,7 @@ export function program(terminal: Terminal): Command {
     resumeCommand,
     backupCommand,
     restoreCommand,
+    reportCommand,
     alertCommand,
     auditCommand,
     versionCommand,

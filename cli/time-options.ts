@@ -23,7 +23,8 @@ export function timesOf(options: Options, now: number): { readonly since?: strin
   }
 }
 
-function timeOf(option: string, text: Options[string], now: number): number | undefined {
+/** A moment as people give it. @throws AppError `usage.invalid` */
+export function timeOf(option: string, text: Options[string], now: number): number | undefined {
   if (text === undefined) return undefined
   const ago = parseDuration(String(text))
   const at = ago === undefined ? Date.parse(String(text)) : now - ago

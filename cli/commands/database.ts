@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
-import { Database } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { Database, type Trend } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
+import { trendLines } from '../print/outlook.ts'
 import { card, table } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
 import { backupTable } from './backup-table.ts'
@@ -46,7 +47,7 @@ export function databaseCommand(terminal: Terminal): Command {
       const answer = await coordinator.ask('getDatabase', { database })
       print(answer, () => {
         if (!answer.database) return ''
-        const parts = [databaseCard(answer.database, terminal)]
+        const parts = [databaseCard(answer.database, answer.trend, terminal)]
         if (answer.recentBackups.length > 0)
           parts.push(`\nBackups\n${backupTable(answer.recentBackups, terminal)}`)
         if (answer.recentJobs.length > 0) parts.push(`\nJobs\n${jobTable(answer.recentJobs, terminal)}`)
@@ -86,7 +87,7 @@ function databaseTable(rows: readonly Database[], terminal: Terminal): string {
   )
 }
 
-function databaseCard(database: Database, { now: clock, width }: Terminal): string {
+function databaseCard(database: Database, trend: Trend | undefined, { now: clock, width }: Terminal): string {
   const now = clock()
   return card(
     [
@@ -114,6 +115,7 @@ function databaseCard(database: Database, { now: clock, width }: Terminal): stri
       ],
       ['open job', database.openJobId],
       ['backups', String(database.backups)],
+      ...trendLines(trend, now),
       ['first seen', instant(database.firstSeenAt)],
       ['gone since', database.goneSince === 0 ? '' : instant(database.goneSince)],
       ['evidence', database.evidence.map(e => `${e.kind} ${e.value}`).join(', ')],

@@ -27,6 +27,27 @@ export const databaseSeries: readonly SeriesDeclaration[] = [
   { name: 'database_backup_stored_bytes', help: 'Bytes of the last good backup as stored, one copy.' },
   { name: 'database_backup_duration_seconds', help: 'How long the last good backup took.' },
   { name: 'database_consecutive_failures', help: 'Attempts that failed since the last good backup.' },
+  { name: 'database_backup_usual_raw_bytes', help: 'Median of the raw bytes of the last ten good backups.' },
+  {
+    name: 'database_backup_usual_duration_seconds',
+    help: 'Median of the duration of good backups, their growth taken out.',
+  },
+  {
+    name: 'database_backup_growth_bytes_per_day',
+    help: 'By how much raw bytes grow a day; absent while there is too little to tell.',
+  },
+  {
+    name: 'database_backup_growth_seconds_per_day',
+    help: 'By how much backups take longer each day; absent while there is too little to tell.',
+  },
+  {
+    name: 'database_backup_allowed_seconds',
+    help: 'How long a backup may take: its longest window, or its RPO.',
+  },
+  {
+    name: 'database_outgrows_window_timestamp_seconds',
+    help: 'When backups will take longer than they may, Unix time; absent when that cannot be told.',
+  },
 ]
 
 /** Labels of every series; names need not be unique, ids are. */
@@ -73,6 +94,12 @@ function* rowsOf(fleet: FleetMap): Generator<SeriesRow> {
         state?.lastStoredBytes ?? null,
         seconds(state?.lastDurationMs),
         state?.consecutiveFailures ?? 0,
+        state?.trend?.usualRawBytes ?? null,
+        seconds(state?.trend?.usualDurationMs),
+        state?.trend?.rawGrowth?.perDay ?? null,
+        seconds(state?.trend?.durationGrowth?.perDay),
+        seconds(state?.allowedMs),
+        seconds(state?.outgrowsAt),
       ],
     }
   }

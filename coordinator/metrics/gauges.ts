@@ -77,7 +77,18 @@ function declarePolicies(gauge: Declare): Show {
     'For the database of a policy whose last good backup is oldest: when its data was true, Unix time.',
     ['policy'],
   )
+  const outgrowing = gauge(
+    'policy_databases_outgrowing',
+    'Databases of a policy whose backups will take longer than they may within four weeks.',
+    ['policy'],
+  )
   return ({ policies }) => {
+    outgrowing.replace(
+      by(
+        'policy',
+        policies.map(each => [each.name, each.outgrowing] as const),
+      ),
+    )
     databases.replace(
       policies.flatMap(({ name, protection }) =>
         [...protection].map(([state, value]) => ({ labels: { policy: name, protection: state }, value })),
@@ -97,6 +108,10 @@ function declareWork(gauge: Declare): Show {
   const longest = gauge('longest_running_seconds', 'For how long the oldest running attempt has worked.', [
     'kind',
   ])
+  const long = gauge(
+    'backups_running_long',
+    'Running backups that take far longer than those of their database do.',
+  )
   const outbox = gauge('outbox', 'Alert messages by state; dead ones were given up.', ['state'])
   return ({ status, ...rest }) => {
     const open = ['queued', 'assigned', 'running', 'cancelling'] as const
@@ -108,6 +123,7 @@ function declareWork(gauge: Declare): Show {
     )
     leases.set(rest.leases)
     longest.replace(by('kind', rest.longestRunning))
+    long.set(rest.runningLong)
     outbox.replace(by('state', Object.entries(status.outbox)))
   }
 }

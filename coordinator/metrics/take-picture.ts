@@ -1,4 +1,6 @@
+import { longRun } from '../alerts/rules/long-running.ts'
 import type { LiveAgent, Operations, Status } from '../operations/index.ts'
+import { databaseOf } from '../operations/subject.ts'
 import type { Term } from '../operations/term.ts'
 
 /** A set of counts by one label. */
@@ -11,6 +13,8 @@ export interface PolicyPicture {
   readonly protection: Tally
   /** `data_as_of` of the backup that is oldest among the last good ones, ms; absent before the first. */
   readonly oldestDataAsOf?: number
+  /** Databases that outgrow the time they may take within so long that people are told. */
+  readonly outgrowing: number
 }
 
 /** The fleet at one moment, as the gauges show it. */
@@ -28,6 +32,8 @@ export interface Picture {
   readonly leases: number
   /** For how long the oldest running attempt has been at work, by kind, seconds. */
   readonly longestRunning: Tally
+  /** Running backups, and those of them that run long against their own database's history. */
+  readonly runningLong: number
 }
 
 /** Reads the leader's memory and the store's kept sums: one pass over the fleet, no scan of the store. */
@@ -35,7 +41,10 @@ export async function takePicture(operations: Operations, term: Term | undefined
   const status = await operations.status()
   const breaches = new Map<string, number>()
   const failing = new Map<string, number>()
-  const policies = new Map<string, { name: string; protection: Map<string, number>; oldest: number }>()
+  const policies = new Map<
+    string,
+    { name: string; protection: Map<string, number>; oldest: number; outgrowing: number }
+  >()
   for (const { state } of term?.fleet.databases() ?? []) {
     if (state === undefined) continue
     if (state.protection === 'breached') add(breaches, state.reason)
@@ -43,10 +52,20 @@ export async function takePicture(operations: Operations, term: Term | undefined
     if (state.policyName === undefined) continue
     let policy = policies.get(state.policyName)
     if (policy === undefined) {
-      policy = { name: state.policyName, protection: new Map(), oldest: Number.POSITIVE_INFINITY }
+      policy = {
+        name: state.policyName,
+        protection: new Map(),
+        oldest: Number.POSITIVE_INFINITY,
+        outgrowing: 0,
+      }
       policies.set(state.policyName, policy)
     }
     add(policy.protection, state.protection)
+    if (
+      state.outgrowsAt !== undefined &&
+      state.outgrowsAt - status.now <= (term?.settings.alerts.outgrow.ahead ?? 0)
+    )
+      policy.outgrowing++
     policy.oldest = Math.min(policy.oldest, state.lastDataAsOf ?? Number.POSITIVE_INFINITY)
   }
   const gaps = new Map<string, number>()
@@ -58,9 +77,10 @@ export async function takePicture(operations: Operations, term: Term | undefined
     gaps,
     copiesMissing: (await term?.store.read.missingCounts()) ?? new Map(),
     failing,
-    policies: [...policies.values()].map(({ name, protection, oldest }) => ({
+    policies: [...policies.values()].map(({ name, protection, oldest, outgrowing }) => ({
       name,
       protection,
+      outgrowing,
       ...(Number.isFinite(oldest) ? { oldestDataAsOf: oldest } : {}),
     })),
     agents: [...operations.liveAgents().values()].map(agent => {
@@ -69,6 +89,7 @@ export async function takePicture(operations: Operations, term: Term | undefined
     }),
     leases: term?.leases.size ?? 0,
     longestRunning: longestRunning(term, status.now),
+    runningLong: runningLong(term, status.now),
   }
 }
 
@@ -78,6 +99,19 @@ function longestRunning(term: Term | undefined, now: number): Tally {
     if (state.kind === 'running' && state.attempt.startedAt !== undefined)
       longest.set(kind, Math.max(longest.get(kind) ?? 0, (now - state.attempt.startedAt) / 1_000))
   return longest
+}
+
+function runningLong(term: Term | undefined, now: number): number {
+  let long = 0
+  for (const job of term?.jobs.all() ?? []) {
+    if (job.kind !== 'backup' || job.state.kind !== 'running') continue
+    const { startedAt } = job.state.attempt
+    const database = term === undefined ? undefined : databaseOf(job.subject, term.fleet)
+    if (term === undefined || database === undefined || startedAt === undefined) continue
+    const history = term.fleet.database(database.id)?.state?.recentDurations
+    if (longRun(now - startedAt, history, term.settings.alerts.longRunning) !== undefined) long++
+  }
+  return long
 }
 
 function add(tally: Map<string, number>, key: string): void {

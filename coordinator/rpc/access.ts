@@ -20,6 +20,7 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
     'GetCluster',
     'ListDatabases',
     'GetDatabase',
+    'ListTrends',
     'ListGaps',
     'ListJobs',
     'GetJob',

@@ -58,11 +58,16 @@ export const database: Dashboard = {
           type: 'timeseries',
           width: 8,
           title: 'Size',
-          description: 'What the server says, what a dump of it was, and what is stored.',
+          description:
+            'What the server says, what a dump of it was, what that usually is, and what is stored.',
           unit: 'bytes',
           queries: [
             { expr: `holdfast_database_size_bytes${of}`, legend: 'server {{cluster}}/{{database}}' },
             { expr: `holdfast_database_backup_raw_bytes${of}`, legend: 'raw {{cluster}}/{{database}}' },
+            {
+              expr: `holdfast_database_backup_usual_raw_bytes${of}`,
+              legend: 'usually raw {{cluster}}/{{database}}',
+            },
             { expr: `holdfast_database_backup_stored_bytes${of}`, legend: 'stored {{cluster}}/{{database}}' },
           ],
         },
@@ -70,10 +75,19 @@ export const database: Dashboard = {
           type: 'timeseries',
           width: 8,
           title: 'Duration of the last good backup',
-          description: 'A step up without a step in size means a slower host, network or bucket.',
+          description:
+            'With what is usual and what it may take. A step up without a step in size means a slower host, network or bucket.',
           unit: 's',
           queries: [
             { expr: `holdfast_database_backup_duration_seconds${of}`, legend: '{{cluster}}/{{database}}' },
+            {
+              expr: `holdfast_database_backup_usual_duration_seconds${of}`,
+              legend: 'usually {{cluster}}/{{database}}',
+            },
+            {
+              expr: `holdfast_database_backup_allowed_seconds${of}`,
+              legend: 'may take {{cluster}}/{{database}}',
+            },
           ],
         },
         {

@@ -38,6 +38,7 @@ const nobody: Picture = {
   agents: [],
   leases: 0,
   longestRunning: new Map([['backup', 42]]),
+  runningLong: 3,
 }
 
 describe('metrics of the coordinator', () => {
@@ -78,7 +79,9 @@ describe('metrics of the coordinator', () => {
     const show = declareGauges(registry, '1')
     show({
       ...nobody,
-      policies: [{ name: 'gold', protection: new Map([['breached', 1]]), oldestDataAsOf: 5_000 }],
+      policies: [
+        { name: 'gold', protection: new Map([['breached', 1]]), oldestDataAsOf: 5_000, outgrowing: 2 },
+      ],
       agents: [
         {
           id: 'agt_1' as AgentId,
@@ -99,6 +102,8 @@ describe('metrics of the coordinator', () => {
     const before = await registry.text()
     expect(before).toContain('holdfast_policy_databases{policy="gold",protection="breached"} 1')
     expect(before).toContain('holdfast_policy_oldest_data_timestamp_seconds{policy="gold"} 5')
+    expect(before).toContain('holdfast_policy_databases_outgrowing{policy="gold"} 2')
+    expect(before).toContain('holdfast_backups_running_long 3')
     expect(before).toContain('holdfast_fleet_agent_last_seen_timestamp_seconds{agent="agt_1",host="db1"} 90')
     expect(before).toContain('holdfast_fleet_agent_clock_offset_seconds{agent="agt_1",host="db1"} -1.5')
     expect(before).toContain('holdfast_agents{state="silent"} 1')

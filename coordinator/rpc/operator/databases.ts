@@ -13,6 +13,7 @@ import { jobToWire } from './job-to-wire.ts'
 import { Names } from './naming.ts'
 import { filterOf, oneOf, pageOf } from './narrow.ts'
 import { resolveDatabase } from './resolve.ts'
+import { trendToWire } from './trend-to-wire.ts'
 
 const protections = ['protected', 'due', 'at-risk', 'breached', 'unprotected'] as const
 
@@ -45,8 +46,9 @@ export function getDatabase({ store, operations }: OperatorDeps) {
     const names = new Names(read)
     const ofIt =
       database.scope === 'database' ? { databaseId: database.id } : { clusterId: database.clusterId }
-    const [state, backups, jobs] = await Promise.all([
+    const [state, history, backups, jobs] = await Promise.all([
       read.databaseState(database.id),
+      read.databaseHistory(database.id),
       read.backups({ size: 50 }, ofIt),
       read.jobs({ size: 50 }, ofIt),
     ])
@@ -54,6 +56,7 @@ export function getDatabase({ store, operations }: OperatorDeps) {
       items.filter(item => item.scope === database.scope).slice(0, 5)
     return {
       database: await databaseToWire({ database, state }, read),
+      trend: await trendToWire({ database, state, history }, read),
       recentBackups: await Promise.all(sameScope(backups.items).map(backup => backupToWire(backup, names))),
       recentJobs: await Promise.all(
         jobs.items

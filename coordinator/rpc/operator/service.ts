@@ -17,6 +17,7 @@ import { listPauses, pause, resume } from './pauses.ts'
 import { getPlan } from './plan.ts'
 import { endSilence, listSilences, silenceAlerts } from './silences.ts'
 import { getStatus } from './status.ts'
+import { listTrends } from './trends.ts'
 
 /** The operator service: every RPC of the contract, wrapped so that no handler can end the process. */
 export function operatorService(env: HandleEnv, deps: OperatorDeps) {
@@ -29,6 +30,7 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     getCluster: unary(env, getCluster(deps)),
     listDatabases: unary(env, listDatabases(deps)),
     getDatabase: unary(env, getDatabase(deps)),
+    listTrends: unary(env, listTrends(deps)),
     listGaps: unary(env, listGaps(deps)),
     listJobs: unary(env, listJobs(deps)),
     getJob: unary(env, getJob(deps)),

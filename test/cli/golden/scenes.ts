@@ -50,6 +50,8 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
   'backup start': [`backup start ${wideName} --reason "by hand"`],
   'backup copy': [`backup copy ${id('backup', 3)} --to nowhere --reason "second region"`],
   'restore start': [`restore start --backup ${id('backup', 1)} --into orders_copy --reason rehearsal`],
+  'report sizes': ['report sizes', 'report sizes --sort growth --since 10d', 'report sizes --sort weight'],
+  'report durations': ['report durations', 'report durations --sort outgrows -o csv'],
   'alert list': ['alert list', 'alert list --state resolved'],
   'alert get': [`alert get ${id('alert', 1)}`],
   'alert ack': [`alert ack ${id('alert', 1)} --reason "disk ordered"`],

@@ -1,6 +1,7 @@
 import type { Attempt, Job } from '../../../coordinator/jobs/job.ts'
 import type { Store } from '../../../coordinator/store/port.ts'
 import type { BackupRecord, DatabaseStateRecord } from '../../../coordinator/store/records.ts'
+import { outgrowsAt, type Sample, trendOf } from '../../../coordinator/trends/index.ts'
 import type { Failure } from '../../../shared/errors/index.ts'
 import { type IdKind, type IdOf, idFrom } from '../../../shared/model/identifiers.ts'
 import * as records from '../../conformance/store-records.ts'
@@ -29,6 +30,22 @@ const failure: Failure = {
   hint: 'No action needed; the upload slows down and continues.',
   problems: [],
 } as unknown as Failure
+
+/** Backups a day apart, the last one so long ago, each larger and longer than the one before. */
+const daily = (count: number, ago: number, bytes: number, grows: number, takes: number, longer: number) =>
+  Array.from({ length: count }, (_, i) => ({
+    at: now - ago - (count - 1 - i) * day,
+    rawBytes: bytes - (count - 1 - i) * grows,
+    storedBytes: Math.round((bytes - (count - 1 - i) * grows) / 4),
+    durationMs: takes - (count - 1 - i) * longer,
+  }))
+
+/** Grows steadily, is about to outgrow its window, is too young to tell. */
+const histories: ReadonlyMap<string, readonly Sample[]> = new Map([
+  [id('database', 1), daily(28, 5 * hour, 212 * 2 ** 30, 2 ** 30, 71 * minute, 20_000)],
+  [id('database', 3), daily(28, 31 * hour, 5 * 2 ** 40, -9 * 2 ** 30, 3 * hour, 100_000)],
+  [id('database', 4), daily(1, 25 * hour, 900 * 2 ** 20, 0, 4 * minute, 0)],
+])
 
 /** A fleet with something of everything that a listing shows, always the same, around the moment `now`. */
 export async function seed(store: Store): Promise<void> {
@@ -174,7 +191,21 @@ export async function seed(store: Store): Promise<void> {
         since: since.firstSeenAt,
       }),
     ]
-    for (const each of states) await tx.databases.putState(each)
+    for (const each of states) await tx.databases.putState({ ...each, ...(await trendOfSeed(each)) })
+    async function trendOfSeed({ databaseId }: DatabaseStateRecord) {
+      const samples = histories.get(databaseId)
+      const last = samples?.at(-1)
+      if (samples === undefined || last === undefined) return {}
+      await tx.databases.putHistory({ databaseId, samples })
+      const trend = trendOf(samples)
+      if (trend === undefined) return {}
+      const { rawBytes: lastRawBytes, storedBytes: lastStoredBytes, durationMs: lastDurationMs } = last
+      const outgrown = outgrowsAt(trend, 4 * hour)
+      return {
+        ...{ trend, lastRawBytes, lastStoredBytes, lastDurationMs, allowedMs: 4 * hour },
+        ...(outgrown === undefined ? {} : { outgrowsAt: outgrown }),
+      }
+    }
 
     const of = (n: number) => ({
       scope: 'database' as const,

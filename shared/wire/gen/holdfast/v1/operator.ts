@@ -273,6 +273,74 @@ export interface GetDatabaseResponse {
   database: Database | undefined;
   recentBackups: Backup[];
   recentJobs: Job[];
+  /** Absent before the first backup. */
+  trend: Trend | undefined;
+}
+
+/** What backups of a database usually are, and where they are going: robust statistics over its kept history. */
+export interface Trend {
+  databaseId: string;
+  clusterId: string;
+  /** database, cluster (globals). */
+  scope: string;
+  name: string;
+  service: string;
+  engine: string;
+  policy: string;
+  /** Backups it is judged by, and when the first and the newest of them began. */
+  samples: number;
+  from: number;
+  to: number;
+  /** Of the last backup. */
+  rawBytes: number;
+  storedBytes: number;
+  durationMs: number;
+  /** Medians of the last ten; of durations the median and 90th percentile with their growth taken out. */
+  usualRawBytes: number;
+  usualStoredBytes: number;
+  usualDurationMs: number;
+  p90DurationMs: number;
+  /** Absent while there is too little to tell: seven backups over six days. */
+  rawGrowth: Growth | undefined;
+  storedGrowth: Growth | undefined;
+  durationGrowth:
+    | Growth
+    | undefined;
+  /** How long a backup may take: its longest window, or its RPO; 0 without a policy. */
+  allowedMs: number;
+  /** When backups will take longer than that, growing as they do; 0 when that cannot be told. */
+  outgrowsAt: number;
+  /** Oldest first. */
+  points: TrendPoint[];
+}
+
+export interface Growth {
+  /** Bytes or milliseconds a week. */
+  perWeek: number;
+  /** Three of four pairs of backups agree on the direction. */
+  steady: boolean;
+}
+
+/** One backup as trends see it. */
+export interface TrendPoint {
+  at: number;
+  rawBytes: number;
+  storedBytes: number;
+  durationMs: number;
+}
+
+export interface ListTrendsRequest {
+  pageSize: number;
+  pageToken: string;
+  /** `since=` (milliseconds): points from then on; databases without one are left out. */
+  filter: string;
+  /** size (default), stored, growth, duration, duration-growth: the most first; outgrows: the soonest first. */
+  sort: string;
+}
+
+export interface ListTrendsResponse {
+  trends: Trend[];
+  nextPageToken: string;
 }
 
 /** A promise that does not hold now, or a thing that has none (P1). */
@@ -4748,7 +4816,7 @@ export const GetDatabaseRequest: MessageFns<GetDatabaseRequest> = {
 };
 
 function createBaseGetDatabaseResponse(): GetDatabaseResponse {
-  return { database: undefined, recentBackups: [], recentJobs: [] };
+  return { database: undefined, recentBackups: [], recentJobs: [], trend: undefined };
 }
 
 export const GetDatabaseResponse: MessageFns<GetDatabaseResponse> = {
@@ -4761,6 +4829,9 @@ export const GetDatabaseResponse: MessageFns<GetDatabaseResponse> = {
     }
     for (const v of message.recentJobs) {
       Job.encode(v!, writer.uint32(26).fork()).join();
+    }
+    if (message.trend !== undefined) {
+      Trend.encode(message.trend, writer.uint32(562).fork()).join();
     }
     return writer;
   },
@@ -4802,6 +4873,14 @@ export const GetDatabaseResponse: MessageFns<GetDatabaseResponse> = {
             message.recentJobs.push(Job.decode(reader, reader.uint32()));
             continue;
           }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.trend = Trend.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4827,6 +4906,7 @@ export const GetDatabaseResponse: MessageFns<GetDatabaseResponse> = {
         : globalThis.Array.isArray(object?.recent_jobs)
         ? object.recent_jobs.map((e: any) => Job.fromJSON(e))
         : [],
+      trend: isSet(object.trend) ? Trend.fromJSON(object.trend) : undefined,
     };
   },
 
@@ -4841,6 +4921,9 @@ export const GetDatabaseResponse: MessageFns<GetDatabaseResponse> = {
     if (message.recentJobs?.length) {
       obj.recentJobs = message.recentJobs.map((e) => Job.toJSON(e));
     }
+    if (message.trend !== undefined) {
+      obj.trend = Trend.toJSON(message.trend);
+    }
     return obj;
   },
 
@@ -4854,6 +4937,948 @@ export const GetDatabaseResponse: MessageFns<GetDatabaseResponse> = {
       : undefined;
     message.recentBackups = object.recentBackups?.map((e) => Backup.fromPartial(e)) || [];
     message.recentJobs = object.recentJobs?.map((e) => Job.fromPartial(e)) || [];
+    message.trend = (object.trend !== undefined && object.trend !== null) ? Trend.fromPartial(object.trend) : undefined;
+    return message;
+  },
+};
+
+function createBaseTrend(): Trend {
+  return {
+    databaseId: "",
+    clusterId: "",
+    scope: "",
+    name: "",
+    service: "",
+    engine: "",
+    policy: "",
+    samples: 0,
+    from: 0,
+    to: 0,
+    rawBytes: 0,
+    storedBytes: 0,
+    durationMs: 0,
+    usualRawBytes: 0,
+    usualStoredBytes: 0,
+    usualDurationMs: 0,
+    p90DurationMs: 0,
+    rawGrowth: undefined,
+    storedGrowth: undefined,
+    durationGrowth: undefined,
+    allowedMs: 0,
+    outgrowsAt: 0,
+    points: [],
+  };
+}
+
+export const Trend: MessageFns<Trend> = {
+  encode(message: Trend, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.databaseId !== "") {
+      writer.uint32(10).string(message.databaseId);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(18).string(message.clusterId);
+    }
+    if (message.scope !== "") {
+      writer.uint32(26).string(message.scope);
+    }
+    if (message.name !== "") {
+      writer.uint32(34).string(message.name);
+    }
+    if (message.service !== "") {
+      writer.uint32(42).string(message.service);
+    }
+    if (message.engine !== "") {
+      writer.uint32(50).string(message.engine);
+    }
+    if (message.policy !== "") {
+      writer.uint32(58).string(message.policy);
+    }
+    if (message.samples !== 0) {
+      writer.uint32(64).int32(message.samples);
+    }
+    if (message.from !== 0) {
+      writer.uint32(72).int64(message.from);
+    }
+    if (message.to !== 0) {
+      writer.uint32(80).int64(message.to);
+    }
+    if (message.rawBytes !== 0) {
+      writer.uint32(88).int64(message.rawBytes);
+    }
+    if (message.storedBytes !== 0) {
+      writer.uint32(96).int64(message.storedBytes);
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(104).int64(message.durationMs);
+    }
+    if (message.usualRawBytes !== 0) {
+      writer.uint32(112).int64(message.usualRawBytes);
+    }
+    if (message.usualStoredBytes !== 0) {
+      writer.uint32(120).int64(message.usualStoredBytes);
+    }
+    if (message.usualDurationMs !== 0) {
+      writer.uint32(128).int64(message.usualDurationMs);
+    }
+    if (message.p90DurationMs !== 0) {
+      writer.uint32(136).int64(message.p90DurationMs);
+    }
+    if (message.rawGrowth !== undefined) {
+      Growth.encode(message.rawGrowth, writer.uint32(146).fork()).join();
+    }
+    if (message.storedGrowth !== undefined) {
+      Growth.encode(message.storedGrowth, writer.uint32(154).fork()).join();
+    }
+    if (message.durationGrowth !== undefined) {
+      Growth.encode(message.durationGrowth, writer.uint32(162).fork()).join();
+    }
+    if (message.allowedMs !== 0) {
+      writer.uint32(168).int64(message.allowedMs);
+    }
+    if (message.outgrowsAt !== 0) {
+      writer.uint32(176).int64(message.outgrowsAt);
+    }
+    for (const v of message.points) {
+      TrendPoint.encode(v!, writer.uint32(186).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Trend {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrend();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.databaseId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.scope = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.service = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.samples = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.from = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.to = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.rawBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.storedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.durationMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.usualRawBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.usualStoredBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 128) {
+              break;
+            }
+
+            message.usualDurationMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.p90DurationMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.rawGrowth = Growth.decode(reader, reader.uint32());
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.storedGrowth = Growth.decode(reader, reader.uint32());
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.durationGrowth = Growth.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.allowedMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.outgrowsAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 23: {
+            if (tag !== 186) {
+              break;
+            }
+
+            message.points.push(TrendPoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Trend {
+    return {
+      databaseId: isSet(object.databaseId)
+        ? globalThis.String(object.databaseId)
+        : isSet(object.database_id)
+        ? globalThis.String(object.database_id)
+        : "",
+      clusterId: isSet(object.clusterId)
+        ? globalThis.String(object.clusterId)
+        : isSet(object.cluster_id)
+        ? globalThis.String(object.cluster_id)
+        : "",
+      scope: isSet(object.scope) ? globalThis.String(object.scope) : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      service: isSet(object.service) ? globalThis.String(object.service) : "",
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
+      samples: isSet(object.samples) ? globalThis.Number(object.samples) : 0,
+      from: isSet(object.from) ? globalThis.Number(object.from) : 0,
+      to: isSet(object.to) ? globalThis.Number(object.to) : 0,
+      rawBytes: isSet(object.rawBytes)
+        ? globalThis.Number(object.rawBytes)
+        : isSet(object.raw_bytes)
+        ? globalThis.Number(object.raw_bytes)
+        : 0,
+      storedBytes: isSet(object.storedBytes)
+        ? globalThis.Number(object.storedBytes)
+        : isSet(object.stored_bytes)
+        ? globalThis.Number(object.stored_bytes)
+        : 0,
+      durationMs: isSet(object.durationMs)
+        ? globalThis.Number(object.durationMs)
+        : isSet(object.duration_ms)
+        ? globalThis.Number(object.duration_ms)
+        : 0,
+      usualRawBytes: isSet(object.usualRawBytes)
+        ? globalThis.Number(object.usualRawBytes)
+        : isSet(object.usual_raw_bytes)
+        ? globalThis.Number(object.usual_raw_bytes)
+        : 0,
+      usualStoredBytes: isSet(object.usualStoredBytes)
+        ? globalThis.Number(object.usualStoredBytes)
+        : isSet(object.usual_stored_bytes)
+        ? globalThis.Number(object.usual_stored_bytes)
+        : 0,
+      usualDurationMs: isSet(object.usualDurationMs)
+        ? globalThis.Number(object.usualDurationMs)
+        : isSet(object.usual_duration_ms)
+        ? globalThis.Number(object.usual_duration_ms)
+        : 0,
+      p90DurationMs: isSet(object.p90DurationMs)
+        ? globalThis.Number(object.p90DurationMs)
+        : isSet(object.p90_duration_ms)
+        ? globalThis.Number(object.p90_duration_ms)
+        : 0,
+      rawGrowth: isSet(object.rawGrowth)
+        ? Growth.fromJSON(object.rawGrowth)
+        : isSet(object.raw_growth)
+        ? Growth.fromJSON(object.raw_growth)
+        : undefined,
+      storedGrowth: isSet(object.storedGrowth)
+        ? Growth.fromJSON(object.storedGrowth)
+        : isSet(object.stored_growth)
+        ? Growth.fromJSON(object.stored_growth)
+        : undefined,
+      durationGrowth: isSet(object.durationGrowth)
+        ? Growth.fromJSON(object.durationGrowth)
+        : isSet(object.duration_growth)
+        ? Growth.fromJSON(object.duration_growth)
+        : undefined,
+      allowedMs: isSet(object.allowedMs)
+        ? globalThis.Number(object.allowedMs)
+        : isSet(object.allowed_ms)
+        ? globalThis.Number(object.allowed_ms)
+        : 0,
+      outgrowsAt: isSet(object.outgrowsAt)
+        ? globalThis.Number(object.outgrowsAt)
+        : isSet(object.outgrows_at)
+        ? globalThis.Number(object.outgrows_at)
+        : 0,
+      points: globalThis.Array.isArray(object?.points)
+        ? object.points.map((e: any) => TrendPoint.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: Trend): unknown {
+    const obj: any = {};
+    if (message.databaseId !== "") {
+      obj.databaseId = message.databaseId;
+    }
+    if (message.clusterId !== "") {
+      obj.clusterId = message.clusterId;
+    }
+    if (message.scope !== "") {
+      obj.scope = message.scope;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.service !== "") {
+      obj.service = message.service;
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.policy !== "") {
+      obj.policy = message.policy;
+    }
+    if (message.samples !== 0) {
+      obj.samples = Math.round(message.samples);
+    }
+    if (message.from !== 0) {
+      obj.from = Math.round(message.from);
+    }
+    if (message.to !== 0) {
+      obj.to = Math.round(message.to);
+    }
+    if (message.rawBytes !== 0) {
+      obj.rawBytes = Math.round(message.rawBytes);
+    }
+    if (message.storedBytes !== 0) {
+      obj.storedBytes = Math.round(message.storedBytes);
+    }
+    if (message.durationMs !== 0) {
+      obj.durationMs = Math.round(message.durationMs);
+    }
+    if (message.usualRawBytes !== 0) {
+      obj.usualRawBytes = Math.round(message.usualRawBytes);
+    }
+    if (message.usualStoredBytes !== 0) {
+      obj.usualStoredBytes = Math.round(message.usualStoredBytes);
+    }
+    if (message.usualDurationMs !== 0) {
+      obj.usualDurationMs = Math.round(message.usualDurationMs);
+    }
+    if (message.p90DurationMs !== 0) {
+      obj.p90DurationMs = Math.round(message.p90DurationMs);
+    }
+    if (message.rawGrowth !== undefined) {
+      obj.rawGrowth = Growth.toJSON(message.rawGrowth);
+    }
+    if (message.storedGrowth !== undefined) {
+      obj.storedGrowth = Growth.toJSON(message.storedGrowth);
+    }
+    if (message.durationGrowth !== undefined) {
+      obj.durationGrowth = Growth.toJSON(message.durationGrowth);
+    }
+    if (message.allowedMs !== 0) {
+      obj.allowedMs = Math.round(message.allowedMs);
+    }
+    if (message.outgrowsAt !== 0) {
+      obj.outgrowsAt = Math.round(message.outgrowsAt);
+    }
+    if (message.points?.length) {
+      obj.points = message.points.map((e) => TrendPoint.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Trend>): Trend {
+    return Trend.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Trend>): Trend {
+    const message = createBaseTrend();
+    message.databaseId = object.databaseId ?? "";
+    message.clusterId = object.clusterId ?? "";
+    message.scope = object.scope ?? "";
+    message.name = object.name ?? "";
+    message.service = object.service ?? "";
+    message.engine = object.engine ?? "";
+    message.policy = object.policy ?? "";
+    message.samples = object.samples ?? 0;
+    message.from = object.from ?? 0;
+    message.to = object.to ?? 0;
+    message.rawBytes = object.rawBytes ?? 0;
+    message.storedBytes = object.storedBytes ?? 0;
+    message.durationMs = object.durationMs ?? 0;
+    message.usualRawBytes = object.usualRawBytes ?? 0;
+    message.usualStoredBytes = object.usualStoredBytes ?? 0;
+    message.usualDurationMs = object.usualDurationMs ?? 0;
+    message.p90DurationMs = object.p90DurationMs ?? 0;
+    message.rawGrowth = (object.rawGrowth !== undefined && object.rawGrowth !== null)
+      ? Growth.fromPartial(object.rawGrowth)
+      : undefined;
+    message.storedGrowth = (object.storedGrowth !== undefined && object.storedGrowth !== null)
+      ? Growth.fromPartial(object.storedGrowth)
+      : undefined;
+    message.durationGrowth = (object.durationGrowth !== undefined && object.durationGrowth !== null)
+      ? Growth.fromPartial(object.durationGrowth)
+      : undefined;
+    message.allowedMs = object.allowedMs ?? 0;
+    message.outgrowsAt = object.outgrowsAt ?? 0;
+    message.points = object.points?.map((e) => TrendPoint.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseGrowth(): Growth {
+  return { perWeek: 0, steady: false };
+}
+
+export const Growth: MessageFns<Growth> = {
+  encode(message: Growth, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.perWeek !== 0) {
+      writer.uint32(8).int64(message.perWeek);
+    }
+    if (message.steady !== false) {
+      writer.uint32(16).bool(message.steady);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Growth {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGrowth();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.perWeek = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.steady = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Growth {
+    return {
+      perWeek: isSet(object.perWeek)
+        ? globalThis.Number(object.perWeek)
+        : isSet(object.per_week)
+        ? globalThis.Number(object.per_week)
+        : 0,
+      steady: isSet(object.steady) ? globalThis.Boolean(object.steady) : false,
+    };
+  },
+
+  toJSON(message: Growth): unknown {
+    const obj: any = {};
+    if (message.perWeek !== 0) {
+      obj.perWeek = Math.round(message.perWeek);
+    }
+    if (message.steady !== false) {
+      obj.steady = message.steady;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Growth>): Growth {
+    return Growth.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Growth>): Growth {
+    const message = createBaseGrowth();
+    message.perWeek = object.perWeek ?? 0;
+    message.steady = object.steady ?? false;
+    return message;
+  },
+};
+
+function createBaseTrendPoint(): TrendPoint {
+  return { at: 0, rawBytes: 0, storedBytes: 0, durationMs: 0 };
+}
+
+export const TrendPoint: MessageFns<TrendPoint> = {
+  encode(message: TrendPoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== 0) {
+      writer.uint32(8).int64(message.at);
+    }
+    if (message.rawBytes !== 0) {
+      writer.uint32(16).int64(message.rawBytes);
+    }
+    if (message.storedBytes !== 0) {
+      writer.uint32(24).int64(message.storedBytes);
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(32).int64(message.durationMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): TrendPoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTrendPoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.at = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.rawBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.storedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.durationMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): TrendPoint {
+    return {
+      at: isSet(object.at) ? globalThis.Number(object.at) : 0,
+      rawBytes: isSet(object.rawBytes)
+        ? globalThis.Number(object.rawBytes)
+        : isSet(object.raw_bytes)
+        ? globalThis.Number(object.raw_bytes)
+        : 0,
+      storedBytes: isSet(object.storedBytes)
+        ? globalThis.Number(object.storedBytes)
+        : isSet(object.stored_bytes)
+        ? globalThis.Number(object.stored_bytes)
+        : 0,
+      durationMs: isSet(object.durationMs)
+        ? globalThis.Number(object.durationMs)
+        : isSet(object.duration_ms)
+        ? globalThis.Number(object.duration_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: TrendPoint): unknown {
+    const obj: any = {};
+    if (message.at !== 0) {
+      obj.at = Math.round(message.at);
+    }
+    if (message.rawBytes !== 0) {
+      obj.rawBytes = Math.round(message.rawBytes);
+    }
+    if (message.storedBytes !== 0) {
+      obj.storedBytes = Math.round(message.storedBytes);
+    }
+    if (message.durationMs !== 0) {
+      obj.durationMs = Math.round(message.durationMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<TrendPoint>): TrendPoint {
+    return TrendPoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<TrendPoint>): TrendPoint {
+    const message = createBaseTrendPoint();
+    message.at = object.at ?? 0;
+    message.rawBytes = object.rawBytes ?? 0;
+    message.storedBytes = object.storedBytes ?? 0;
+    message.durationMs = object.durationMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseListTrendsRequest(): ListTrendsRequest {
+  return { pageSize: 0, pageToken: "", filter: "", sort: "" };
+}
+
+export const ListTrendsRequest: MessageFns<ListTrendsRequest> = {
+  encode(message: ListTrendsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    if (message.filter !== "") {
+      writer.uint32(26).string(message.filter);
+    }
+    if (message.sort !== "") {
+      writer.uint32(34).string(message.sort);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTrendsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTrendsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.sort = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListTrendsRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+      sort: isSet(object.sort) ? globalThis.String(object.sort) : "",
+    };
+  },
+
+  toJSON(message: ListTrendsRequest): unknown {
+    const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    if (message.sort !== "") {
+      obj.sort = message.sort;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListTrendsRequest>): ListTrendsRequest {
+    return ListTrendsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListTrendsRequest>): ListTrendsRequest {
+    const message = createBaseListTrendsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.filter = object.filter ?? "";
+    message.sort = object.sort ?? "";
+    return message;
+  },
+};
+
+function createBaseListTrendsResponse(): ListTrendsResponse {
+  return { trends: [], nextPageToken: "" };
+}
+
+export const ListTrendsResponse: MessageFns<ListTrendsResponse> = {
+  encode(message: ListTrendsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.trends) {
+      Trend.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListTrendsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListTrendsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.trends.push(Trend.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListTrendsResponse {
+    return {
+      trends: globalThis.Array.isArray(object?.trends) ? object.trends.map((e: any) => Trend.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListTrendsResponse): unknown {
+    const obj: any = {};
+    if (message.trends?.length) {
+      obj.trends = message.trends.map((e) => Trend.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListTrendsResponse>): ListTrendsResponse {
+    return ListTrendsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListTrendsResponse>): ListTrendsResponse {
+    const message = createBaseListTrendsResponse();
+    message.trends = object.trends?.map((e) => Trend.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
@@ -13265,6 +14290,16 @@ export const OperatorServiceService = {
     responseSerialize: (value: GetDatabaseResponse): Buffer => Buffer.from(GetDatabaseResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): GetDatabaseResponse => GetDatabaseResponse.decode(value),
   },
+  /** What backups of each database usually are, and where they are going. */
+  listTrends: {
+    path: "/holdfast.v1.OperatorService/ListTrends" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListTrendsRequest): Buffer => Buffer.from(ListTrendsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListTrendsRequest => ListTrendsRequest.decode(value),
+    responseSerialize: (value: ListTrendsResponse): Buffer => Buffer.from(ListTrendsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListTrendsResponse => ListTrendsResponse.decode(value),
+  },
   listGaps: {
     path: "/holdfast.v1.OperatorService/ListGaps" as const,
     requestStream: false as const,
@@ -13526,6 +14561,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   getCluster: handleUnaryCall<GetClusterRequest, GetClusterResponse>;
   listDatabases: handleUnaryCall<ListDatabasesRequest, ListDatabasesResponse>;
   getDatabase: handleUnaryCall<GetDatabaseRequest, GetDatabaseResponse>;
+  /** What backups of each database usually are, and where they are going. */
+  listTrends: handleUnaryCall<ListTrendsRequest, ListTrendsResponse>;
   listGaps: handleUnaryCall<ListGapsRequest, ListGapsResponse>;
   listJobs: handleUnaryCall<ListJobsRequest, ListJobsResponse>;
   getJob: handleUnaryCall<GetJobRequest, GetJobResponse>;
@@ -13684,6 +14721,22 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: GetDatabaseResponse) => void,
+  ): ClientUnaryCall;
+  /** What backups of each database usually are, and where they are going. */
+  listTrends(
+    request: ListTrendsRequest,
+    callback: (error: ServiceError | null, response: ListTrendsResponse) => void,
+  ): ClientUnaryCall;
+  listTrends(
+    request: ListTrendsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListTrendsResponse) => void,
+  ): ClientUnaryCall;
+  listTrends(
+    request: ListTrendsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListTrendsResponse) => void,
   ): ClientUnaryCall;
   listGaps(
     request: ListGapsRequest,

@@ -1,0 +1,140 @@
+import type { Command } from 'commander'
+import { AppError } from '../../shared/errors/index.ts'
+import { type ListTrendsResponse, Trend } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { leaf, noun, type Terminal } from '../command.ts'
+import { type ListRequest, list, paged } from '../list.ts'
+import { growthText, outgrowsIn } from '../print/outlook.ts'
+import { type Column, table } from '../print/table.ts'
+import { ago, bytes, shortDuration } from '../print/units.ts'
+import { timeOf } from '../time-options.ts'
+
+/** What a report may be sorted by, by the name people give: the coordinator's name. The first is the default. */
+type Orders = Readonly<Record<string, string>>
+
+interface Report {
+  readonly name: string
+  readonly summary: string
+  readonly examples: readonly string[]
+  readonly orders: Orders
+  readonly columns: (terminal: Terminal) => readonly Column<Trend>[]
+}
+
+/** `holdfast report sizes|durations`: what backups usually are, and where they are going. */
+export function reportCommand(terminal: Terminal): Command {
+  return noun('report', 'how large backups are, how long they take, and how that grows', [
+    reporting(terminal, {
+      name: 'sizes',
+      summary: 'list databases by the size of their backups and its growth',
+      examples: ['holdfast report sizes', 'holdfast report sizes --sort growth --since 30d -o csv'],
+      orders: { size: 'size', stored: 'stored', growth: 'growth' },
+      columns: sizes,
+    }),
+    reporting(terminal, {
+      name: 'durations',
+      summary: 'list databases by how long their backups take, and what they will outgrow',
+      examples: ['holdfast report durations', 'holdfast report durations --sort outgrows -o json'],
+      orders: { duration: 'duration', growth: 'duration-growth', outgrows: 'outgrows' },
+      columns: durations,
+    }),
+  ])
+}
+
+function reporting(terminal: Terminal, { name, summary, examples, orders, columns }: Report): Command {
+  const names = Object.keys(orders)
+  return leaf(
+    terminal,
+    { name, summary, examples },
+    command =>
+      paged(command)
+        .option('--since <time>', 'history from then on: ISO 8601, or how long ago, such as 30d')
+        .option('--sort <order>', `${names.join(', ')}`, names[0]),
+    async (session, _args, options) => {
+      const sort = orders[String(options.sort)]
+      if (sort === undefined)
+        throw new AppError('usage.invalid', {
+          message: `--sort: \`${String(options.sort)}\` is no order of this report`,
+          hint: `There are ${names.join(', ')}.`,
+        })
+      const since = timeOf('--since', options.since, terminal.now())
+      const ask = (request: ListRequest) => session.coordinator.ask('listTrends', { ...request, sort })
+      await list<ListTrendsResponse, Trend | Row>(
+        session,
+        options,
+        { since: since === undefined ? undefined : String(since) },
+        ask,
+        {
+          // a row of CSV is one database; its history would be a cell nobody can read
+          rowsOf: ({ trends }) => (options.output === 'csv' ? trends.map(asRow) : trends),
+          key: 'trends',
+          like: asRow(Trend.fromPartial({ rawGrowth: {}, storedGrowth: {}, durationGrowth: {} })),
+          none: 'no database has a backup yet whose size was kept',
+          table: rows => table(rows as readonly Trend[], columns(terminal), terminal.width),
+        },
+      )
+    },
+  )
+}
+
+const named = [
+  {
+    heading: 'DATABASE',
+    value: trend => (trend.scope === 'cluster' ? '(globals)' : trend.name),
+    shrinkTo: 10,
+  },
+  { heading: 'ID', value: trend => trend.databaseId, wide: true },
+  { heading: 'SERVICE', value: trend => trend.service, shrinkTo: 6 },
+  { heading: 'POLICY', value: trend => trend.policy || '-', wide: true },
+] as const satisfies readonly Column<Trend>[]
+
+function sizes({ now }: Terminal): readonly Column<Trend>[] {
+  return [
+    ...named,
+    { heading: 'SIZE', value: trend => bytes(trend.rawBytes), align: 'right' },
+    { heading: 'USUALLY', value: trend => bytes(trend.usualRawBytes), align: 'right' },
+    { heading: 'STORED', value: trend => bytes(trend.storedBytes), align: 'right' },
+    { heading: 'A WEEK', value: trend => growthText(trend.rawGrowth, bytes), align: 'right' },
+    { heading: 'CHANGE', value: trend => changeOf(trend), align: 'right' },
+    { heading: 'SINCE', value: trend => ago(trend.points[0]?.at ?? 0, now()) },
+  ]
+}
+
+function durations({ now }: Terminal): readonly Column<Trend>[] {
+  return [
+    ...named,
+    { heading: 'LAST', value: trend => shortDuration(trend.durationMs), align: 'right' },
+    { heading: 'USUALLY', value: trend => shortDuration(trend.usualDurationMs), align: 'right' },
+    { heading: '9 OF 10', value: trend => shortDuration(trend.p90DurationMs), align: 'right' },
+    { heading: 'A WEEK', value: trend => growthText(trend.durationGrowth, shortDuration), align: 'right' },
+    {
+      heading: 'MAY TAKE',
+      value: trend => (trend.allowedMs === 0 ? '-' : shortDuration(trend.allowedMs)),
+      align: 'right',
+    },
+    { heading: 'OUTGROWN', value: trend => outgrowsIn(trend, now()) || '-' },
+  ]
+}
+
+/** From the first to the last of the history shown, in percent. */
+function changeOf({ points }: Trend): string {
+  const first = points[0]?.rawBytes ?? 0
+  const last = points.at(-1)?.rawBytes ?? 0
+  if (points.length < 2 || first === 0) return '-'
+  const percent = Math.round((last / first - 1) * 100)
+  return `${percent > 0 ? '+' : ''}${percent} %`
+}
+
+type Row = ReturnType<typeof asRow>
+
+/** A trend without what a row has no cell for. */
+function asRow(trend: Trend) {
+  const { points: _, rawGrowth, storedGrowth, durationGrowth, ...flat } = trend
+  return {
+    ...flat,
+    rawBytesPerWeek: rawGrowth?.perWeek ?? '',
+    storedBytesPerWeek: storedGrowth?.perWeek ?? '',
+    durationMsPerWeek: durationGrowth?.perWeek ?? '',
+    rawSteady: rawGrowth?.steady ?? '',
+    storedSteady: storedGrowth?.steady ?? '',
+    durationSteady: durationGrowth?.steady ?? '',
+  }
+}
