@@ -4,7 +4,7 @@ import { silences } from './0003-silences.ts'
 import { missingCopies } from './0004-missing-copies.ts'
 import { pauses } from './0005-pauses.ts'
 import { auditByTime } from './0006-audit-by-time.ts'
-import { trends } from './0008-trends.ts'
+import { trends } from './0007-trends.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'

@@ -6,7 +6,7 @@ import type { Migration } from './migration.ts'
  * the next backup of a database; what has none yet is in no such list.
  */
 export const trends: Migration = {
-  number: 8,
+  number: 7,
   name: 'trends',
   kind: 'compatible',
   up: async (db, { types: { key, text, int, tableEnd } }) => {
