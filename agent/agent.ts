@@ -20,6 +20,7 @@ import { HostWatch } from './host/host-watch.ts'
 import { resourcesToWire } from './host/resources-to-wire.ts'
 import { sweepScratch } from './host/sweep-scratch.ts'
 import { DurableFolder, loadIdentity, lockStateFolder } from './identity/index.ts'
+import { Anchors } from './jobs/anchors.ts'
 import { Attempts } from './jobs/attempts.ts'
 import { Journal } from './jobs/journal.ts'
 import { Spool } from './jobs/spool.ts'
@@ -165,13 +166,23 @@ export async function startAgent(
       partBufferBytes: config.part_budget,
     }
     const inventories = new Inventories({ world, random, send: frame => link.sendWithin(frame) })
+    const anchors = new Anchors({
+      keeper: config.keeper,
+      world,
+      send: reply => link.sendWithin({ $case: 'anchorReply', value: reply }),
+    })
     const hello = async (): Promise<Hello> => ({
       agentId: identity.agentId,
       instanceId: identity.instanceId,
       bootId: identity.bootId,
       version,
       protocolVersion,
-      features: ['restore', 'encryption', 'destination-settings', ...(config.keeper ? ['keeper'] : [])],
+      features: [
+        'restore',
+        'encryption',
+        'destination-settings',
+        ...(config.keeper ? ['keeper', 'anchor'] : []),
+      ],
       host: await facts(),
       running: [...attempts.running()],
       unacknowledged: spool.pending().map(({ attempt }) => ({
@@ -203,6 +214,7 @@ export async function startAgent(
       attempts,
       results,
       inventories,
+      anchors,
       hooks: { onDial: () => counts?.dialled(), onIgnored: why => counts?.ignored(why) },
     })
     counts = agentMetrics(registry, {
@@ -257,6 +269,7 @@ export async function startAgent(
         const grace = AbortSignal.any([force, AbortSignal.timeout(Math.max(1, config.stop_grace))])
         await attempts.stop(grace)
         await results.flush()
+        await anchors.stop()
         await link.stop('the agent is stopping')
         await ended
         await scope.close()

@@ -22,6 +22,7 @@ import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
 import { alertProblems, alertRulesOf, alertsSchema } from './alert-config.ts'
+import { auditProblems, auditSchema } from './audit-config.ts'
 import { budgetsOf, budgetsSchema } from './budget-config.ts'
 import { discoverySchema } from './discovery-config.ts'
 import type { Settings } from './operations/index.ts'
@@ -58,6 +59,7 @@ function crossCheck(
     readonly destinations?: unknown
     readonly dead_man?: unknown
     readonly alerts?: unknown
+    readonly audit?: unknown
     readonly times?: unknown
   },
   context: z.RefinementCtx,
@@ -76,6 +78,7 @@ function crossCheck(
   for (const { path, text } of documentProblems(document, destinations))
     problem(path[0] === 'policies' ? [...path] : ['policy', ...path], text)
   for (const { path, message } of alertProblems(config.alerts)) problem(['alerts', ...path], message)
+  for (const { path, text } of auditProblems(config.audit, destinations)) problem(['audit', ...path], text)
   const deadMan = section(config.dead_man)
   if (deadMan['url'] !== undefined && deadMan['url_file'] !== undefined)
     problem(['dead_man', 'url'], 'must not be given beside `url_file`')
@@ -117,6 +120,7 @@ export const coordinatorConfigSchema = z
     policy: z.strictObject(layerKeys).prefault({}),
     /** Who is told of what, where, and when. */
     alerts: alertsSchema.prefault({}),
+    audit: auditSchema.prefault({}),
     /** A watchdog outside that raises the alarm when the ping stays away. */
     dead_man: z
       .strictObject({
@@ -206,6 +210,7 @@ export function settingsOf(config: CoordinatorConfig): Settings {
     alerts: alertRulesOf(config.alerts),
     slotsPerAgent: config.slots_per_agent,
     budgets: budgetsOf(config.budgets),
+    ...(config.audit.anchors === undefined ? {} : { anchors: config.audit.anchors }),
     times: {
       heartbeat: times.heartbeat,
       leaseTtl: times.lease_ttl,

@@ -28,6 +28,8 @@ import {
   declareGauges,
   takePicture,
 } from './metrics/index.ts'
+import { anchorAudit } from './operations/anchor-audit.ts'
+import { AnchorTasks } from './operations/anchor-tasks.ts'
 import { DiscoveryHealth } from './operations/discovery-health.ts'
 import { InTurn } from './operations/in-turn.ts'
 import { createOperations, type Operations } from './operations/index.ts'
@@ -223,6 +225,7 @@ export async function startCoordinator(
       views: new JobViews(),
       messenger: sessions,
       meter: counts.work,
+      anchors: new AnchorTasks(),
       inventories: new InTurn(),
       refused: (actor, reason, subject) => security.refused(actor, reason, subject, clock.now().wall),
       storeLost: error => reign.end(error.message),
@@ -309,6 +312,7 @@ export async function startCoordinator(
         log.info('stopping')
         const cut = () => void server.close(0)
         force?.addEventListener('abort', cut, { once: true })
+        await lastAnchor(led(), config.stop_grace, log, force)
         // loops end, agents are let go, pending alerts leave, then everything else in reverse
         await lead.close()
         await scope.close()
@@ -345,6 +349,24 @@ function watchedLeadership(leadership: Leadership, watch: StoreWatch): Leadershi
     renew: () => heard(leadership.renew()),
     release: () => leadership.release(),
   }
+}
+
+/** What was done since the last anchor is anchored before keepers are let go of. */
+async function lastAnchor(
+  term: Term | undefined,
+  grace: number,
+  log: Log,
+  force: AbortSignal | undefined,
+): Promise<void> {
+  if (term?.settings.anchors === undefined || grace === 0) return
+  const limit = AbortSignal.any([
+    term.signal,
+    AbortSignal.timeout(grace),
+    ...(force === undefined ? [] : [force]),
+  ])
+  await anchorAudit(term, limit).catch((error: unknown) =>
+    log.warn('the head of the audit chain could not be anchored at the end', { error }),
+  )
 }
 
 async function deadManUrl({

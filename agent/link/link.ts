@@ -4,6 +4,7 @@ import type { Log } from '../../shared/log/index.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
 import { type ChannelTarget, keepalive } from '../../shared/wire/channel.ts'
 import type { Hello, Welcome } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { Anchors } from '../jobs/anchors.ts'
 import type { Attempts } from '../jobs/attempts.ts'
 import { Backoff } from './backoff.ts'
 import type { Inventories } from './inventory.ts'
@@ -46,6 +47,7 @@ export interface LinkOptions {
   readonly attempts: Attempts
   readonly results: Results
   readonly inventories: Inventories
+  readonly anchors: Pick<Anchors, 'take'>
   readonly hooks?: LinkHooks
 }
 
@@ -210,6 +212,9 @@ export class Link {
         break
       case 'watch':
         inventories.watch(frame.value)
+        break
+      case 'anchorTask':
+        this.#options.anchors.take(frame.value)
         break
       default:
         frame satisfies never

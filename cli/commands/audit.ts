@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { Answer } from '../../shared/command-line/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import { formatFilter } from '../../shared/model/filter.ts'
-import { AuditEvent } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { AuditEvent, type VerifyAuditResponse } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { type ListRequest, list, paged } from '../list.ts'
 import { csv } from '../print/csv.ts'
@@ -63,22 +63,34 @@ export function auditCommand(terminal: Terminal): Command {
     terminal,
     {
       name: 'verify',
-      summary: 'check the hash chain of the audit from its first row',
-      examples: ['holdfast audit verify'],
-      exits: '0 intact; 1 a row was changed, removed or inserted',
+      summary: 'check the hash chain of the audit from its first row, and against its anchors in the bucket',
+      examples: ['holdfast audit verify', 'holdfast audit verify --without-anchors'],
+      exits: '0 intact; 1 a row was changed, removed or inserted; 14 the anchors could not be read',
     },
-    command => command,
-    async ({ coordinator, print }) => {
-      const answer = await coordinator.ask('verifyAudit', {})
+    command =>
+      command
+        .option('--without-anchors', 'only the chain itself: a rewritten one is not noticed')
+        .option('--this-incarnation', 'leave out anchors made before the store was put back from a copy'),
+    async ({ coordinator, print }, _args, options) => {
+      const answer = await coordinator.ask('verifyAudit', {
+        withoutAnchors: options.withoutAnchors === true,
+        thisIncarnation: options.thisIncarnation === true,
+      })
       print(answer, () =>
         answer.intact
-          ? `intact: ${answer.checked} events, head ${answer.headSeq} ${answer.headHash}`
-          : `broken at ${answer.brokenSeq}: ${answer.problem} (${answer.checked} events before it fit)`,
+          ? `intact: ${answer.checked} events, head ${answer.headSeq} ${answer.headHash}\n${anchorsOf(answer)}`
+          : `broken at ${answer.brokenSeq}: ${answer.problem} (${answer.checked} events before it fit)\n${answer.detail}`,
       )
       if (!answer.intact) throw new Answer(1)
     },
   )
   return noun('audit', 'who did what', [listing, exporting(terminal), verify])
+}
+
+function anchorsOf({ anchorDestination, anchors, anchoredSeq }: VerifyAuditResponse): string {
+  if (anchorDestination === '')
+    return 'not compared with anchors: what was rewritten as a whole is not noticed'
+  return `fits ${anchors} anchors in ${anchorDestination}, the newest of event ${anchoredSeq}`
 }
 
 function exporting(terminal: Terminal): Command {

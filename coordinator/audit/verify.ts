@@ -29,20 +29,30 @@ export type ChainSource = Pick<ReadModel, 'auditFrom' | 'auditTotal'>
 /**
  * Walks the whole chain in pages, giving way to the event loop between them. Finds a row that was changed,
  * removed or inserted, at the end too: the store counts its rows apart. A chain rewritten from some row to its
- * end, count included, is found only by an `anchor`: a head that was kept elsewhere.
+ * end, count included, is found only by `anchors`: heads that were kept elsewhere. What it tells then is the first
+ * anchor that does not fit and the last one that does: the row that was changed is between them.
  */
-export async function verifyChain(source: ChainSource, anchor?: ChainHead): Promise<ChainVerdict> {
+export async function verifyChain(
+  source: ChainSource,
+  anchors: readonly ChainHead[] = [],
+): Promise<ChainVerdict> {
+  const anchored = new Anchored(anchors)
   const countedBefore = await source.auditTotal()
   let head = genesis
   let broken: Break | undefined
   while (broken === undefined) {
     const rows = await source.auditFrom(head.seq, rowsAtOnce)
     if (rows.length === 0) {
-      broken = examineEnd(head, Math.max(countedBefore, anchor?.seq ?? 0), await source.auditTotal())
+      broken = examineEnd(
+        head,
+        Math.max(countedBefore, anchored.newest),
+        anchored.newest,
+        await source.auditTotal(),
+      )
       break
     }
     for (const row of rows) {
-      broken = examine(row, head, anchor)
+      broken = examine(row, head, anchored)
       if (broken !== undefined) break
       head = { seq: row.seq, hash: row.hash }
     }
@@ -68,7 +78,7 @@ interface Break {
   readonly detail: string
 }
 
-function examine(row: AuditRecord, head: ChainHead, anchor: ChainHead | undefined): Break | undefined {
+function examine(row: AuditRecord, head: ChainHead, anchored: Anchored): Break | undefined {
   if (row.seq !== head.seq + 1)
     return breakAt(head.seq + 1, 'removed', `row ${row.seq} follows row ${head.seq}`)
   if (hashIfAny(row) !== row.hash) return breakAt(row.seq, 'changed', 'its hash does not fit its content')
@@ -76,12 +86,46 @@ function examine(row: AuditRecord, head: ChainHead, anchor: ChainHead | undefine
     return head.seq === 0
       ? breakAt(row.seq, 'changed', 'the first row names a row before it')
       : breakAt(head.seq, 'changed', `row ${row.seq} names another hash for it`)
-  if (anchor?.seq === row.seq && anchor.hash !== row.hash)
-    return breakAt(row.seq, 'changed', 'the chain up to here is not the one that was anchored')
+  if (!anchored.fits(row)) {
+    const fitting = anchored.lastFitting
+    return breakAt(
+      row.seq,
+      'changed',
+      `the chain up to here is not the one that was anchored; rows from ${fitting + 1} on were rewritten`,
+    )
+  }
   return undefined
 }
 
-function examineEnd(head: ChainHead, atLeast: number, atMost: number): Break | undefined {
+/** Heads that were kept elsewhere, as the walk comes by them. */
+class Anchored {
+  readonly newest: number
+  readonly #hashes = new Map<number, Set<string>>()
+  /** The last row that was as its anchor says; 0: none yet. */
+  lastFitting = 0
+
+  constructor(anchors: readonly ChainHead[]) {
+    let newest = 0
+    for (const { seq, hash } of anchors) {
+      newest = Math.max(newest, seq)
+      this.#hashes.set(seq, (this.#hashes.get(seq) ?? new Set()).add(hash))
+    }
+    this.newest = newest
+  }
+
+  /** Two different anchors of one row cannot both fit: somebody made a second chain. */
+  fits({ seq, hash }: AuditRecord): boolean {
+    const hashes = this.#hashes.get(seq)
+    if (hashes === undefined) return true
+    if (hashes.size > 1 || !hashes.has(hash)) return false
+    this.lastFitting = seq
+    return true
+  }
+}
+
+function examineEnd(head: ChainHead, atLeast: number, anchored: number, atMost: number): Break | undefined {
+  if (head.seq < anchored)
+    return breakAt(head.seq + 1, 'removed', `the chain ends here; rows up to ${anchored} were anchored`)
   if (head.seq < atLeast) return breakAt(head.seq + 1, 'removed', 'the chain ends before its last row')
   if (head.seq > atMost) return breakAt(atMost + 1, 'inserted', 'the chain has more rows than were appended')
   return undefined

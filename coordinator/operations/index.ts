@@ -10,11 +10,13 @@ import type {
 } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { Notifier } from '../alerts/index.ts'
+import type { Anchor } from '../audit/index.ts'
 import type { Job } from '../jobs/index.ts'
 import type { Aggregates, Store } from '../store/port.ts'
 import type { AgentRecord, AlertRecord, Labels, PauseRecord, SilenceRecord } from '../store/records.ts'
 import { type AgentWork, agentWork } from './agent-work.ts'
 import { type Asked, ackAlert, endSilence, silenceAlerts, testAlertChannel } from './alert-verbs.ts'
+import { readAnchors } from './anchor-audit.ts'
 import { cancelJob } from './cancel-job.ts'
 import type { DiscoveryHealth, SourceHealth } from './discovery-health.ts'
 import { forecastPlan, type PlanForecast } from './forecast-plan.ts'
@@ -108,6 +110,10 @@ export interface Operations {
     principal: Principal,
     request: Asked & { readonly agent: AgentRecord; readonly draining: boolean },
   ): Promise<void>
+  /** Heads of the audit chain that lie in the bucket; undefined where none are kept. @throws AppError `audit.no-keeper` */
+  auditAnchors(
+    signal: AbortSignal,
+  ): Promise<{ readonly destination: string; readonly anchors: readonly Anchor[] } | undefined>
   /** Open alerts that another one explains; empty on a standby. */
   explainedAlerts(): readonly AlertRecord[]
   now(): Millis
@@ -179,6 +185,10 @@ export function createOperations(deps: OperationsDeps): Operations {
     endSilence: async (principal, request) => endSilence(principal, request, led()),
     testAlertChannel: async (principal, request, signal) =>
       testAlertChannel(principal, request, deps.notifiers, led(), signal),
+    auditAnchors: async signal => {
+      const term = led()
+      return term.settings.anchors === undefined ? undefined : readAnchors(term, signal)
+    },
     explainedAlerts: () =>
       [...(deps.term()?.alerts.all() ?? [])].filter(each => each.parentKey !== undefined),
     now: () => clock.now().wall,

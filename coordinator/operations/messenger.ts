@@ -44,6 +44,12 @@ export type Assignment =
       readonly backupId: BackupId
     }
 
+/** What a keeper is to do about heads of the audit chain. */
+export type AnchorWork = { readonly destination: Destination } & (
+  | { readonly kind: 'write'; readonly key: string; readonly content: Uint8Array }
+  | { readonly kind: 'read'; readonly prefix: string }
+)
+
 /** An attempt with its job, as messages name it. */
 export interface Addressee {
   readonly jobId: JobId
@@ -62,4 +68,6 @@ export interface Messenger {
   watch(agentId: AgentId, instances: readonly InstanceRecord[]): void
   /** Take nothing new, or take work again. Said anew to each new stream of an agent that drains. */
   drain(agentId: AgentId, draining: boolean, reason: string): void
+  /** Asks a keeper; false when it is not connected. */
+  anchor(agentId: AgentId, taskId: string, work: AnchorWork): boolean
 }

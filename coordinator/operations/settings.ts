@@ -41,6 +41,8 @@ export interface Settings {
   readonly times: Times
   /** Jobs an agent works on at a time. */
   readonly slotsPerAgent: number
+  /** Where heads of the audit chain are put, and how often; absent: nowhere. */
+  readonly anchors?: { readonly destination: string; readonly every: Duration }
   /** Absent: nothing but the slots of agents and one job a cluster limits. */
   readonly budgets?: NamedBudgets
 }

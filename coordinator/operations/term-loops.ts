@@ -1,6 +1,7 @@
 import type { Discovery, DiscoverySnapshot } from '../../shared/discovery/index.ts'
 import { Scope } from '../../shared/lifecycle/index.ts'
 import { watchAlerts } from './alert-watch.ts'
+import { anchorAudit } from './anchor-audit.ts'
 import { cleanUpDebris } from './clean-up-debris.ts'
 import type { DiscoveryHealth } from './discovery-health.ts'
 import { expireLeases } from './expire-leases.ts'
@@ -56,6 +57,8 @@ export function startLoops(term: Term, sources: readonly Discovery[], health: Di
   const copies = new CopyWatch(term)
   ticker('the watch for missing copies', times.protectionInterval, () => copies.run())
   ticker('clean-up', times.protectionInterval, () => cleanUpDebris(term))
+  const { anchors } = term.settings
+  if (anchors !== undefined) ticker('anchoring the audit', anchors.every, () => anchorAudit(term))
   for (const source of sources) watchSource(source, term, health, scope, ticker, review)
   return {
     wakePlanner: () => planner.wake(),

@@ -5,6 +5,7 @@ import type { InstanceId } from '../../shared/model/identifiers.ts'
 import type { AlertBook } from '../alerts/index.ts'
 import type { FleetMap } from '../fleet/fleet-map.ts'
 import type { Store, WriteTx } from '../store/port.ts'
+import type { AnchorTasks } from './anchor-tasks.ts'
 import type { InTurn } from './in-turn.ts'
 import type { JobViews } from './job-views.ts'
 import type { LeaseClock } from './lease-clock.ts'
@@ -49,6 +50,8 @@ export interface Term {
   readonly views: JobViews
   readonly messenger: Messenger
   readonly meter: Meter
+  /** What keepers were asked of audit anchors. */
+  readonly anchors: AnchorTasks
   /** Inventories of one instance are taken in one after the other. */
   readonly inventories: InTurn<InstanceId>
   /** A commit failed and nobody knows what the store kept: this memory is not to be trusted any more. */

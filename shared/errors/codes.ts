@@ -250,6 +250,20 @@ export const errorCodes = {
     exit: 1,
     retry: 'never',
   },
+  'audit.no-anchors': {
+    message: 'no anchors of the audit are kept',
+    hint: 'Name a destination under `audit.anchors` of the coordinator.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'audit.no-keeper': {
+    message: 'no keeper could be asked about the anchors of the audit',
+    hint: 'Start an agent with `keeper: true` and the credentials of the destination in `audit.anchors`; `--without-anchors` checks the chain alone.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 14,
+    retry: 'backoff',
+  },
 
   // the control link
   'link.refused': {

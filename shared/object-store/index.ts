@@ -2,6 +2,7 @@ export { type DestinationProblem, destinationProblems } from './destination-rule
 export { type Location, parseDestination } from './destination-url.ts'
 export {
   type AttemptPlace,
+  anchorPrefix,
   attemptPrefix,
   type BackupClass,
   dataKey,

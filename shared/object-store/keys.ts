@@ -24,6 +24,8 @@ const clusterScopeSlug = 'globals'
 
 /** All manifests lie below it, so that a rebuild lists only them. */
 export const manifestPrefix = 'v1/manifests/'
+/** Heads of the audit chain lie below it, and nothing else is written there. */
+export const anchorPrefix = 'v1/anchors/'
 /** All data lie below it. */
 export const dataPrefix = 'v1/data/'
 

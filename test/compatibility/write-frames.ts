@@ -122,6 +122,9 @@ const requests: readonly object[] = [
     },
   },
   { goodbye: { reason: 'stopped' } },
+  {
+    anchorReply: { taskId: 't', failure, keys: ['v1/anchors/flt_1/inc_1/000000000007-ab.json'], last: true },
+  },
 ]
 
 /** Frames of the coordinator. */
@@ -191,6 +194,7 @@ const responses: readonly object[] = [
   { ack: { resultId: 'res_1', disposition: 'ACK_DISPOSITION_SURPLUS', reason: 'late' } },
   { drain: { drain: true, reason: 'upgrade' } },
   { watch: { generation: 4, instances: [instance] } },
+  { anchorTask: { taskId: 't', destination, write: { key: 'v1/anchors/k', content: 'aGVhZA==' } } },
 ]
 
 const frames = [

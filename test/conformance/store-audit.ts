@@ -157,9 +157,11 @@ export function storeAuditSuite(make: MakeStore): void {
       const store = await under.open()
       await fill(store, 3)
       const anchor = { seq: 3, hash: (await store.read.auditFrom(2, 1))[0]?.hash ?? '' }
-      expect(await verifyChain(store.read, anchor)).toMatchObject({ intact: true })
-      expect(await verifyChain(store.read, { seq: 2, hash: 'f'.repeat(64) })).toMatchObject({ brokenSeq: 2 })
-      expect(await verifyChain(store.read, { seq: 9, hash: anchor.hash })).toMatchObject({
+      expect(await verifyChain(store.read, [anchor])).toMatchObject({ intact: true })
+      expect(await verifyChain(store.read, [{ seq: 2, hash: 'f'.repeat(64) }])).toMatchObject({
+        brokenSeq: 2,
+      })
+      expect(await verifyChain(store.read, [{ seq: 9, hash: anchor.hash }])).toMatchObject({
         brokenSeq: 4,
         problem: 'removed',
       })

@@ -155,7 +155,7 @@ async function acknowledged(agent: FleetProcess): Promise<AttemptResult[]> {
 }
 
 async function judgeAudit(operator: Fleet['operator']): Promise<void> {
-  const verdict = await operator.ask('verifyAudit', {})
+  const verdict = await operator.ask('verifyAudit', { withoutAnchors: false, thisIncarnation: false })
   expect(verdict).toMatchObject({ intact: true, problem: '' })
   expect(verdict.checked).toBeGreaterThan(0)
 }

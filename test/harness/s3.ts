@@ -30,6 +30,8 @@ export interface S3Server extends AsyncDisposable {
   readonly environment: Readonly<Record<string, string>>
   /** Creates a bucket, of a unique name if none is given, and returns its name. */
   createBucket(name?: string): Promise<string>
+  /** Makes a bucket with versioning and Object Lock and returns its name. */
+  createLockedBucket(): Promise<string>
   /** The server's client; it is destroyed with the server. */
   client(): S3Client
   /** Kills radosgw by a signal; dedicated servers only. */
@@ -124,6 +126,11 @@ function describe(endpoint: string, control: Control): S3Server {
     createBucket: async name => {
       const bucket = name ?? `test-${randomBytes(6).toString('hex')}`
       await ownClient().send(new CreateBucketCommand({ Bucket: bucket }))
+      return bucket
+    },
+    createLockedBucket: async () => {
+      const bucket = `test-${randomBytes(6).toString('hex')}`
+      await ownClient().send(new CreateBucketCommand({ Bucket: bucket, ObjectLockEnabledForBucket: true }))
       return bucket
     },
     client: ownClient,

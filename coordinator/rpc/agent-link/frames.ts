@@ -3,6 +3,7 @@ import type { AgentId } from '../../../shared/model/identifiers.ts'
 import { failureFromWire } from '../../../shared/wire/failure.ts'
 import {
   AckDisposition,
+  type AnchorReply,
   type ConnectRequest,
   type GrantRequest,
   type Heartbeat,
@@ -91,6 +92,8 @@ function dispatch(frame: AgentFrame, context: FrameContext): Promise<void> | voi
       return takeGrantRequest(frame.value, context)
     case 'result':
       return takeResult(frame.value, context)
+    case 'anchorReply':
+      return takeAnchorReply(frame.value, context)
     case 'goodbye':
       context.link.log.info('agent says goodbye', {
         agent_id: context.agentId,
@@ -229,6 +232,16 @@ async function takeResult(wire: Result, context: FrameContext): Promise<void> {
       reason: disposition.reason,
     },
   })
+}
+
+function takeAnchorReply({ taskId, failure, keys, last }: AnchorReply, context: FrameContext): void {
+  const taken = context.term.anchors.take(context.agentId, {
+    taskId,
+    keys,
+    last,
+    ...(failure === undefined ? {} : { failure: AppError.fromFailure(failureFromWire(failure)) }),
+  })
+  if (!taken) context.link.counts.refused('stale-anchor')
 }
 
 const dispositions = {

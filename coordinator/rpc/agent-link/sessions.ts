@@ -1,9 +1,9 @@
 import type { AgentId } from '../../../shared/model/identifiers.ts'
 import type { ConnectResponse } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { CancelReason } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
-import type { Addressee, Assignment, Messenger } from '../../operations/messenger.ts'
+import type { Addressee, AnchorWork, Assignment, Messenger } from '../../operations/messenger.ts'
 import type { InstanceRecord } from '../../store/records.ts'
-import { assignFrame, attemptRef, watchedInstance } from './to-wire.ts'
+import { anchorTask, assignFrame, attemptRef, watchedInstance } from './to-wire.ts'
 
 export type Frame = NonNullable<ConnectResponse['frame']>
 
@@ -102,6 +102,13 @@ export class Sessions implements Messenger {
   drain(agentId: AgentId, draining: boolean, reason: string): void {
     const session = this.#sessions.get(agentId)
     if (session?.serving) session.send({ $case: 'drain', value: { drain: draining, reason } })
+  }
+
+  anchor(agentId: AgentId, taskId: string, work: AnchorWork): boolean {
+    const session = this.#sessions.get(agentId)
+    if (session === undefined || !session.serving) return false
+    session.send({ $case: 'anchorTask', value: anchorTask(taskId, work) })
+    return true
   }
 
   #send({ attempt }: Addressee, frame: Frame): void {

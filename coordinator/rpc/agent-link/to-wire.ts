@@ -1,12 +1,13 @@
 import { destinationToWire } from '../../../shared/wire/destination.ts'
 import type {
+  AnchorTask,
   Assign,
   AttemptRef,
   EncryptionSpec,
   WatchedInstance,
 } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
-import type { Addressee, Assignment } from '../../operations/messenger.ts'
+import type { Addressee, AnchorWork, Assignment } from '../../operations/messenger.ts'
 import type { PolicyEncryption } from '../../policy/index.ts'
 import type { InstanceRecord } from '../../store/records.ts'
 
@@ -105,6 +106,18 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
           },
         },
       }
+  }
+}
+
+/** What a keeper is asked about heads of the audit chain. */
+export function anchorTask(taskId: string, work: AnchorWork): AnchorTask {
+  return {
+    taskId,
+    destination: destinationToWire(work.destination),
+    what:
+      work.kind === 'write'
+        ? { $case: 'write', value: { key: work.key, content: Buffer.from(work.content) } }
+        : { $case: 'read', value: { prefix: work.prefix } },
   }
 }
 

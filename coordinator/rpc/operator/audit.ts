@@ -43,10 +43,18 @@ function millisOf(key: string, text: string): number {
   return at
 }
 
-/** VerifyAudit: the whole chain, from its first row, in pages. */
-export function verifyAudit({ store }: OperatorDeps) {
-  return async (_request: VerifyAuditRequest, _context: CallContext): Promise<VerifyAuditResponse> => {
-    const verdict = await verifyChain(store.read)
+/**
+ * VerifyAudit: the whole chain, from its first row, in pages, against the anchors in the bucket where the
+ * configuration names one. Anchors that cannot be read are no answer: FAILED_PRECONDITION.
+ */
+export function verifyAudit({ store, operations }: OperatorDeps) {
+  return async (request: VerifyAuditRequest, { signal }: CallContext): Promise<VerifyAuditResponse> => {
+    const found = request.withoutAnchors ? undefined : await operations.auditAnchors(signal)
+    const anchors = (found?.anchors ?? []).filter(
+      each => !request.thisIncarnation || each.incarnation === store.incarnation,
+    )
+    const verdict = await verifyChain(store.read, anchors)
+    const former = anchors.some(each => each.incarnation !== store.incarnation)
     return {
       intact: verdict.intact,
       checked: verdict.checked,
@@ -54,6 +62,12 @@ export function verifyAudit({ store }: OperatorDeps) {
       problem: verdict.intact ? '' : verdict.problem,
       headSeq: verdict.headSeq,
       headHash: verdict.headHash,
+      detail: verdict.intact
+        ? ''
+        : `${verdict.detail}${former ? '; the store was put back from a copy since some anchors were made' : ''}`,
+      anchorDestination: found?.destination ?? '',
+      anchors: anchors.length,
+      anchoredSeq: anchors.reduce((newest, { seq }) => Math.max(newest, seq), 0),
     }
   }
 }

@@ -194,6 +194,7 @@ export interface ConnectRequest {
     | { $case: "grantRequest"; value: GrantRequest }
     | { $case: "result"; value: Result }
     | { $case: "goodbye"; value: Goodbye }
+    | { $case: "anchorReply"; value: AnchorReply }
     | undefined;
 }
 
@@ -211,6 +212,7 @@ export interface ConnectResponse {
     | { $case: "ack"; value: Ack }
     | { $case: "drain"; value: Drain }
     | { $case: "watch"; value: Watch }
+    | { $case: "anchorTask"; value: AnchorTask }
     | undefined;
 }
 
@@ -627,6 +629,38 @@ export interface Goodbye {
   reason: string;
 }
 
+/**
+ * Asks a keeper with the feature `anchor` to put a head of the audit chain into a bucket, or for those that lie
+ * there. Nothing is kept of it: without a reply in time the coordinator asks again, and the same head twice is one.
+ */
+export interface AnchorTask {
+  taskId: string;
+  destination: Destination | undefined;
+  what: { $case: "write"; value: AnchorWrite } | { $case: "read"; value: AnchorRead } | undefined;
+}
+
+export interface AnchorWrite {
+  /** Relative to the destination's prefix, below `v1/anchors/`. */
+  key: string;
+  content: Buffer;
+}
+
+export interface AnchorRead {
+  /** Below `v1/anchors/`. */
+  prefix: string;
+}
+
+/** In chunks; the last one says so. A failure is always last. */
+export interface AnchorReply {
+  taskId: string;
+  failure:
+    | Failure
+    | undefined;
+  /** What lies below the prefix; a key tells the head it anchors. */
+  keys: string[];
+  last: boolean;
+}
+
 function createBaseConnectRequest(): ConnectRequest {
   return { seq: 0, frame: undefined };
 }
@@ -669,6 +703,9 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         break;
       case "goodbye":
         Goodbye.encode(message.frame.value, writer.uint32(98).fork()).join();
+        break;
+      case "anchorReply":
+        AnchorReply.encode(message.frame.value, writer.uint32(642).fork()).join();
         break;
     }
     return writer;
@@ -783,6 +820,14 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
             message.frame = { $case: "goodbye", value: Goodbye.decode(reader, reader.uint32()) };
             continue;
           }
+          case 80: {
+            if (tag !== 642) {
+              break;
+            }
+
+            message.frame = { $case: "anchorReply", value: AnchorReply.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -826,6 +871,10 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         ? { $case: "result", value: Result.fromJSON(object.result) }
         : isSet(object.goodbye)
         ? { $case: "goodbye", value: Goodbye.fromJSON(object.goodbye) }
+        : isSet(object.anchorReply)
+        ? { $case: "anchorReply", value: AnchorReply.fromJSON(object.anchorReply) }
+        : isSet(object.anchor_reply)
+        ? { $case: "anchorReply", value: AnchorReply.fromJSON(object.anchor_reply) }
         : undefined,
     };
   },
@@ -857,6 +906,8 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
       obj.result = Result.toJSON(message.frame.value);
     } else if (message.frame?.$case === "goodbye") {
       obj.goodbye = Goodbye.toJSON(message.frame.value);
+    } else if (message.frame?.$case === "anchorReply") {
+      obj.anchorReply = AnchorReply.toJSON(message.frame.value);
     }
     return obj;
   },
@@ -934,6 +985,12 @@ export const ConnectRequest: MessageFns<ConnectRequest> = {
         }
         break;
       }
+      case "anchorReply": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "anchorReply", value: AnchorReply.fromPartial(object.frame.value) };
+        }
+        break;
+      }
     }
     return message;
   },
@@ -975,6 +1032,9 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
         break;
       case "watch":
         Watch.encode(message.frame.value, writer.uint32(82).fork()).join();
+        break;
+      case "anchorTask":
+        AnchorTask.encode(message.frame.value, writer.uint32(642).fork()).join();
         break;
     }
     return writer;
@@ -1073,6 +1133,14 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
             message.frame = { $case: "watch", value: Watch.decode(reader, reader.uint32()) };
             continue;
           }
+          case 80: {
+            if (tag !== 642) {
+              break;
+            }
+
+            message.frame = { $case: "anchorTask", value: AnchorTask.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1106,6 +1174,10 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
         ? { $case: "drain", value: Drain.fromJSON(object.drain) }
         : isSet(object.watch)
         ? { $case: "watch", value: Watch.fromJSON(object.watch) }
+        : isSet(object.anchorTask)
+        ? { $case: "anchorTask", value: AnchorTask.fromJSON(object.anchorTask) }
+        : isSet(object.anchor_task)
+        ? { $case: "anchorTask", value: AnchorTask.fromJSON(object.anchor_task) }
         : undefined,
     };
   },
@@ -1133,6 +1205,8 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       obj.drain = Drain.toJSON(message.frame.value);
     } else if (message.frame?.$case === "watch") {
       obj.watch = Watch.toJSON(message.frame.value);
+    } else if (message.frame?.$case === "anchorTask") {
+      obj.anchorTask = AnchorTask.toJSON(message.frame.value);
     }
     return obj;
   },
@@ -1195,6 +1269,12 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "watch": {
         if (object.frame?.value !== undefined && object.frame?.value !== null) {
           message.frame = { $case: "watch", value: Watch.fromPartial(object.frame.value) };
+        }
+        break;
+      }
+      case "anchorTask": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "anchorTask", value: AnchorTask.fromPartial(object.frame.value) };
         }
         break;
       }
@@ -6375,6 +6455,420 @@ export const Goodbye: MessageFns<Goodbye> = {
   fromPartial(object: DeepPartial<Goodbye>): Goodbye {
     const message = createBaseGoodbye();
     message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseAnchorTask(): AnchorTask {
+  return { taskId: "", destination: undefined, what: undefined };
+}
+
+export const AnchorTask: MessageFns<AnchorTask> = {
+  encode(message: AnchorTask, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.destination !== undefined) {
+      Destination.encode(message.destination, writer.uint32(18).fork()).join();
+    }
+    switch (message.what?.$case) {
+      case "write":
+        AnchorWrite.encode(message.what.value, writer.uint32(26).fork()).join();
+        break;
+      case "read":
+        AnchorRead.encode(message.what.value, writer.uint32(34).fork()).join();
+        break;
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AnchorTask {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnchorTask();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.destination = Destination.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.what = { $case: "write", value: AnchorWrite.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.what = { $case: "read", value: AnchorRead.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AnchorTask {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      destination: isSet(object.destination) ? Destination.fromJSON(object.destination) : undefined,
+      what: isSet(object.write)
+        ? { $case: "write", value: AnchorWrite.fromJSON(object.write) }
+        : isSet(object.read)
+        ? { $case: "read", value: AnchorRead.fromJSON(object.read) }
+        : undefined,
+    };
+  },
+
+  toJSON(message: AnchorTask): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.destination !== undefined) {
+      obj.destination = Destination.toJSON(message.destination);
+    }
+    if (message.what?.$case === "write") {
+      obj.write = AnchorWrite.toJSON(message.what.value);
+    } else if (message.what?.$case === "read") {
+      obj.read = AnchorRead.toJSON(message.what.value);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AnchorTask>): AnchorTask {
+    return AnchorTask.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AnchorTask>): AnchorTask {
+    const message = createBaseAnchorTask();
+    message.taskId = object.taskId ?? "";
+    message.destination = (object.destination !== undefined && object.destination !== null)
+      ? Destination.fromPartial(object.destination)
+      : undefined;
+    switch (object.what?.$case) {
+      case "write": {
+        if (object.what?.value !== undefined && object.what?.value !== null) {
+          message.what = { $case: "write", value: AnchorWrite.fromPartial(object.what.value) };
+        }
+        break;
+      }
+      case "read": {
+        if (object.what?.value !== undefined && object.what?.value !== null) {
+          message.what = { $case: "read", value: AnchorRead.fromPartial(object.what.value) };
+        }
+        break;
+      }
+    }
+    return message;
+  },
+};
+
+function createBaseAnchorWrite(): AnchorWrite {
+  return { key: "", content: Buffer.alloc(0) };
+}
+
+export const AnchorWrite: MessageFns<AnchorWrite> = {
+  encode(message: AnchorWrite, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.content.length !== 0) {
+      writer.uint32(18).bytes(message.content);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AnchorWrite {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnchorWrite();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.content = Buffer.from(reader.bytes());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AnchorWrite {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      content: isSet(object.content) ? Buffer.from(bytesFromBase64(object.content)) : Buffer.alloc(0),
+    };
+  },
+
+  toJSON(message: AnchorWrite): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.content.length !== 0) {
+      obj.content = base64FromBytes(message.content);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AnchorWrite>): AnchorWrite {
+    return AnchorWrite.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AnchorWrite>): AnchorWrite {
+    const message = createBaseAnchorWrite();
+    message.key = object.key ?? "";
+    message.content = object.content ?? Buffer.alloc(0);
+    return message;
+  },
+};
+
+function createBaseAnchorRead(): AnchorRead {
+  return { prefix: "" };
+}
+
+export const AnchorRead: MessageFns<AnchorRead> = {
+  encode(message: AnchorRead, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.prefix !== "") {
+      writer.uint32(10).string(message.prefix);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AnchorRead {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnchorRead();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.prefix = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AnchorRead {
+    return { prefix: isSet(object.prefix) ? globalThis.String(object.prefix) : "" };
+  },
+
+  toJSON(message: AnchorRead): unknown {
+    const obj: any = {};
+    if (message.prefix !== "") {
+      obj.prefix = message.prefix;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AnchorRead>): AnchorRead {
+    return AnchorRead.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AnchorRead>): AnchorRead {
+    const message = createBaseAnchorRead();
+    message.prefix = object.prefix ?? "";
+    return message;
+  },
+};
+
+function createBaseAnchorReply(): AnchorReply {
+  return { taskId: "", failure: undefined, keys: [], last: false };
+}
+
+export const AnchorReply: MessageFns<AnchorReply> = {
+  encode(message: AnchorReply, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.taskId !== "") {
+      writer.uint32(10).string(message.taskId);
+    }
+    if (message.failure !== undefined) {
+      Failure.encode(message.failure, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.keys) {
+      writer.uint32(26).string(v!);
+    }
+    if (message.last !== false) {
+      writer.uint32(32).bool(message.last);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): AnchorReply {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseAnchorReply();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.taskId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.failure = Failure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.keys.push(reader.string());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.last = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): AnchorReply {
+    return {
+      taskId: isSet(object.taskId)
+        ? globalThis.String(object.taskId)
+        : isSet(object.task_id)
+        ? globalThis.String(object.task_id)
+        : "",
+      failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
+      keys: globalThis.Array.isArray(object?.keys) ? object.keys.map((e: any) => globalThis.String(e)) : [],
+      last: isSet(object.last) ? globalThis.Boolean(object.last) : false,
+    };
+  },
+
+  toJSON(message: AnchorReply): unknown {
+    const obj: any = {};
+    if (message.taskId !== "") {
+      obj.taskId = message.taskId;
+    }
+    if (message.failure !== undefined) {
+      obj.failure = Failure.toJSON(message.failure);
+    }
+    if (message.keys?.length) {
+      obj.keys = message.keys;
+    }
+    if (message.last !== false) {
+      obj.last = message.last;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<AnchorReply>): AnchorReply {
+    return AnchorReply.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<AnchorReply>): AnchorReply {
+    const message = createBaseAnchorReply();
+    message.taskId = object.taskId ?? "";
+    message.failure = (object.failure !== undefined && object.failure !== null)
+      ? Failure.fromPartial(object.failure)
+      : undefined;
+    message.keys = object.keys?.map((e) => e) || [];
+    message.last = object.last ?? false;
     return message;
   },
 };

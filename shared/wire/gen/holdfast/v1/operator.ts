@@ -801,6 +801,10 @@ export interface ListAuditResponse {
 }
 
 export interface VerifyAuditRequest {
+  /** Only the chain: whether it fits the anchors in the bucket is not looked at. */
+  withoutAnchors: boolean;
+  /** Anchors of a store that was put back from a copy since are left out. */
+  thisIncarnation: boolean;
 }
 
 export interface VerifyAuditResponse {
@@ -811,6 +815,13 @@ export interface VerifyAuditResponse {
   problem: string;
   headSeq: number;
   headHash: string;
+  /** What is wrong, in words. */
+  detail: string;
+  /** Where anchors lie; empty when the coordinator has none, or they were not looked at. */
+  anchorDestination: string;
+  anchors: number;
+  /** The newest head anchored; 0 without anchors. */
+  anchoredSeq: number;
 }
 
 export interface PauseEntry {
@@ -12966,11 +12977,17 @@ export const ListAuditResponse: MessageFns<ListAuditResponse> = {
 };
 
 function createBaseVerifyAuditRequest(): VerifyAuditRequest {
-  return {};
+  return { withoutAnchors: false, thisIncarnation: false };
 }
 
 export const VerifyAuditRequest: MessageFns<VerifyAuditRequest> = {
-  encode(_: VerifyAuditRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+  encode(message: VerifyAuditRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.withoutAnchors !== false) {
+      writer.uint32(8).bool(message.withoutAnchors);
+    }
+    if (message.thisIncarnation !== false) {
+      writer.uint32(16).bool(message.thisIncarnation);
+    }
     return writer;
   },
 
@@ -12987,6 +13004,22 @@ export const VerifyAuditRequest: MessageFns<VerifyAuditRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.withoutAnchors = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.thisIncarnation = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -12999,26 +13032,56 @@ export const VerifyAuditRequest: MessageFns<VerifyAuditRequest> = {
     }
   },
 
-  fromJSON(_: any): VerifyAuditRequest {
-    return {};
+  fromJSON(object: any): VerifyAuditRequest {
+    return {
+      withoutAnchors: isSet(object.withoutAnchors)
+        ? globalThis.Boolean(object.withoutAnchors)
+        : isSet(object.without_anchors)
+        ? globalThis.Boolean(object.without_anchors)
+        : false,
+      thisIncarnation: isSet(object.thisIncarnation)
+        ? globalThis.Boolean(object.thisIncarnation)
+        : isSet(object.this_incarnation)
+        ? globalThis.Boolean(object.this_incarnation)
+        : false,
+    };
   },
 
-  toJSON(_: VerifyAuditRequest): unknown {
+  toJSON(message: VerifyAuditRequest): unknown {
     const obj: any = {};
+    if (message.withoutAnchors !== false) {
+      obj.withoutAnchors = message.withoutAnchors;
+    }
+    if (message.thisIncarnation !== false) {
+      obj.thisIncarnation = message.thisIncarnation;
+    }
     return obj;
   },
 
   create(base?: DeepPartial<VerifyAuditRequest>): VerifyAuditRequest {
     return VerifyAuditRequest.fromPartial(base ?? {});
   },
-  fromPartial(_: DeepPartial<VerifyAuditRequest>): VerifyAuditRequest {
+  fromPartial(object: DeepPartial<VerifyAuditRequest>): VerifyAuditRequest {
     const message = createBaseVerifyAuditRequest();
+    message.withoutAnchors = object.withoutAnchors ?? false;
+    message.thisIncarnation = object.thisIncarnation ?? false;
     return message;
   },
 };
 
 function createBaseVerifyAuditResponse(): VerifyAuditResponse {
-  return { intact: false, checked: 0, brokenSeq: 0, problem: "", headSeq: 0, headHash: "" };
+  return {
+    intact: false,
+    checked: 0,
+    brokenSeq: 0,
+    problem: "",
+    headSeq: 0,
+    headHash: "",
+    detail: "",
+    anchorDestination: "",
+    anchors: 0,
+    anchoredSeq: 0,
+  };
 }
 
 export const VerifyAuditResponse: MessageFns<VerifyAuditResponse> = {
@@ -13040,6 +13103,18 @@ export const VerifyAuditResponse: MessageFns<VerifyAuditResponse> = {
     }
     if (message.headHash !== "") {
       writer.uint32(50).string(message.headHash);
+    }
+    if (message.detail !== "") {
+      writer.uint32(58).string(message.detail);
+    }
+    if (message.anchorDestination !== "") {
+      writer.uint32(66).string(message.anchorDestination);
+    }
+    if (message.anchors !== 0) {
+      writer.uint32(72).int64(message.anchors);
+    }
+    if (message.anchoredSeq !== 0) {
+      writer.uint32(80).int64(message.anchoredSeq);
     }
     return writer;
   },
@@ -13105,6 +13180,38 @@ export const VerifyAuditResponse: MessageFns<VerifyAuditResponse> = {
             message.headHash = reader.string();
             continue;
           }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.anchorDestination = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.anchors = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.anchoredSeq = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -13137,6 +13244,18 @@ export const VerifyAuditResponse: MessageFns<VerifyAuditResponse> = {
         : isSet(object.head_hash)
         ? globalThis.String(object.head_hash)
         : "",
+      detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+      anchorDestination: isSet(object.anchorDestination)
+        ? globalThis.String(object.anchorDestination)
+        : isSet(object.anchor_destination)
+        ? globalThis.String(object.anchor_destination)
+        : "",
+      anchors: isSet(object.anchors) ? globalThis.Number(object.anchors) : 0,
+      anchoredSeq: isSet(object.anchoredSeq)
+        ? globalThis.Number(object.anchoredSeq)
+        : isSet(object.anchored_seq)
+        ? globalThis.Number(object.anchored_seq)
+        : 0,
     };
   },
 
@@ -13160,6 +13279,18 @@ export const VerifyAuditResponse: MessageFns<VerifyAuditResponse> = {
     if (message.headHash !== "") {
       obj.headHash = message.headHash;
     }
+    if (message.detail !== "") {
+      obj.detail = message.detail;
+    }
+    if (message.anchorDestination !== "") {
+      obj.anchorDestination = message.anchorDestination;
+    }
+    if (message.anchors !== 0) {
+      obj.anchors = Math.round(message.anchors);
+    }
+    if (message.anchoredSeq !== 0) {
+      obj.anchoredSeq = Math.round(message.anchoredSeq);
+    }
     return obj;
   },
 
@@ -13174,6 +13305,10 @@ export const VerifyAuditResponse: MessageFns<VerifyAuditResponse> = {
     message.problem = object.problem ?? "";
     message.headSeq = object.headSeq ?? 0;
     message.headHash = object.headHash ?? "";
+    message.detail = object.detail ?? "";
+    message.anchorDestination = object.anchorDestination ?? "";
+    message.anchors = object.anchors ?? 0;
+    message.anchoredSeq = object.anchoredSeq ?? 0;
     return message;
   },
 };
