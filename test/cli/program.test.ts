@@ -282,11 +282,14 @@ describe('exit status is an answer', () => {
           problem: 'hash differs',
           headSeq: 9,
           headHash: 'x',
+          detail: 'rows from 5 on were rewritten',
+          ...{ anchorDestination: 'anchors', anchors: 3, anchoredSeq: 8 },
         }),
       },
     })
     expect(status).toBe(1)
     expect(out).toContain('broken at 7: hash differs')
+    expect(out).toContain('rows from 5 on were rewritten')
   })
 })
 
