@@ -13,6 +13,7 @@ import { instanceCommand } from './commands/instance.ts'
 import { jobCommand } from './commands/job.ts'
 import { pauseCommand, resumeCommand } from './commands/pause.ts'
 import { planCommand } from './commands/plan.ts'
+import { policyCommand } from './commands/policy.ts'
 import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
@@ -43,6 +44,7 @@ export function program(terminal: Terminal): Command {
     restoreCommand,
     reportCommand,
     alertCommand,
+    policyCommand,
     auditCommand,
     versionCommand,
   ])

@@ -28,6 +28,7 @@ import { discoverySchema } from './discovery-config.ts'
 import type { Settings } from './operations/index.ts'
 import { policyOf, policySchema, selectorOf } from './policy-config.ts'
 import { bookOf, documentProblems, layerKeys } from './policy-document.ts'
+import { linesOfConfiguration, textOfConfiguration } from './policy-text.ts'
 
 const destination = z.strictObject({
   /** `s3://bucket/prefix` or `file:///absolute/path`. */
@@ -197,13 +198,24 @@ export function loadCoordinatorConfig(
   })
 }
 
+/** The policies of the configuration, as a document. */
+function configuredPolicies({ policy, policies, budgets }: CoordinatorConfig): Settings['configured'] {
+  const { fleet, rules, databases } = policy
+  const document = { policies, fleet, rules, databases, budgets }
+  return {
+    book: bookOf(document),
+    text: textOfConfiguration(document),
+    lines: linesOfConfiguration(document),
+  }
+}
+
 /** The settings the verbs go by. */
 export function settingsOf(config: CoordinatorConfig): Settings {
   const { times } = config
   return {
     version,
     policies: config.policies.map(({ name, match, ...keys }) => policyOf(name, selectorOf(match), keys)),
-    book: bookOf({ ...config.policy, policies: config.policies }),
+    configured: configuredPolicies(config),
     destinations: new Map(
       Object.entries(config.destinations).map(([name, each]) => [name, destinationOf(name, each)]),
     ),

@@ -122,6 +122,7 @@ export async function startCoordinator(
     let draining = false
     let wakeAlerts = () => {}
     let wakePlanner = () => {}
+    let reviewSoon = () => {}
     const led = (): Term | undefined => (current?.reign.leads() ? current.term : undefined)
     const security = new SecurityAudit(led)
     const sessions = new Sessions(id => {
@@ -195,6 +196,7 @@ export async function startCoordinator(
       wakeAlerts = () => delivery.wake()
       const loops = startLoops(term, sources, health)
       wakePlanner = () => loops.wakePlanner()
+      reviewSoon = () => loops.fleetChanged()
       current = { term, loops, reign }
       server.setServing(true)
       return {
@@ -217,7 +219,12 @@ export async function startCoordinator(
       alerts: new AlertBook(),
       outcomes: new StoreOutcomes(),
       fleet: new FleetMap(),
-      policies: new PoliciesInForce(settings.book, settings.budgets),
+      policies: new PoliciesInForce({
+        ...settings.configured,
+        home: 'configuration',
+        revision: 0,
+        ...(settings.budgets === undefined ? {} : { budgets: settings.budgets }),
+      }),
       predictions: new Predictions(),
       live: new LiveAgents(3 * settings.times.heartbeat),
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
@@ -231,6 +238,7 @@ export async function startCoordinator(
       storeLost: error => reign.end(error.message),
       wakeAlerts: () => wakeAlerts(),
       wakePlanner: () => wakePlanner(),
+      reviewSoon: () => reviewSoon(),
     })
 
     const status =

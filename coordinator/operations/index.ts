@@ -12,8 +12,17 @@ import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { Notifier } from '../alerts/index.ts'
 import type { Anchor } from '../audit/index.ts'
 import type { Job } from '../jobs/index.ts'
+import type { EffectivePolicy } from '../policy/index.ts'
 import type { Aggregates, Store } from '../store/port.ts'
-import type { AgentRecord, AlertRecord, Labels, PauseRecord, SilenceRecord } from '../store/records.ts'
+import type {
+  AgentRecord,
+  AlertRecord,
+  DatabaseRecord,
+  Labels,
+  PauseRecord,
+  SilenceRecord,
+} from '../store/records.ts'
+import type { Adopted } from './adopt-policies.ts'
 import { type AgentWork, agentWork } from './agent-work.ts'
 import { type Asked, ackAlert, endSilence, silenceAlerts, testAlertChannel } from './alert-verbs.ts'
 import { readAnchors } from './anchor-audit.ts'
@@ -23,6 +32,8 @@ import { forecastPlan, type PlanForecast } from './forecast-plan.ts'
 import type { JobView, Progress } from './job-views.ts'
 import type { LiveAgent } from './live-agents.ts'
 import { type PauseSubject, pause, resume, setDraining } from './pause-verbs.ts'
+import { type ApplyRequest, applyPolicies, checkPolicies, type PolicyCheck } from './policy-verbs.ts'
+import { effectivePolicyOf, type PoliciesView, viewPolicies } from './policy-views.ts'
 import type { Principal } from './principal.ts'
 import { startBackup } from './start-backup.ts'
 import { startCopy } from './start-copy.ts'
@@ -106,6 +117,11 @@ export interface Operations {
   resume(principal: Principal, request: Asked & PauseSubject): Promise<PauseRecord>
   /** What is paused now; needs a leader. */
   pauses(): readonly PauseRecord[]
+  /** What is in force, with the databases each rule speaks of and what a look at it finds. */
+  policies(): Promise<PoliciesView>
+  effectivePolicy(database: DatabaseRecord): EffectivePolicy
+  checkPolicies(text: string): Promise<PolicyCheck>
+  applyPolicies(principal: Principal, request: ApplyRequest): Promise<Adopted>
   setDraining(
     principal: Principal,
     request: Asked & { readonly agent: AgentRecord; readonly draining: boolean },
@@ -181,6 +197,10 @@ export function createOperations(deps: OperationsDeps): Operations {
     pause: async (principal, request) => pause(principal, request, led()),
     resume: async (principal, request) => resume(principal, request, led()),
     pauses: () => led().pauses.holding(clock.now().wall),
+    policies: async () => viewPolicies(led()),
+    effectivePolicy: database => effectivePolicyOf(database, led()),
+    checkPolicies: async text => checkPolicies(text, led()),
+    applyPolicies: async (principal, request) => applyPolicies(principal, request, led()),
     setDraining: async (principal, request) => setDraining(principal, request, led()),
     endSilence: async (principal, request) => endSilence(principal, request, led()),
     testAlertChannel: async (principal, request, signal) =>

@@ -1,4 +1,5 @@
 import type { Page, PageRequest } from '../store/port.ts'
+import { loadPolicies } from './adopt-policies.ts'
 import { beginLeases } from './expire-leases.ts'
 import type { Term } from './term.ts'
 
@@ -24,6 +25,7 @@ export async function loadTerm(term: Term): Promise<void> {
     if (cloned.has(agent.id)) term.live.clones.refused(agent.id, now.mono)
   }
   for (const pause of await read.pauses()) term.pauses.set(pause)
+  await loadPolicies(term)
   for (const job of await read.openJobs()) term.jobs.set(job)
   beginLeases(term.jobs.all(), term)
 }

@@ -33,8 +33,14 @@ export interface Settings {
   readonly version: string
   /** The whole policies of the configuration. What is in force is the term's to say. */
   readonly policies: readonly Policy[]
-  /** What the configuration promises. */
-  readonly book: PolicyBook
+  /** What the configuration promises, as a document of policies. */
+  readonly configured: {
+    readonly book: PolicyBook
+    readonly text: string
+    readonly lines: ReadonlyMap<string, string>
+  }
+  /** Where policies are watched instead; absent: nowhere, they may be applied. */
+  readonly policySource?: 'file' | 'consul'
   readonly destinations: ReadonlyMap<string, Destination>
   /** Who is told of what, and when. */
   readonly alerts: AlertRules

@@ -60,6 +60,8 @@ export interface Term {
   refused(actor: string, reason: string, subject: string): void
   /** Something was put into the outbox. */
   wakeAlerts(): void
+  /** Judges every promise soon, not now. */
+  reviewSoon(): void
   /** Plans soon, not now. */
   wakePlanner(): void
 }

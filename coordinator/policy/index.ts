@@ -6,6 +6,7 @@ export {
   type PolicyMaker,
 } from './book.ts'
 export { cronProblem, longestPause, nextInstant } from './cron.ts'
+export { changeText, diffPolicies, type PolicyChange } from './diff.ts'
 export { type DueInput, dueAfter, dueSlot, nextDue } from './due.ts'
 export { type Disagreement, groupOf, mergeRules } from './merge.ts'
 export { pace, withPace } from './pace.ts'

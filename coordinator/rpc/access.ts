@@ -33,6 +33,9 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
     'GetAlert',
     'ListSilences',
     'ListPauses',
+    'GetPolicies',
+    'GetEffectivePolicy',
+    'CheckPolicies',
   ].map(method => [operatorPath(method), operators] as const),
   [operatorPath('StartBackup'), ['operator', 'admin']],
   [operatorPath('CopyBackup'), ['operator', 'admin']],
@@ -45,6 +48,7 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
   ...['Pause', 'Resume', 'DrainAgent', 'UndrainAgent'].map(
     method => [operatorPath(method), ['operator', 'admin']] as const,
   ),
+  [operatorPath('ApplyPolicies'), ['admin']],
   [operatorPath('ListAudit'), ['admin']],
   [operatorPath('VerifyAudit'), ['admin']],
   // reserved: nobody may call them until enrolment is built

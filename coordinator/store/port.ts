@@ -30,6 +30,7 @@ import type {
   MissingCopy,
   OutboxRecord,
   PauseRecord,
+  PolicyRevision,
   SilenceRecord,
   TrendOrder,
 } from './records.ts'
@@ -150,6 +151,11 @@ export interface WriteTx {
     put(pause: PauseRecord): Promise<void>
     remove(key: string): Promise<void>
   }
+  readonly policyRevisions: {
+    latest(): Promise<PolicyRevision | undefined>
+    /** A number that is taken is `conflict`. */
+    append(revision: PolicyRevision): Promise<void>
+  }
   readonly audit: { append(entry: AuditEntry): Promise<AuditRecord> }
   readonly requests: {
     /** The answer given to a request id before, as JSON. */
@@ -268,6 +274,8 @@ export interface ReadModel {
   silences(endAfter: Millis): Promise<readonly SilenceRecord[]>
   /** Every pause, those whose time is over included. */
   pauses(): Promise<readonly PauseRecord[]>
+  /** A text that policies had: of a revision, else the last one that is written down. */
+  policyRevision(revision?: number): Promise<PolicyRevision | undefined>
   /** Due messages in order, at most one per (dedup key, channel): the oldest undelivered. `except` names channels to leave out. */
   outboxDue(now: Millis, limit: number, except?: readonly string[]): Promise<readonly OutboxRecord[]>
   outboxCounts(): Promise<{ readonly pending: number; readonly dead: number }>

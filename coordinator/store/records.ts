@@ -350,6 +350,21 @@ export interface PauseRecord {
   readonly until?: Millis
 }
 
+/** Where the policies in force come from (ADR 0200): one place at a time. */
+export const policyHomes = ['configuration', 'applied', 'file', 'consul'] as const
+export type PolicyHome = (typeof policyHomes)[number]
+
+/** A text that policies had. Numbers have no gaps. */
+export interface PolicyRevision {
+  readonly revision: number
+  readonly home: PolicyHome
+  readonly at: Millis
+  readonly by: string
+  readonly reason: string
+  /** YAML, as it was given; of the configuration as it is shown. */
+  readonly text: string
+}
+
 /** What goes into the audit; `seq`, `prev_hash` and `hash` are the chain's to give. */
 export interface AuditEntry {
   readonly at: Millis

@@ -89,6 +89,7 @@ export interface Schema {
   }
   silences: Recorded & { id: string; ends_at: number }
   pauses: Recorded & { key: string }
+  policy_revisions: Recorded & { revision: number }
   audit: {
     seq: number
     at: number

@@ -15,6 +15,7 @@ import type {
   MissingCopy,
   OutboxRecord,
   PauseRecord,
+  PolicyRevision,
   SilenceRecord,
 } from './records.ts'
 
@@ -257,6 +258,15 @@ export const decodePause = decoder<PauseRecord>('pauses', {
   by: 'text',
   since: 'number',
   until: 'number?',
+})
+
+export const decodePolicyRevision = decoder<PolicyRevision>('policy_revisions', {
+  revision: 'number',
+  home: 'text',
+  at: 'number',
+  by: 'text',
+  reason: 'text',
+  text: 'text',
 })
 
 /** An outbox message's JSON; the database gives the id. */

@@ -12,5 +12,5 @@ export {
   url,
 } from './fields.ts'
 export { type Loaded, type LoadOptions, loadConfig, type ResolveOptions, resolveConfig } from './load.ts'
-export type { ConfigEntry } from './render.ts'
-export { type ParsedYaml, parseYaml, readYamlFile, type YamlText } from './yaml-file.ts'
+export { asWritten, type ConfigEntry } from './render.ts'
+export { type ParsedYaml, parseYaml, readYamlFile, toYaml, type YamlText } from './yaml-file.ts'

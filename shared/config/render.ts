@@ -31,6 +31,29 @@ export function entriesOf(value: unknown, context: Context, path: ConfigPath = [
   return [{ key: showPath(path), value: shown(value, context, path), source: sourceOf(context, path) }]
 }
 
+/**
+ * A value that was read, as people write it: durations and sizes as text again. For what holds no secrets: nothing is
+ * redacted, so that reading it again gives the same.
+ *
+ * @param path where in `schema` the value stands
+ */
+export function asWritten(schema: z.core.$ZodType, value: unknown, path: ConfigPath = []): unknown {
+  if (Array.isArray(value)) return value.map((item, index) => asWritten(schema, item, [...path, index]))
+  if (isTree(value))
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, child]) => child !== undefined)
+        .map(([key, child]) => [key, asWritten(schema, child, [...path, key])]),
+    )
+  return typeof value === 'number' ? withUnit(value, schema, path) : value
+}
+
+function withUnit(value: number, schema: z.core.$ZodType, path: ConfigPath): unknown {
+  const form = formAt(schemasAt(schema, path))
+  if (form?.show === 'duration') return showDuration(value)
+  return form?.show === 'bytes' ? showByteSize(value) : value
+}
+
 /** The effective configuration as YAML that could be a configuration file, each value's source beside it. */
 export function renderYaml(value: unknown, context: Context): string {
   const lines = linesOf(value, context, [], 0)
@@ -72,12 +95,7 @@ function sourceOf(context: Context, path: ConfigPath): string {
 function shown(value: unknown, context: Context, path: ConfigPath): unknown {
   if (path.some(step => isSecretKey(String(step))) && value !== null) return redacted
   if (typeof value === 'string') return redactText(value)
-  if (typeof value === 'number') {
-    const form = formAt(schemasAt(context.schema, path))
-    if (form?.show === 'duration') return showDuration(value)
-    if (form?.show === 'bytes') return showByteSize(value)
-  }
-  return value
+  return typeof value === 'number' ? withUnit(value, context.schema, path) : value
 }
 
 /** A scalar as YAML: bare where that reads back as the same text, else quoted. */

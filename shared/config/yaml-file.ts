@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml'
 import { AppError } from '../errors/index.ts'
 import { type ConfigPath, showPath } from './path.ts'
 
@@ -55,6 +55,11 @@ export function parseYaml(text: string, name: string): ParsedYaml {
       },
     },
   }
+}
+
+/** A value as YAML that reads back as the same. */
+export function toYaml(value: unknown): string {
+  return stringify(value, { aliasDuplicateObjects: false, lineWidth: 120 })
 }
 
 function collect(node: Node | null, path: ConfigPath, offsets: Map<string, number>): void {

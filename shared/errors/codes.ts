@@ -71,6 +71,20 @@ export const errorCodes = {
     exit: 10,
     retry: 'after-fix',
   },
+  'policy.invalid': {
+    message: 'the policies have problems',
+    hint: 'Correct what is listed; those in force stay until then.',
+    grpc: 'INVALID_ARGUMENT',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'policy.elsewhere': {
+    message: 'the policies are kept elsewhere',
+    hint: 'Change them where they are kept; `holdfast policy list` says where.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 12,
+    retry: 'after-fix',
+  },
   'secret.exposed': {
     message: 'a secret file can be read by others',
     hint: 'Run `chmod 600` on it, owned by the user Holdfast runs as.',

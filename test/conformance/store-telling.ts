@@ -27,6 +27,29 @@ export function storeTellingSuite(make: MakeStore): void {
     })
   })
 
+  describe('revisions of the policies', () => {
+    test('are appended, each number once; the last is found, and each', async () => {
+      await using under = await make()
+      const store = await under.open()
+      const text = 'policies: []'
+      const first = { revision: 1, home: 'configuration', at: 5, by: 'me', reason: '', text } as const
+      expect(await store.read.policyRevision()).toBeUndefined()
+      await store.write('x', async tx => {
+        expect(await tx.policyRevisions.latest()).toBeUndefined()
+        await tx.policyRevisions.append(first)
+        await tx.policyRevisions.append({ ...first, revision: 10, text: 'x'.repeat(300_000) })
+        await tx.policyRevisions.append({ ...first, revision: 9 })
+        expect((await tx.policyRevisions.latest())?.revision).toBe(10)
+      })
+      await expect(store.write('x', tx => tx.policyRevisions.append(first))).rejects.toMatchObject({
+        code: 'conflict',
+      })
+      expect((await store.read.policyRevision())?.text).toHaveLength(300_000)
+      expect(await store.read.policyRevision(1)).toEqual(first)
+      expect(await store.read.policyRevision(2)).toBeUndefined()
+    })
+  })
+
   describe('pauses', () => {
     test('there is one of each subject; a removed one is gone', async () => {
       await using under = await make()

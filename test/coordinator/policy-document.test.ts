@@ -12,7 +12,10 @@ const shop: PolicySubject = {
   name: 'shop',
 }
 
-const settings = (config: object) => settingsOf(coordinatorConfigSchema.parse({ ...base, ...config }))
+const settings = (config: object) => {
+  const { policies, configured } = settingsOf(coordinatorConfigSchema.parse({ ...base, ...config }))
+  return { policies, book: configured.book }
+}
 const refused = (config: object) =>
   (coordinatorConfigSchema.safeParse({ ...base, ...config }).error?.issues ?? []).map(
     each => `${each.path.join('.')}: ${each.message}`,

@@ -130,6 +130,19 @@ export function decideTrouble(fact: Trouble, about: About): AlertDecision {
         }),
       }
     }
+    case 'policies': {
+      const dedupKey = keyOf.policiesRefused
+      if (!fact.refused)
+        return { kind: 'resolve', dedupKey, summary: 'the policies are in force as they are written' }
+      return opens({
+        dedupKey,
+        alert: 'policies-refused',
+        severity: 'warning',
+        summary: `a change of the policies was refused, those before it stay in force: ${fact.detail}`,
+        facts: { home: fact.home, detail: fact.detail },
+        waits: false,
+      })
+    }
     case 'disk': {
       const dedupKey = keyOf.diskLow(fact.agentId, fact.path)
       if (!fact.low)

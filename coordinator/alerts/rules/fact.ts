@@ -127,6 +127,14 @@ export type AlertFact = { readonly about?: About } & (
       readonly destinations: readonly string[]
     }
   | {
+      readonly kind: 'policies'
+      /** A newer text of the policies could not be put in force. */
+      readonly refused: boolean
+      /** Where it is kept. */
+      readonly home: string
+      readonly detail: string
+    }
+  | {
       readonly kind: 'backup-succeeded'
       readonly jobId: string
       readonly subjectName: string

@@ -14,6 +14,7 @@ export const keyOf = {
   diskLow: (agentId: string, path: string) => `disk-low/${agentId}/${path}`,
   copiesMissing: (subject: string) => `copies-missing/${subject}`,
   backupSucceeded: (jobId: string) => `backup-succeeded/${jobId}`,
+  policiesRefused: 'policies-refused',
   group: (kind: string) => `group/${kind}`,
   store: 'store-trouble',
 } as const

@@ -15,6 +15,7 @@ import { listInstances } from './instances.ts'
 import { cancelJob, explainJob, getJob, listJobs, watchJob } from './jobs.ts'
 import { listPauses, pause, resume } from './pauses.ts'
 import { getPlan } from './plan.ts'
+import { applyPolicies, checkPolicies, getEffectivePolicy, getPolicies } from './policies.ts'
 import { endSilence, listSilences, silenceAlerts } from './silences.ts'
 import { getStatus } from './status.ts'
 import { listTrends } from './trends.ts'
@@ -55,6 +56,10 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     listPauses: unary(env, listPauses(deps)),
     drainAgent: unary(env, drainAgent(deps)),
     undrainAgent: unary(env, undrainAgent(deps)),
+    getPolicies: unary(env, getPolicies(deps)),
+    getEffectivePolicy: unary(env, getEffectivePolicy(deps)),
+    checkPolicies: unary(env, checkPolicies(deps)),
+    applyPolicies: unary(env, applyPolicies(deps)),
     listAudit: unary(env, listAudit(deps)),
     verifyAudit: unary(env, verifyAudit(deps)),
   }

@@ -5,6 +5,7 @@ import { missingCopies } from './0004-missing-copies.ts'
 import { pauses } from './0005-pauses.ts'
 import { auditByTime } from './0006-audit-by-time.ts'
 import { trends } from './0007-trends.ts'
+import { policyRevisions } from './0008-policy-revisions.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   pauses,
   auditByTime,
   trends,
+  policyRevisions,
 ]

@@ -9,6 +9,7 @@ import { backupReads } from './backups.ts'
 import { fleetReads } from './fleet.ts'
 import { jobReads } from './jobs.ts'
 import { pauseReads } from './pauses.ts'
+import { policyRevisionReads } from './policy-revisions.ts'
 import { presentReads } from './present.ts'
 import { trendReads } from './trends.ts'
 
@@ -24,6 +25,7 @@ export function readModel(db: Database): ReadModel {
     ...auditReads(db),
     ...pauseReads(db),
     ...trendReads(db),
+    ...policyRevisionReads(db),
     ...aggregateReads(db),
   })
 }

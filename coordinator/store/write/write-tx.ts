@@ -11,6 +11,7 @@ import { clusterWrites, databaseWrites, instanceWrites } from './fleet.ts'
 import { jobWrites } from './jobs.ts'
 import { requestWrites, resultWrites } from './ledgers.ts'
 import { pauseWrites } from './pauses.ts'
+import { policyRevisionWrites } from './policy-revisions.ts'
 import { pruneWrites } from './prune.ts'
 
 /** All that a step may touch. Built as it is used: most steps use three of these. */
@@ -54,6 +55,9 @@ export function writeTx(step: Step): WriteTx {
     },
     get pauses() {
       return pauseWrites(step)
+    },
+    get policyRevisions() {
+      return policyRevisionWrites(step)
     },
     get audit() {
       return auditWrites(step)

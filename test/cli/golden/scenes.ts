@@ -36,6 +36,27 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
   'job cancel': [`job cancel ${job(3)} --reason "wrong database"`],
   'job explain': [`job explain ${job(2)}`],
   plan: ['plan --for 8h'],
+  'policy list': ['policy list'],
+  'policy get': [
+    'policy get',
+    'policy get everything',
+    'policy get nobody',
+    `policy get --effective ${orders}`,
+    'policy get --revision 9',
+  ],
+  'policy validate': [
+    'policy validate test/cli/golden/policies.yaml',
+    'policy validate test/cli/golden/policies-broken.yaml',
+  ],
+  'policy diff': [
+    'policy diff test/cli/golden/policies.yaml',
+    'policy diff test/cli/golden/policies-broken.yaml',
+  ],
+  'policy apply': [
+    'policy apply test/cli/golden/policies-broken.yaml',
+    'policy apply test/cli/golden/policies.yaml --reason CHG-91',
+    'policy apply --from-configuration --revision 1',
+  ],
   'pause database': [`pause database ${orders} --for 4h --reason "storage moves"`],
   'pause host': ['pause host db-host-7 --reason "storage moves"'],
   'pause site': ['pause site ams --for 4h --reason "storage moves"'],

@@ -891,6 +891,139 @@ export interface UndrainAgentResponse {
   agent: Agent | undefined;
 }
 
+export interface PolicyRuleEntry {
+  name: string;
+  /** fleet, rule, database. */
+  layer: string;
+  /** What it matches, such as `tags prod`; empty: everything. */
+  match: string;
+  /** As given by hand; 0 when it was not. */
+  rank: number;
+  /** What it says, as people write it. */
+  settings: PolicySettingEntry[];
+  /** Databases that it speaks of now, globals among them. */
+  databases: number;
+}
+
+export interface PolicySettingEntry {
+  /** Such as `rpo` or `retry.attempts`. */
+  key: string;
+  value: string;
+  /** The rule that gave it; empty: nobody did, it is the default. */
+  rule: string;
+  /** fleet, rule, database, default. */
+  layer: string;
+}
+
+export interface PolicyFinding {
+  /** error, warning. */
+  severity: string;
+  /** One of docs/reference/policy.md. */
+  code: string;
+  /** The rule, schedule, budget or cluster it is about. */
+  where: string;
+  text: string;
+  /** Those in force have it, too. */
+  stands: boolean;
+}
+
+export interface PolicyChangeEntry {
+  /** Such as `rules.production.rpo`. */
+  key: string;
+  /** Empty: it is new. */
+  before: string;
+  /** Empty: it is gone. */
+  after: string;
+  /** added, changed, removed. */
+  kind: string;
+}
+
+/** Databases that have one policy and get another. */
+export interface PolicyEffectEntry {
+  /** Empty: none. */
+  before: string;
+  after: string;
+  databases: number;
+  examples: string[];
+}
+
+export interface GetPoliciesRequest {
+  /** 0: those in force; else the text of that revision, without rules and findings. */
+  revision: number;
+}
+
+export interface GetPoliciesResponse {
+  revision: number;
+  /** configuration, applied, file, consul. */
+  home: string;
+  at: number;
+  changedBy: string;
+  reason: string;
+  /** YAML. */
+  text: string;
+  /** first-match, layered. */
+  kind: string;
+  rules: PolicyRuleEntry[];
+  findings: PolicyFinding[];
+  /** Why a newer text is not in force; empty: none is waiting. */
+  problem: string;
+  problemSince: number;
+}
+
+export interface GetEffectivePolicyRequest {
+  /** Id, name, service/name. */
+  database: string;
+}
+
+export interface GetEffectivePolicyResponse {
+  databaseId: string;
+  name: string;
+  /** Empty: no policy holds for it. */
+  policy: string;
+  version: string;
+  settings: PolicySettingEntry[];
+  /** Rules that match it, the weakest first. */
+  rules: string[];
+  /** Rules of equal rank that disagree about it, in words. */
+  disagreements: string[];
+  /** How often it is backed up, by schedule, promise and size. */
+  everyMs: number;
+}
+
+export interface CheckPoliciesRequest {
+  /** YAML. */
+  text: string;
+}
+
+export interface CheckPoliciesResponse {
+  /** Why it cannot be read, a line each. */
+  problems: string[];
+  findings: PolicyFinding[];
+  changes: PolicyChangeEntry[];
+  effects: PolicyEffectEntry[];
+  /** Databases whose promise would be another one, and all there are. */
+  databasesChanged: number;
+  databases: number;
+  /** Those in force it was held against. */
+  revision: number;
+}
+
+export interface ApplyPoliciesRequest {
+  requestId: string;
+  reason: string;
+  /** YAML. */
+  text: string;
+  /** What the configuration has, in place of `text`. */
+  fromConfiguration: boolean;
+  /** The revision that was looked at: refused when another one is in force. 0: whatever is. */
+  expectedRevision: number;
+}
+
+export interface ApplyPoliciesResponse {
+  revision: number;
+  changes: PolicyChangeEntry[];
+}
+
 function createBaseGetStatusRequest(): GetStatusRequest {
   return {};
 }
@@ -14347,6 +14480,1693 @@ export const UndrainAgentResponse: MessageFns<UndrainAgentResponse> = {
   },
 };
 
+function createBasePolicyRuleEntry(): PolicyRuleEntry {
+  return { name: "", layer: "", match: "", rank: 0, settings: [], databases: 0 };
+}
+
+export const PolicyRuleEntry: MessageFns<PolicyRuleEntry> = {
+  encode(message: PolicyRuleEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.layer !== "") {
+      writer.uint32(18).string(message.layer);
+    }
+    if (message.match !== "") {
+      writer.uint32(26).string(message.match);
+    }
+    if (message.rank !== 0) {
+      writer.uint32(32).int32(message.rank);
+    }
+    for (const v of message.settings) {
+      PolicySettingEntry.encode(v!, writer.uint32(42).fork()).join();
+    }
+    if (message.databases !== 0) {
+      writer.uint32(48).int32(message.databases);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyRuleEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyRuleEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.layer = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.match = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rank = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.settings.push(PolicySettingEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.databases = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PolicyRuleEntry {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      layer: isSet(object.layer) ? globalThis.String(object.layer) : "",
+      match: isSet(object.match) ? globalThis.String(object.match) : "",
+      rank: isSet(object.rank) ? globalThis.Number(object.rank) : 0,
+      settings: globalThis.Array.isArray(object?.settings)
+        ? object.settings.map((e: any) => PolicySettingEntry.fromJSON(e))
+        : [],
+      databases: isSet(object.databases) ? globalThis.Number(object.databases) : 0,
+    };
+  },
+
+  toJSON(message: PolicyRuleEntry): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.layer !== "") {
+      obj.layer = message.layer;
+    }
+    if (message.match !== "") {
+      obj.match = message.match;
+    }
+    if (message.rank !== 0) {
+      obj.rank = Math.round(message.rank);
+    }
+    if (message.settings?.length) {
+      obj.settings = message.settings.map((e) => PolicySettingEntry.toJSON(e));
+    }
+    if (message.databases !== 0) {
+      obj.databases = Math.round(message.databases);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PolicyRuleEntry>): PolicyRuleEntry {
+    return PolicyRuleEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicyRuleEntry>): PolicyRuleEntry {
+    const message = createBasePolicyRuleEntry();
+    message.name = object.name ?? "";
+    message.layer = object.layer ?? "";
+    message.match = object.match ?? "";
+    message.rank = object.rank ?? 0;
+    message.settings = object.settings?.map((e) => PolicySettingEntry.fromPartial(e)) || [];
+    message.databases = object.databases ?? 0;
+    return message;
+  },
+};
+
+function createBasePolicySettingEntry(): PolicySettingEntry {
+  return { key: "", value: "", rule: "", layer: "" };
+}
+
+export const PolicySettingEntry: MessageFns<PolicySettingEntry> = {
+  encode(message: PolicySettingEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    if (message.rule !== "") {
+      writer.uint32(26).string(message.rule);
+    }
+    if (message.layer !== "") {
+      writer.uint32(34).string(message.layer);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicySettingEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicySettingEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.layer = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PolicySettingEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      value: isSet(object.value) ? globalThis.String(object.value) : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      layer: isSet(object.layer) ? globalThis.String(object.layer) : "",
+    };
+  },
+
+  toJSON(message: PolicySettingEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.layer !== "") {
+      obj.layer = message.layer;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PolicySettingEntry>): PolicySettingEntry {
+    return PolicySettingEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicySettingEntry>): PolicySettingEntry {
+    const message = createBasePolicySettingEntry();
+    message.key = object.key ?? "";
+    message.value = object.value ?? "";
+    message.rule = object.rule ?? "";
+    message.layer = object.layer ?? "";
+    return message;
+  },
+};
+
+function createBasePolicyFinding(): PolicyFinding {
+  return { severity: "", code: "", where: "", text: "", stands: false };
+}
+
+export const PolicyFinding: MessageFns<PolicyFinding> = {
+  encode(message: PolicyFinding, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.severity !== "") {
+      writer.uint32(10).string(message.severity);
+    }
+    if (message.code !== "") {
+      writer.uint32(18).string(message.code);
+    }
+    if (message.where !== "") {
+      writer.uint32(26).string(message.where);
+    }
+    if (message.text !== "") {
+      writer.uint32(34).string(message.text);
+    }
+    if (message.stands !== false) {
+      writer.uint32(40).bool(message.stands);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyFinding {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyFinding();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.severity = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.code = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.where = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.stands = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PolicyFinding {
+    return {
+      severity: isSet(object.severity) ? globalThis.String(object.severity) : "",
+      code: isSet(object.code) ? globalThis.String(object.code) : "",
+      where: isSet(object.where) ? globalThis.String(object.where) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      stands: isSet(object.stands) ? globalThis.Boolean(object.stands) : false,
+    };
+  },
+
+  toJSON(message: PolicyFinding): unknown {
+    const obj: any = {};
+    if (message.severity !== "") {
+      obj.severity = message.severity;
+    }
+    if (message.code !== "") {
+      obj.code = message.code;
+    }
+    if (message.where !== "") {
+      obj.where = message.where;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.stands !== false) {
+      obj.stands = message.stands;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PolicyFinding>): PolicyFinding {
+    return PolicyFinding.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicyFinding>): PolicyFinding {
+    const message = createBasePolicyFinding();
+    message.severity = object.severity ?? "";
+    message.code = object.code ?? "";
+    message.where = object.where ?? "";
+    message.text = object.text ?? "";
+    message.stands = object.stands ?? false;
+    return message;
+  },
+};
+
+function createBasePolicyChangeEntry(): PolicyChangeEntry {
+  return { key: "", before: "", after: "", kind: "" };
+}
+
+export const PolicyChangeEntry: MessageFns<PolicyChangeEntry> = {
+  encode(message: PolicyChangeEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.before !== "") {
+      writer.uint32(18).string(message.before);
+    }
+    if (message.after !== "") {
+      writer.uint32(26).string(message.after);
+    }
+    if (message.kind !== "") {
+      writer.uint32(34).string(message.kind);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyChangeEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyChangeEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.before = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PolicyChangeEntry {
+    return {
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      before: isSet(object.before) ? globalThis.String(object.before) : "",
+      after: isSet(object.after) ? globalThis.String(object.after) : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+    };
+  },
+
+  toJSON(message: PolicyChangeEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.before !== "") {
+      obj.before = message.before;
+    }
+    if (message.after !== "") {
+      obj.after = message.after;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PolicyChangeEntry>): PolicyChangeEntry {
+    return PolicyChangeEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicyChangeEntry>): PolicyChangeEntry {
+    const message = createBasePolicyChangeEntry();
+    message.key = object.key ?? "";
+    message.before = object.before ?? "";
+    message.after = object.after ?? "";
+    message.kind = object.kind ?? "";
+    return message;
+  },
+};
+
+function createBasePolicyEffectEntry(): PolicyEffectEntry {
+  return { before: "", after: "", databases: 0, examples: [] };
+}
+
+export const PolicyEffectEntry: MessageFns<PolicyEffectEntry> = {
+  encode(message: PolicyEffectEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.before !== "") {
+      writer.uint32(10).string(message.before);
+    }
+    if (message.after !== "") {
+      writer.uint32(18).string(message.after);
+    }
+    if (message.databases !== 0) {
+      writer.uint32(24).int32(message.databases);
+    }
+    for (const v of message.examples) {
+      writer.uint32(34).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PolicyEffectEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePolicyEffectEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.before = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.after = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.databases = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.examples.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PolicyEffectEntry {
+    return {
+      before: isSet(object.before) ? globalThis.String(object.before) : "",
+      after: isSet(object.after) ? globalThis.String(object.after) : "",
+      databases: isSet(object.databases) ? globalThis.Number(object.databases) : 0,
+      examples: globalThis.Array.isArray(object?.examples) ? object.examples.map((e: any) => globalThis.String(e)) : [],
+    };
+  },
+
+  toJSON(message: PolicyEffectEntry): unknown {
+    const obj: any = {};
+    if (message.before !== "") {
+      obj.before = message.before;
+    }
+    if (message.after !== "") {
+      obj.after = message.after;
+    }
+    if (message.databases !== 0) {
+      obj.databases = Math.round(message.databases);
+    }
+    if (message.examples?.length) {
+      obj.examples = message.examples;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PolicyEffectEntry>): PolicyEffectEntry {
+    return PolicyEffectEntry.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PolicyEffectEntry>): PolicyEffectEntry {
+    const message = createBasePolicyEffectEntry();
+    message.before = object.before ?? "";
+    message.after = object.after ?? "";
+    message.databases = object.databases ?? 0;
+    message.examples = object.examples?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseGetPoliciesRequest(): GetPoliciesRequest {
+  return { revision: 0 };
+}
+
+export const GetPoliciesRequest: MessageFns<GetPoliciesRequest> = {
+  encode(message: GetPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0) {
+      writer.uint32(8).int64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPoliciesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPoliciesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetPoliciesRequest {
+    return { revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0 };
+  },
+
+  toJSON(message: GetPoliciesRequest): unknown {
+    const obj: any = {};
+    if (message.revision !== 0) {
+      obj.revision = Math.round(message.revision);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetPoliciesRequest>): GetPoliciesRequest {
+    return GetPoliciesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPoliciesRequest>): GetPoliciesRequest {
+    const message = createBaseGetPoliciesRequest();
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetPoliciesResponse(): GetPoliciesResponse {
+  return {
+    revision: 0,
+    home: "",
+    at: 0,
+    changedBy: "",
+    reason: "",
+    text: "",
+    kind: "",
+    rules: [],
+    findings: [],
+    problem: "",
+    problemSince: 0,
+  };
+}
+
+export const GetPoliciesResponse: MessageFns<GetPoliciesResponse> = {
+  encode(message: GetPoliciesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0) {
+      writer.uint32(8).int64(message.revision);
+    }
+    if (message.home !== "") {
+      writer.uint32(18).string(message.home);
+    }
+    if (message.at !== 0) {
+      writer.uint32(24).int64(message.at);
+    }
+    if (message.changedBy !== "") {
+      writer.uint32(34).string(message.changedBy);
+    }
+    if (message.reason !== "") {
+      writer.uint32(42).string(message.reason);
+    }
+    if (message.text !== "") {
+      writer.uint32(50).string(message.text);
+    }
+    if (message.kind !== "") {
+      writer.uint32(58).string(message.kind);
+    }
+    for (const v of message.rules) {
+      PolicyRuleEntry.encode(v!, writer.uint32(66).fork()).join();
+    }
+    for (const v of message.findings) {
+      PolicyFinding.encode(v!, writer.uint32(74).fork()).join();
+    }
+    if (message.problem !== "") {
+      writer.uint32(82).string(message.problem);
+    }
+    if (message.problemSince !== 0) {
+      writer.uint32(88).int64(message.problemSince);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetPoliciesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetPoliciesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.home = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.at = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.changedBy = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.rules.push(PolicyRuleEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.findings.push(PolicyFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.problemSince = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetPoliciesResponse {
+    return {
+      revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      home: isSet(object.home) ? globalThis.String(object.home) : "",
+      at: isSet(object.at) ? globalThis.Number(object.at) : 0,
+      changedBy: isSet(object.changedBy)
+        ? globalThis.String(object.changedBy)
+        : isSet(object.changed_by)
+        ? globalThis.String(object.changed_by)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      rules: globalThis.Array.isArray(object?.rules) ? object.rules.map((e: any) => PolicyRuleEntry.fromJSON(e)) : [],
+      findings: globalThis.Array.isArray(object?.findings)
+        ? object.findings.map((e: any) => PolicyFinding.fromJSON(e))
+        : [],
+      problem: isSet(object.problem) ? globalThis.String(object.problem) : "",
+      problemSince: isSet(object.problemSince)
+        ? globalThis.Number(object.problemSince)
+        : isSet(object.problem_since)
+        ? globalThis.Number(object.problem_since)
+        : 0,
+    };
+  },
+
+  toJSON(message: GetPoliciesResponse): unknown {
+    const obj: any = {};
+    if (message.revision !== 0) {
+      obj.revision = Math.round(message.revision);
+    }
+    if (message.home !== "") {
+      obj.home = message.home;
+    }
+    if (message.at !== 0) {
+      obj.at = Math.round(message.at);
+    }
+    if (message.changedBy !== "") {
+      obj.changedBy = message.changedBy;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.rules?.length) {
+      obj.rules = message.rules.map((e) => PolicyRuleEntry.toJSON(e));
+    }
+    if (message.findings?.length) {
+      obj.findings = message.findings.map((e) => PolicyFinding.toJSON(e));
+    }
+    if (message.problem !== "") {
+      obj.problem = message.problem;
+    }
+    if (message.problemSince !== 0) {
+      obj.problemSince = Math.round(message.problemSince);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetPoliciesResponse>): GetPoliciesResponse {
+    return GetPoliciesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetPoliciesResponse>): GetPoliciesResponse {
+    const message = createBaseGetPoliciesResponse();
+    message.revision = object.revision ?? 0;
+    message.home = object.home ?? "";
+    message.at = object.at ?? 0;
+    message.changedBy = object.changedBy ?? "";
+    message.reason = object.reason ?? "";
+    message.text = object.text ?? "";
+    message.kind = object.kind ?? "";
+    message.rules = object.rules?.map((e) => PolicyRuleEntry.fromPartial(e)) || [];
+    message.findings = object.findings?.map((e) => PolicyFinding.fromPartial(e)) || [];
+    message.problem = object.problem ?? "";
+    message.problemSince = object.problemSince ?? 0;
+    return message;
+  },
+};
+
+function createBaseGetEffectivePolicyRequest(): GetEffectivePolicyRequest {
+  return { database: "" };
+}
+
+export const GetEffectivePolicyRequest: MessageFns<GetEffectivePolicyRequest> = {
+  encode(message: GetEffectivePolicyRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.database !== "") {
+      writer.uint32(10).string(message.database);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetEffectivePolicyRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetEffectivePolicyRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetEffectivePolicyRequest {
+    return { database: isSet(object.database) ? globalThis.String(object.database) : "" };
+  },
+
+  toJSON(message: GetEffectivePolicyRequest): unknown {
+    const obj: any = {};
+    if (message.database !== "") {
+      obj.database = message.database;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetEffectivePolicyRequest>): GetEffectivePolicyRequest {
+    return GetEffectivePolicyRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetEffectivePolicyRequest>): GetEffectivePolicyRequest {
+    const message = createBaseGetEffectivePolicyRequest();
+    message.database = object.database ?? "";
+    return message;
+  },
+};
+
+function createBaseGetEffectivePolicyResponse(): GetEffectivePolicyResponse {
+  return { databaseId: "", name: "", policy: "", version: "", settings: [], rules: [], disagreements: [], everyMs: 0 };
+}
+
+export const GetEffectivePolicyResponse: MessageFns<GetEffectivePolicyResponse> = {
+  encode(message: GetEffectivePolicyResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.databaseId !== "") {
+      writer.uint32(10).string(message.databaseId);
+    }
+    if (message.name !== "") {
+      writer.uint32(18).string(message.name);
+    }
+    if (message.policy !== "") {
+      writer.uint32(26).string(message.policy);
+    }
+    if (message.version !== "") {
+      writer.uint32(34).string(message.version);
+    }
+    for (const v of message.settings) {
+      PolicySettingEntry.encode(v!, writer.uint32(42).fork()).join();
+    }
+    for (const v of message.rules) {
+      writer.uint32(50).string(v!);
+    }
+    for (const v of message.disagreements) {
+      writer.uint32(58).string(v!);
+    }
+    if (message.everyMs !== 0) {
+      writer.uint32(64).int64(message.everyMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetEffectivePolicyResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetEffectivePolicyResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.databaseId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.settings.push(PolicySettingEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.rules.push(reader.string());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.disagreements.push(reader.string());
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.everyMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): GetEffectivePolicyResponse {
+    return {
+      databaseId: isSet(object.databaseId)
+        ? globalThis.String(object.databaseId)
+        : isSet(object.database_id)
+        ? globalThis.String(object.database_id)
+        : "",
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+      settings: globalThis.Array.isArray(object?.settings)
+        ? object.settings.map((e: any) => PolicySettingEntry.fromJSON(e))
+        : [],
+      rules: globalThis.Array.isArray(object?.rules) ? object.rules.map((e: any) => globalThis.String(e)) : [],
+      disagreements: globalThis.Array.isArray(object?.disagreements)
+        ? object.disagreements.map((e: any) => globalThis.String(e))
+        : [],
+      everyMs: isSet(object.everyMs)
+        ? globalThis.Number(object.everyMs)
+        : isSet(object.every_ms)
+        ? globalThis.Number(object.every_ms)
+        : 0,
+    };
+  },
+
+  toJSON(message: GetEffectivePolicyResponse): unknown {
+    const obj: any = {};
+    if (message.databaseId !== "") {
+      obj.databaseId = message.databaseId;
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.policy !== "") {
+      obj.policy = message.policy;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.settings?.length) {
+      obj.settings = message.settings.map((e) => PolicySettingEntry.toJSON(e));
+    }
+    if (message.rules?.length) {
+      obj.rules = message.rules;
+    }
+    if (message.disagreements?.length) {
+      obj.disagreements = message.disagreements;
+    }
+    if (message.everyMs !== 0) {
+      obj.everyMs = Math.round(message.everyMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<GetEffectivePolicyResponse>): GetEffectivePolicyResponse {
+    return GetEffectivePolicyResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<GetEffectivePolicyResponse>): GetEffectivePolicyResponse {
+    const message = createBaseGetEffectivePolicyResponse();
+    message.databaseId = object.databaseId ?? "";
+    message.name = object.name ?? "";
+    message.policy = object.policy ?? "";
+    message.version = object.version ?? "";
+    message.settings = object.settings?.map((e) => PolicySettingEntry.fromPartial(e)) || [];
+    message.rules = object.rules?.map((e) => e) || [];
+    message.disagreements = object.disagreements?.map((e) => e) || [];
+    message.everyMs = object.everyMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseCheckPoliciesRequest(): CheckPoliciesRequest {
+  return { text: "" };
+}
+
+export const CheckPoliciesRequest: MessageFns<CheckPoliciesRequest> = {
+  encode(message: CheckPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.text !== "") {
+      writer.uint32(10).string(message.text);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckPoliciesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckPoliciesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckPoliciesRequest {
+    return { text: isSet(object.text) ? globalThis.String(object.text) : "" };
+  },
+
+  toJSON(message: CheckPoliciesRequest): unknown {
+    const obj: any = {};
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckPoliciesRequest>): CheckPoliciesRequest {
+    return CheckPoliciesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckPoliciesRequest>): CheckPoliciesRequest {
+    const message = createBaseCheckPoliciesRequest();
+    message.text = object.text ?? "";
+    return message;
+  },
+};
+
+function createBaseCheckPoliciesResponse(): CheckPoliciesResponse {
+  return { problems: [], findings: [], changes: [], effects: [], databasesChanged: 0, databases: 0, revision: 0 };
+}
+
+export const CheckPoliciesResponse: MessageFns<CheckPoliciesResponse> = {
+  encode(message: CheckPoliciesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.problems) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.findings) {
+      PolicyFinding.encode(v!, writer.uint32(18).fork()).join();
+    }
+    for (const v of message.changes) {
+      PolicyChangeEntry.encode(v!, writer.uint32(26).fork()).join();
+    }
+    for (const v of message.effects) {
+      PolicyEffectEntry.encode(v!, writer.uint32(34).fork()).join();
+    }
+    if (message.databasesChanged !== 0) {
+      writer.uint32(40).int32(message.databasesChanged);
+    }
+    if (message.databases !== 0) {
+      writer.uint32(48).int32(message.databases);
+    }
+    if (message.revision !== 0) {
+      writer.uint32(56).int64(message.revision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CheckPoliciesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCheckPoliciesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.problems.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.findings.push(PolicyFinding.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.changes.push(PolicyChangeEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.effects.push(PolicyEffectEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.databasesChanged = reader.int32();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.databases = reader.int32();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): CheckPoliciesResponse {
+    return {
+      problems: globalThis.Array.isArray(object?.problems) ? object.problems.map((e: any) => globalThis.String(e)) : [],
+      findings: globalThis.Array.isArray(object?.findings)
+        ? object.findings.map((e: any) => PolicyFinding.fromJSON(e))
+        : [],
+      changes: globalThis.Array.isArray(object?.changes)
+        ? object.changes.map((e: any) => PolicyChangeEntry.fromJSON(e))
+        : [],
+      effects: globalThis.Array.isArray(object?.effects)
+        ? object.effects.map((e: any) => PolicyEffectEntry.fromJSON(e))
+        : [],
+      databasesChanged: isSet(object.databasesChanged)
+        ? globalThis.Number(object.databasesChanged)
+        : isSet(object.databases_changed)
+        ? globalThis.Number(object.databases_changed)
+        : 0,
+      databases: isSet(object.databases) ? globalThis.Number(object.databases) : 0,
+      revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+    };
+  },
+
+  toJSON(message: CheckPoliciesResponse): unknown {
+    const obj: any = {};
+    if (message.problems?.length) {
+      obj.problems = message.problems;
+    }
+    if (message.findings?.length) {
+      obj.findings = message.findings.map((e) => PolicyFinding.toJSON(e));
+    }
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => PolicyChangeEntry.toJSON(e));
+    }
+    if (message.effects?.length) {
+      obj.effects = message.effects.map((e) => PolicyEffectEntry.toJSON(e));
+    }
+    if (message.databasesChanged !== 0) {
+      obj.databasesChanged = Math.round(message.databasesChanged);
+    }
+    if (message.databases !== 0) {
+      obj.databases = Math.round(message.databases);
+    }
+    if (message.revision !== 0) {
+      obj.revision = Math.round(message.revision);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<CheckPoliciesResponse>): CheckPoliciesResponse {
+    return CheckPoliciesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<CheckPoliciesResponse>): CheckPoliciesResponse {
+    const message = createBaseCheckPoliciesResponse();
+    message.problems = object.problems?.map((e) => e) || [];
+    message.findings = object.findings?.map((e) => PolicyFinding.fromPartial(e)) || [];
+    message.changes = object.changes?.map((e) => PolicyChangeEntry.fromPartial(e)) || [];
+    message.effects = object.effects?.map((e) => PolicyEffectEntry.fromPartial(e)) || [];
+    message.databasesChanged = object.databasesChanged ?? 0;
+    message.databases = object.databases ?? 0;
+    message.revision = object.revision ?? 0;
+    return message;
+  },
+};
+
+function createBaseApplyPoliciesRequest(): ApplyPoliciesRequest {
+  return { requestId: "", reason: "", text: "", fromConfiguration: false, expectedRevision: 0 };
+}
+
+export const ApplyPoliciesRequest: MessageFns<ApplyPoliciesRequest> = {
+  encode(message: ApplyPoliciesRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.text !== "") {
+      writer.uint32(26).string(message.text);
+    }
+    if (message.fromConfiguration !== false) {
+      writer.uint32(32).bool(message.fromConfiguration);
+    }
+    if (message.expectedRevision !== 0) {
+      writer.uint32(40).int64(message.expectedRevision);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyPoliciesRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyPoliciesRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.text = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.fromConfiguration = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.expectedRevision = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApplyPoliciesRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      text: isSet(object.text) ? globalThis.String(object.text) : "",
+      fromConfiguration: isSet(object.fromConfiguration)
+        ? globalThis.Boolean(object.fromConfiguration)
+        : isSet(object.from_configuration)
+        ? globalThis.Boolean(object.from_configuration)
+        : false,
+      expectedRevision: isSet(object.expectedRevision)
+        ? globalThis.Number(object.expectedRevision)
+        : isSet(object.expected_revision)
+        ? globalThis.Number(object.expected_revision)
+        : 0,
+    };
+  },
+
+  toJSON(message: ApplyPoliciesRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.text !== "") {
+      obj.text = message.text;
+    }
+    if (message.fromConfiguration !== false) {
+      obj.fromConfiguration = message.fromConfiguration;
+    }
+    if (message.expectedRevision !== 0) {
+      obj.expectedRevision = Math.round(message.expectedRevision);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ApplyPoliciesRequest>): ApplyPoliciesRequest {
+    return ApplyPoliciesRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ApplyPoliciesRequest>): ApplyPoliciesRequest {
+    const message = createBaseApplyPoliciesRequest();
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.text = object.text ?? "";
+    message.fromConfiguration = object.fromConfiguration ?? false;
+    message.expectedRevision = object.expectedRevision ?? 0;
+    return message;
+  },
+};
+
+function createBaseApplyPoliciesResponse(): ApplyPoliciesResponse {
+  return { revision: 0, changes: [] };
+}
+
+export const ApplyPoliciesResponse: MessageFns<ApplyPoliciesResponse> = {
+  encode(message: ApplyPoliciesResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.revision !== 0) {
+      writer.uint32(8).int64(message.revision);
+    }
+    for (const v of message.changes) {
+      PolicyChangeEntry.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ApplyPoliciesResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseApplyPoliciesResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.revision = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.changes.push(PolicyChangeEntry.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ApplyPoliciesResponse {
+    return {
+      revision: isSet(object.revision) ? globalThis.Number(object.revision) : 0,
+      changes: globalThis.Array.isArray(object?.changes)
+        ? object.changes.map((e: any) => PolicyChangeEntry.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ApplyPoliciesResponse): unknown {
+    const obj: any = {};
+    if (message.revision !== 0) {
+      obj.revision = Math.round(message.revision);
+    }
+    if (message.changes?.length) {
+      obj.changes = message.changes.map((e) => PolicyChangeEntry.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ApplyPoliciesResponse>): ApplyPoliciesResponse {
+    return ApplyPoliciesResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ApplyPoliciesResponse>): ApplyPoliciesResponse {
+    const message = createBaseApplyPoliciesResponse();
+    message.revision = object.revision ?? 0;
+    message.changes = object.changes?.map((e) => PolicyChangeEntry.fromPartial(e)) || [];
+    return message;
+  },
+};
+
 export type OperatorServiceService = typeof OperatorServiceService;
 export const OperatorServiceService = {
   getStatus: {
@@ -14666,6 +16486,50 @@ export const OperatorServiceService = {
       Buffer.from(UndrainAgentResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): UndrainAgentResponse => UndrainAgentResponse.decode(value),
   },
+  /** The policies in force: where they are kept, their rules, and their text. */
+  getPolicies: {
+    path: "/holdfast.v1.OperatorService/GetPolicies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetPoliciesRequest): Buffer => Buffer.from(GetPoliciesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetPoliciesRequest => GetPoliciesRequest.decode(value),
+    responseSerialize: (value: GetPoliciesResponse): Buffer => Buffer.from(GetPoliciesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetPoliciesResponse => GetPoliciesResponse.decode(value),
+  },
+  /** What holds for one database, and which rule gave each value. */
+  getEffectivePolicy: {
+    path: "/holdfast.v1.OperatorService/GetEffectivePolicy" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: GetEffectivePolicyRequest): Buffer =>
+      Buffer.from(GetEffectivePolicyRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): GetEffectivePolicyRequest => GetEffectivePolicyRequest.decode(value),
+    responseSerialize: (value: GetEffectivePolicyResponse): Buffer =>
+      Buffer.from(GetEffectivePolicyResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): GetEffectivePolicyResponse => GetEffectivePolicyResponse.decode(value),
+  },
+  /** Looks at a text of policies and at what it would change; changes nothing. */
+  checkPolicies: {
+    path: "/holdfast.v1.OperatorService/CheckPolicies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: CheckPoliciesRequest): Buffer => Buffer.from(CheckPoliciesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): CheckPoliciesRequest => CheckPoliciesRequest.decode(value),
+    responseSerialize: (value: CheckPoliciesResponse): Buffer =>
+      Buffer.from(CheckPoliciesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): CheckPoliciesResponse => CheckPoliciesResponse.decode(value),
+  },
+  /** Puts a text of policies in force, without a restart. */
+  applyPolicies: {
+    path: "/holdfast.v1.OperatorService/ApplyPolicies" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ApplyPoliciesRequest): Buffer => Buffer.from(ApplyPoliciesRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ApplyPoliciesRequest => ApplyPoliciesRequest.decode(value),
+    responseSerialize: (value: ApplyPoliciesResponse): Buffer =>
+      Buffer.from(ApplyPoliciesResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ApplyPoliciesResponse => ApplyPoliciesResponse.decode(value),
+  },
   listAudit: {
     path: "/holdfast.v1.OperatorService/ListAudit" as const,
     requestStream: false as const,
@@ -14731,6 +16595,14 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   /** An agent that drains finishes what it has in hand and is given nothing new. */
   drainAgent: handleUnaryCall<DrainAgentRequest, DrainAgentResponse>;
   undrainAgent: handleUnaryCall<UndrainAgentRequest, UndrainAgentResponse>;
+  /** The policies in force: where they are kept, their rules, and their text. */
+  getPolicies: handleUnaryCall<GetPoliciesRequest, GetPoliciesResponse>;
+  /** What holds for one database, and which rule gave each value. */
+  getEffectivePolicy: handleUnaryCall<GetEffectivePolicyRequest, GetEffectivePolicyResponse>;
+  /** Looks at a text of policies and at what it would change; changes nothing. */
+  checkPolicies: handleUnaryCall<CheckPoliciesRequest, CheckPoliciesResponse>;
+  /** Puts a text of policies in force, without a restart. */
+  applyPolicies: handleUnaryCall<ApplyPoliciesRequest, ApplyPoliciesResponse>;
   listAudit: handleUnaryCall<ListAuditRequest, ListAuditResponse>;
   verifyAudit: handleUnaryCall<VerifyAuditRequest, VerifyAuditResponse>;
 }
@@ -15232,6 +17104,70 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: UndrainAgentResponse) => void,
+  ): ClientUnaryCall;
+  /** The policies in force: where they are kept, their rules, and their text. */
+  getPolicies(
+    request: GetPoliciesRequest,
+    callback: (error: ServiceError | null, response: GetPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  getPolicies(
+    request: GetPoliciesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  getPolicies(
+    request: GetPoliciesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  /** What holds for one database, and which rule gave each value. */
+  getEffectivePolicy(
+    request: GetEffectivePolicyRequest,
+    callback: (error: ServiceError | null, response: GetEffectivePolicyResponse) => void,
+  ): ClientUnaryCall;
+  getEffectivePolicy(
+    request: GetEffectivePolicyRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: GetEffectivePolicyResponse) => void,
+  ): ClientUnaryCall;
+  getEffectivePolicy(
+    request: GetEffectivePolicyRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: GetEffectivePolicyResponse) => void,
+  ): ClientUnaryCall;
+  /** Looks at a text of policies and at what it would change; changes nothing. */
+  checkPolicies(
+    request: CheckPoliciesRequest,
+    callback: (error: ServiceError | null, response: CheckPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  checkPolicies(
+    request: CheckPoliciesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: CheckPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  checkPolicies(
+    request: CheckPoliciesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: CheckPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  /** Puts a text of policies in force, without a restart. */
+  applyPolicies(
+    request: ApplyPoliciesRequest,
+    callback: (error: ServiceError | null, response: ApplyPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  applyPolicies(
+    request: ApplyPoliciesRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ApplyPoliciesResponse) => void,
+  ): ClientUnaryCall;
+  applyPolicies(
+    request: ApplyPoliciesRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ApplyPoliciesResponse) => void,
   ): ClientUnaryCall;
   listAudit(
     request: ListAuditRequest,

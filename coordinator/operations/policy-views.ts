@@ -1,0 +1,46 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { type EffectivePolicy, type PolicyRule, withPace } from '../policy/index.ts'
+import type { Finding } from '../policy/lint/index.ts'
+import type { DatabaseRecord } from '../store/records.ts'
+import type { InForce, PolicyProblem } from './policies-in-force.ts'
+import { reviewPolicies } from './review-policies.ts'
+import { policySubjectOf, takes } from './subject.ts'
+import type { Term } from './term.ts'
+
+/** Databases looked at between two turns of the loop: some milliseconds. */
+const slice = 2_000
+
+/** What is in force, as people look at it. */
+export interface PoliciesView {
+  readonly inForce: InForce
+  readonly problem?: PolicyProblem
+  readonly findings: readonly Finding[]
+  /** Databases each rule speaks of, globals among them. */
+  readonly databases: ReadonlyMap<PolicyRule, number>
+}
+
+/** The policies in force with the databases each rule speaks of, and what a look at them finds. */
+export async function viewPolicies(term: Term): Promise<PoliciesView> {
+  const { now, problem } = term.policies
+  const databases = new Map<PolicyRule, number>()
+  let looked = 0
+  for (const { record } of term.fleet.databases()) {
+    if (++looked % slice === 0) await turn()
+    const subject = record.goneSince === undefined ? policySubjectOf(record, term.fleet) : undefined
+    if (subject === undefined) continue
+    for (const rule of now.book.of(subject).rules) databases.set(rule, (databases.get(rule) ?? 0) + 1)
+  }
+  const { findings } = await reviewPolicies(now, term)
+  return { inForce: now, ...(problem === undefined ? {} : { problem }), findings, databases }
+}
+
+/** What holds for a database, with its own interval where that comes from promise and size. */
+export function effectivePolicyOf(database: DatabaseRecord, term: Term): EffectivePolicy {
+  const subject = policySubjectOf(database, term.fleet)
+  if (subject === undefined) return { rules: [], settings: [], disagreements: [] }
+  const effective = term.policies.book.of(subject)
+  const { policy } = effective
+  return policy === undefined
+    ? effective
+    : { ...effective, policy: withPace(policy, () => takes(database, term.fleet)) }
+}

@@ -1,0 +1,116 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import type { Millis } from '../../shared/time/index.ts'
+import type { NamedBudgets } from '../budget-config.ts'
+import { type EffectivePolicy, type PolicyBook, withPace } from '../policy/index.ts'
+import { type Finding, FleetLint } from '../policy/lint/index.ts'
+import { budgetFindings } from './budget-findings.ts'
+import { nameOf, policySubjectOf, takes } from './subject.ts'
+import type { Term } from './term.ts'
+
+/** Databases looked at between two turns of the loop: some milliseconds. */
+const slice = 1_000
+const mostExamples = 5
+
+/** Databases whose promise becomes another one, by the policy they have and the one they get. */
+export interface PolicyEffect {
+  /** Empty: none. */
+  readonly before: string
+  readonly after: string
+  count: number
+  readonly examples: string[]
+}
+
+/** What policies would do to the fleet as it is. */
+export interface PolicyReview {
+  readonly findings: readonly Finding[]
+  /** Those that those in force do not have: who brings an error is refused, who inherits it is told. */
+  readonly fresh: readonly Finding[]
+  readonly effects: readonly PolicyEffect[]
+  /** Databases that have another promise, and all there are. */
+  readonly changed: number
+  readonly databases: number
+}
+
+/** Tries policies on every database of the fleet, beside those in force. */
+export async function reviewPolicies(
+  candidate: { readonly book: PolicyBook; readonly budgets?: NamedBudgets | undefined },
+  term: Term,
+): Promise<PolicyReview> {
+  const now = term.clock.now().wall
+  const { book, budgets } = term.policies
+  const [lint, before] = [new FleetLint(candidate.book, now), new FleetLint(book, now)]
+  const effects = new Map<string, PolicyEffect>()
+  let looked = 0
+  let databases = 0
+  let changed = 0
+  for (const { record, state } of term.fleet.databases()) {
+    if (++looked % slice === 0) await turn()
+    const subject = policySubjectOf(record, term.fleet)
+    if (subject === undefined || record.goneSince !== undefined) continue
+    databases++
+    const name = nameOf(record, term.fleet)
+    const engine = term.fleet.cluster(record.clusterId)?.engine
+    const promised = book.of(subject).policy?.rpo
+    const tried = (each: PolicyBook) => {
+      const effective = paced(each.of(subject), () => takes(record, term.fleet))
+      const { policy } = effective
+      const { p50, p90 } = term.predictions.of({ record, state, engine, policy }, now)
+      return {
+        ...{ name, clusterId: record.clusterId, effective, p50, p90 },
+        ...(state?.lastDurationMs === undefined ? {} : { lastDuration: state.lastDurationMs }),
+        ...(promised === undefined ? {} : { promised }),
+      }
+    }
+    const [next, last] = [tried(candidate.book), tried(book)]
+    lint.look(next)
+    before.look(last)
+    const [was, will] = [last.effective.policy, next.effective.policy]
+    if (was?.version === will?.version) continue
+    changed++
+    note(effects, was?.name ?? '', will?.name ?? '', name)
+  }
+  const findings = [
+    ...lint.findings(),
+    ...losses(effects),
+    ...budgetFindings(candidate.budgets ?? budgets, term),
+  ]
+  const stood = new Set([...before.findings(), ...budgetFindings(budgets, term)].map(keyOf))
+  return {
+    findings,
+    fresh: findings.filter(each => !stood.has(keyOf(each))),
+    effects: [...effects.values()].sort((a, b) => b.count - a.count),
+    changed,
+    databases,
+  }
+}
+
+function paced(effective: EffectivePolicy, duration: () => Millis): EffectivePolicy {
+  const { policy } = effective
+  return policy === undefined ? effective : { ...effective, policy: withPace(policy, duration) }
+}
+
+function note(effects: Map<string, PolicyEffect>, before: string, after: string, name: string): void {
+  const key = `${before}\0${after}`
+  const known = effects.get(key)
+  if (known === undefined) effects.set(key, { before, after, count: 1, examples: [name] })
+  else {
+    known.count++
+    if (known.examples.length < mostExamples) known.examples.push(name)
+  }
+}
+
+/** Databases that nothing would promise anything to any more: somebody may want that, nobody may overlook it. */
+function losses(effects: ReadonlyMap<string, PolicyEffect>): readonly Finding[] {
+  return [...effects.values()]
+    .filter(each => each.after === '')
+    .map(({ before, count, examples }) => ({
+      code: 'loses-policy',
+      severity: 'warning',
+      where: before,
+      text: `${count} database${count === 1 ? '' : 's'} would have no policy any more, such as ${examples[0] ?? ''}`,
+    }))
+}
+
+function keyOf({ code, severity, where }: Finding): string {
+  return `${code}\0${severity}\0${where}`
+}
