@@ -53,8 +53,10 @@ export interface FoundTool {
 export interface Probe {
   readonly serverVersion: string
   readonly role: 'primary' | 'replica'
-  /** Milliseconds behind its source; only on replicas. */
+  /** Milliseconds behind its source; only on replicas, and absent where it cannot be told. */
   readonly replicationLagMs?: number
+  /** Whom a replica follows now; absent where it is cut off, or the role may not know. */
+  readonly replicationSource?: { readonly host: string; readonly port: number }
   readonly evidence: readonly IdentityEvidence[]
   /** Server wall clock minus agent wall clock. */
   readonly clockOffsetMs: number

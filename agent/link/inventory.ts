@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import type { Clock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
@@ -144,7 +145,7 @@ export class Inventories {
       const probe = await engine.probe(target, context)
       const databases = await engine.inventory(target, context)
       return {
-        facts: factsOf(probe, engine),
+        facts: await factsOf(probe, engine),
         databases: databases.map(({ name, sizeBytes, connectable, evidence }) => ({
           name,
           sizeBytes,
@@ -164,14 +165,28 @@ export class Inventories {
   }
 }
 
-function factsOf(probe: Probe, engine: Engine): InstanceFacts {
+async function factsOf(probe: Probe, engine: Engine): Promise<InstanceFacts> {
+  const source = probe.replicationSource
   return {
+    replicationSource:
+      source === undefined ? undefined : { ...source, addresses: await addressesOf(source.host) },
     serverVersion: probe.serverVersion,
     role: probe.role,
     replicationLagMs: Math.max(0, Math.round(probe.replicationLagMs ?? 0)),
+    replicationLagUnknown: probe.role === 'replica' && probe.replicationLagMs === undefined,
     evidence: [...probe.evidence],
     clockOffsetMs: Math.round(probe.clockOffsetMs),
     missingPrivileges: [...probe.missingPrivileges],
     hasGlobals: engine.capabilities.globals,
+  }
+}
+
+/** What a host's name means on this host; none of a socket's folder, or of a name nobody knows. */
+async function addressesOf(host: string): Promise<string[]> {
+  if (host.startsWith('/')) return []
+  try {
+    return (await lookup(host, { all: true })).map(each => each.address)
+  } catch {
+    return []
   }
 }

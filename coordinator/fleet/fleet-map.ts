@@ -23,6 +23,9 @@ export class FleetMap {
   }
 
   setInstance(instance: InstanceRecord): void {
+    const before = this.#instances.get(instance.id)
+    if (before !== undefined && before.clusterId !== instance.clusterId)
+      this.#instancesOf.get(before.clusterId)?.delete(instance.id)
     this.#instances.set(instance.id, instance)
     into(this.#instancesOf, instance.clusterId, instance.id)
   }

@@ -10,6 +10,12 @@ export interface ServerFacts {
   readonly missingPrivileges: readonly string[]
   /** Of a replica; absent: not told. */
   readonly replicationLagMs?: number
+  /** Of a replica that follows now: whom, and what that name resolves to on its host. */
+  readonly replicationSource?: {
+    readonly host: string
+    readonly port: number
+    readonly addresses: readonly string[]
+  }
   readonly hasGlobals: boolean
 }
 

@@ -1,23 +1,25 @@
 import type { AgentId } from '../../shared/model/identifiers.ts'
+import { fnv1a32 } from '../jobs/fnv1a.ts'
 import type { AgentRecord, InstanceRecord } from '../store/records.ts'
+import { agentMeta, poolMeta } from './service-meta.ts'
 
 /** Which agent answers for an instance. Anything but exactly one is a gap. */
 export type Match =
   | {
       readonly kind: 'one'
       readonly agentId: AgentId
-      readonly by: 'meta' | 'node-id' | 'node-name' | 'address'
+      readonly by: Rule[0]
     }
   | { readonly kind: 'none'; readonly detail: string }
   | { readonly kind: 'several'; readonly agentIds: readonly AgentId[]; readonly detail: string }
 
-/** Service meta that names the agent (id or host name) of an instance; the only way to a pool agent. */
-export const agentMeta = 'holdfast-agent'
-
 /** What an instance is matched by. */
-export type MatchSubject = Pick<InstanceRecord, 'nodeId' | 'nodeName' | 'nodeAddress' | 'address' | 'meta'>
+export type MatchSubject = Pick<
+  InstanceRecord,
+  'discoveryKey' | 'nodeId' | 'nodeName' | 'nodeAddress' | 'address' | 'meta'
+>
 
-type Rule = readonly ['meta' | 'node-id' | 'node-name' | 'address', readonly AgentRecord[]]
+type Rule = readonly ['meta' | 'pool' | 'node-id' | 'node-name' | 'address', readonly AgentRecord[]]
 
 /** Agents by what they are known by, so that a fleet of 10,000 is matched without comparing all with all. */
 export class AgentDirectory {
@@ -25,11 +27,13 @@ export class AgentDirectory {
   readonly #byNodeId = new Map<string, AgentRecord[]>()
   readonly #byNodeName = new Map<string, AgentRecord[]>()
   readonly #byAddress = new Map<string, AgentRecord[]>()
+  readonly #pool: AgentRecord[] = []
 
   /** @param agents everyone known; those gone for good count only where nobody else fits */
   constructor(agents: Iterable<AgentRecord>, isGone: (agent: AgentRecord) => boolean) {
     this.#isGone = isGone
     for (const agent of agents) {
+      if (agent.pool) this.#pool.push(agent)
       add(this.#byName, agent.id, agent)
       add(this.#byName, agent.hostname, agent)
       // a keeper or pool agent often shares its host with a database it does not serve
@@ -44,7 +48,7 @@ export class AgentDirectory {
   readonly #isGone: (agent: AgentRecord) => boolean
 
   /**
-   * The rule instance → agent (architecture §4): meta, then Consul's node id, then the node's name, then an
+   * The rule instance → agent (architecture §4): meta (an agent, or a pool), then Consul's node id, then the node's name, then an
    * address; the first rule that finds anyone decides. Loopback addresses are everybody's and match nobody.
    */
   match(instance: MatchSubject): Match {
@@ -53,12 +57,30 @@ export class AgentDirectory {
       const match = this.#decide(['meta', this.#byName.get(named) ?? []])
       return match ?? { kind: 'none', detail: `meta names agent \`${named}\`, which is not known` }
     }
+    const pool = instance.meta[poolMeta]
+    if (pool !== undefined && pool !== '') return this.#fromPool(instance.discoveryKey, pool)
     for (const rule of this.#rules(instance)) {
       const match = this.#decide(rule)
       if (match !== undefined) return match
     }
     const where = [instance.nodeName, instance.address].filter(each => each !== '').join(', ')
     return { kind: 'none', detail: `no agent runs on its host (${where})` }
+  }
+
+  /** Each instance of a pool has one of its agents, always the same while that is there; the others take over its share. */
+  #fromPool(key: string, pool: string): Match {
+    const names = pool.split(',').map(each => each.trim())
+    const wanted =
+      pool.trim() === 'any'
+        ? this.#pool
+        : this.#pool.filter(agent => names.includes(agent.id) || names.includes(agent.hostname))
+    const present = wanted.filter(agent => !this.#isGone(agent))
+    const [first] = (present.length === 0 ? wanted : present)
+      .map(agent => ({ agent, draw: fnv1a32(`${key}\0${agent.id}`) }))
+      .sort((a, b) => a.draw - b.draw || (a.agent.id < b.agent.id ? -1 : 1))
+    return first === undefined
+      ? { kind: 'none', detail: `meta asks for a pool agent (\`${pool}\`), and none of it is known` }
+      : { kind: 'one', agentId: first.agent.id, by: 'pool' }
   }
 
   *#rules(instance: MatchSubject): Iterable<Rule> {

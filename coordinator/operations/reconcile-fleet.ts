@@ -4,6 +4,7 @@ import {
   instanceKey,
   isSure,
 } from '../../shared/discovery/index.ts'
+import { readServiceMeta } from '../fleet/service-meta.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { ClusterRecord, InstanceRecord, KnownEngine } from '../store/records.ts'
 import { afterCommit, type Term, write } from './term.ts'
@@ -59,18 +60,22 @@ async function seen(
       firstSeenAt: at,
     }
     await putCluster(tx, cluster, term)
+    const { role } = readServiceMeta(found.meta).wishes
     const instance: InstanceRecord = {
       id: term.newId('instance'),
       clusterId: cluster.id,
       discoveryKey: key,
       source,
       ...described(found),
+      // until the server was asked itself
+      ...(role === undefined ? {} : { role }),
       missingPrivileges: [],
       firstSeenAt: at,
       lastSeenAt: at,
     }
     await putInstance(tx, instance, term)
     await audit(tx, at, 'instance.discovered', instance)
+    warnOfMeta(instance, term)
     return
   }
   const { goneSince, ...rest } = known
@@ -80,6 +85,7 @@ async function seen(
   const sure = isSure(snapshot, { datacenter: found.datacenter, service: found.serviceName })
   if (!changed && (!sure || at - known.lastSeenAt < freshness)) return
   await putInstance(tx, next, term)
+  if (JSON.stringify(next.meta) !== JSON.stringify(known.meta)) warnOfMeta(next, term)
   if (goneSince === undefined) return
   const cluster = await tx.clusters.get(known.clusterId)
   if (cluster?.goneSince !== undefined) {
@@ -99,6 +105,17 @@ async function gone(tx: WriteTx, known: InstanceRecord, term: Term): Promise<voi
   if (others.some(each => each.goneSince === undefined)) return
   const cluster = await tx.clusters.get(instance.clusterId)
   if (cluster !== undefined) await putCluster(tx, { ...cluster, goneSince: at }, term)
+}
+
+function warnOfMeta({ id, service, nodeName, meta }: InstanceRecord, term: Term): void {
+  const { problems } = readServiceMeta(meta)
+  if (problems.length > 0)
+    term.log.warn('service meta says what makes no sense; that part is ignored', {
+      instance_id: id,
+      service,
+      node: nodeName,
+      problems,
+    })
 }
 
 function described(found: DiscoveredInstance) {

@@ -1,13 +1,14 @@
-import type { AgentId } from '../../shared/model/identifiers.ts'
+import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
 import { evidenceOfOthers, sharedIdentities } from '../fleet/conflicts.ts'
 import { mergeEvidence } from '../fleet/evidence.ts'
 import type { DatabaseFacts, Inventory } from '../fleet/inventory-assembly.ts'
+import { membershipOf } from '../fleet/membership.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { ClusterRecord, DatabaseRecord, InstanceRecord } from '../store/records.ts'
-import { applyJobEvent } from './apply-job-event.ts'
-import { changeDatabaseState } from './database-state.ts'
+import { changeCluster } from './change-cluster.ts'
+import { putDatabase, vanish } from './put-database.ts'
 import { putCluster, putInstance } from './reconcile-fleet.ts'
-import { afterCommit, type Term, write } from './term.ts'
+import { type Term, write } from './term.ts'
 
 /** Databases of one write: a step holds the event loop on SQLite. */
 const page = 25
@@ -30,7 +31,7 @@ export function recordInventory(agentId: AgentId, inventory: Inventory, term: Te
 }
 
 async function takeIn(agentId: AgentId, inventory: Inventory, term: Term): Promise<Inventoried> {
-  const instance = term.fleet.instance(inventory.instanceId)
+  let instance = term.fleet.instance(inventory.instanceId)
   if (instance === undefined || instance.agentId !== agentId)
     return { kind: 'refused', reason: 'instance-of-another-agent', foreign: true }
   if (inventory.failure !== undefined || inventory.facts === undefined) {
@@ -38,16 +39,20 @@ async function takeIn(agentId: AgentId, inventory: Inventory, term: Term): Promi
     return { kind: 'taken' }
   }
   const { facts, databases } = inventory
-  if (facts.replicationLagMs !== undefined) term.live.noteLag(instance.id, facts.replicationLagMs)
+  // before any database is taken in: a replica's databases are its cluster's
+  const membership = membershipOf(instance, facts, term.fleet)
+  if (membership.kind !== 'stay') instance = await changeCluster(instance, membership, term)
+  const { id, clusterId } = instance
+  if (facts.replicationLagMs !== undefined) term.live.noteLag(id, facts.replicationLagMs)
   await write(term, 'inventory', async tx => {
-    const cluster = await tx.clusters.get(instance.clusterId)
+    const cluster = await tx.clusters.get(clusterId)
     if (cluster !== undefined) await noteCluster(tx, cluster, inventory, term)
-    if (facts.hasGlobals) await seenGlobals(tx, instance, term)
+    if (facts.hasGlobals) await seenGlobals(tx, clusterId, term)
   })
   const byName = new Map(databases.filter(usable).map(each => [each.name, each]))
   const known = new Map(
     term.fleet
-      .databasesOf(instance.clusterId)
+      .databasesOf(clusterId)
       .filter(each => each.record.scope === 'database')
       .map(each => [each.record.name, each.record]),
   )
@@ -55,16 +60,16 @@ async function takeIn(agentId: AgentId, inventory: Inventory, term: Term): Promi
   for (let i = 0; i < entries.length; i += page)
     await write(term, 'inventory', async tx => {
       for (const found of entries.slice(i, i + page))
-        await seen(tx, instance, known.get(found.name), found, term)
+        await seen(tx, clusterId, known.get(found.name), found, term)
     })
   const vanished = [...known.values()].filter(each => each.goneSince === undefined && !byName.has(each.name))
   for (let i = 0; i < vanished.length; i += page)
     await write(term, 'inventory', async tx => {
-      for (const record of vanished.slice(i, i + page)) await gone(tx, record, term)
+      for (const record of vanished.slice(i, i + page)) await vanish(tx, record, term)
     })
   // last: an instance counts as inventoried once all of it was taken in
   await write(term, 'inventory', async tx => {
-    const fresh = await tx.instances.get(instance.id)
+    const fresh = await tx.instances.get(id)
     if (fresh === undefined) return
     const { inventoryFailure: _, ...rest } = fresh
     await putInstance(
@@ -136,23 +141,23 @@ async function noteCluster(
   if (JSON.stringify(next) !== JSON.stringify(cluster)) await putCluster(tx, next, term)
 }
 
-async function seenGlobals(tx: WriteTx, instance: InstanceRecord, term: Term): Promise<void> {
-  const present = (await tx.databases.ofCluster(instance.clusterId)).find(each => each.scope === 'cluster')
+async function seenGlobals(tx: WriteTx, clusterId: ClusterId, term: Term): Promise<void> {
+  const present = (await tx.databases.ofCluster(clusterId)).find(each => each.scope === 'cluster')
   const at = term.clock.now().wall
   if (present !== undefined && present.goneSince === undefined && at - present.lastSeenAt < freshness) return
-  const { goneSince: _, ...rest } = present ?? fresh(instance, '', 'cluster', term)
+  const { goneSince: _, ...rest } = present ?? fresh(clusterId, '', 'cluster', term)
   await putDatabase(tx, { ...rest, lastSeenAt: at }, term)
 }
 
 async function seen(
   tx: WriteTx,
-  instance: InstanceRecord,
+  clusterId: ClusterId,
   known: DatabaseRecord | undefined,
   found: DatabaseFacts,
   term: Term,
 ): Promise<void> {
   const at = term.clock.now().wall
-  const { goneSince, ...rest } = known ?? fresh(instance, found.name, 'database', term)
+  const { goneSince, ...rest } = known ?? fresh(clusterId, found.name, 'database', term)
   const next: DatabaseRecord = {
     ...rest,
     sizeBytes: found.sizeBytes,
@@ -177,53 +182,8 @@ async function seen(
     })
 }
 
-async function gone(tx: WriteTx, record: DatabaseRecord, term: Term): Promise<void> {
-  const at = term.clock.now().wall
-  await putDatabase(tx, { ...record, goneSince: at }, term)
-  await tx.audit.append({
-    at,
-    class: 'history',
-    actor: 'system',
-    action: 'database.vanished',
-    subject: record.id,
-    reason: '',
-    detail: { name: record.name, cluster_id: record.clusterId },
-  })
-  await cancelQueuedBackup(tx, record, term)
-}
-
-/**
- * A backup that waits for a database that was dropped or renamed can only fail: it ends as cancelled, with the reason.
- * One that an agent holds goes on: the agent sees the truth, and may be past its snapshot (J13). Restores stay: a
- * dropped database is what they are for.
- */
-async function cancelQueuedBackup(tx: WriteTx, record: DatabaseRecord, term: Term): Promise<void> {
-  const state = await tx.databases.state(record.id)
-  const job = state?.openJobId === undefined ? undefined : await tx.jobs.get(state.openJobId)
-  if (job?.kind !== 'backup' || job.state.kind !== 'queued') return
-  const reason = 'the database is no longer on its server: dropped or renamed'
-  const by = { kind: 'system', name: '' } as const
-  const now = term.clock.now()
-  await applyJobEvent(tx, job.id, { kind: 'cancel', by, reason }, now, term)
-  // nobody asked for a pause: should it come back, it is due at once
-  await changeDatabaseState(
-    tx,
-    record.id,
-    ({ lastFailure: _, nextDueAt: __, ...rest }) =>
-      state?.lastFailure === undefined ? rest : { ...rest, lastFailure: state.lastFailure },
-    now,
-    term,
-  )
-}
-
-async function putDatabase(tx: WriteTx, record: DatabaseRecord, term: Term): Promise<void> {
-  await tx.databases.put(record)
-  afterCommit(term, tx, () => term.fleet.setDatabase(record))
-  await changeDatabaseState(tx, record.id, state => state, term.clock.now(), term)
-}
-
 function fresh(
-  instance: InstanceRecord,
+  clusterId: ClusterId,
   name: string,
   scope: 'database' | 'cluster',
   term: Term,
@@ -231,7 +191,7 @@ function fresh(
   const at = term.clock.now().wall
   return {
     id: term.newId('database'),
-    clusterId: instance.clusterId,
+    clusterId,
     scope,
     name,
     sizeBytes: 0,

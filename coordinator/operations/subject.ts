@@ -1,8 +1,16 @@
 import type { Duration } from '../../shared/time/index.ts'
 import type { FleetMap } from '../fleet/fleet-map.ts'
+import { readServiceMeta } from '../fleet/service-meta.ts'
 import type { JobKind, JobSubject } from '../jobs/job.ts'
 import { predict } from '../planner/index.ts'
-import { type Policy, type PolicySubject, withPace } from '../policy/index.ts'
+import {
+  grantWish,
+  type Policy,
+  type PolicySubject,
+  type WishVerdict,
+  withImportance,
+  withPace,
+} from '../policy/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
 import type { Term } from './term.ts'
 
@@ -62,9 +70,25 @@ export function policyOf(
   database: DatabaseRecord,
   term: Pick<Term, 'fleet' | 'policies'>,
 ): Policy | undefined {
-  const subject = policySubjectOf(database, term.fleet)
-  const policy = subject === undefined ? undefined : term.policies.book.of(subject).policy
+  const policy = wishOf(database, term).policy
   return policy === undefined ? undefined : withPace(policy, () => takes(database, term.fleet))
+}
+
+/** The policy the rules choose, and what became of what the service meta of its instances asks for. */
+export function wishOf(database: DatabaseRecord, term: Pick<Term, 'fleet' | 'policies'>): WishVerdict {
+  const subject = policySubjectOf(database, term.fleet)
+  if (subject === undefined) return { policy: undefined }
+  const chosen = term.policies.book.of(subject).policy
+  const asked = term.fleet
+    .instancesOf(database.clusterId)
+    .filter(each => each.goneSince === undefined && Object.keys(each.meta).length > 0)
+    .map(each => readServiceMeta(each.meta).wishes)
+  const name = asked.find(each => each.policy !== undefined)?.policy
+  const verdict =
+    name === undefined ? { policy: chosen } : grantWish(chosen, term.policies.book.named(name, subject), name)
+  const importance = asked.flatMap(each => each.importance ?? [])
+  if (verdict.policy === undefined || importance.length === 0) return verdict
+  return { ...verdict, policy: withImportance(verdict.policy, Math.max(...importance)) }
 }
 
 /** How long a backup of a database takes, pessimistically: the longest of the last ones, else by its size. */

@@ -84,6 +84,15 @@ export class PolicyBook {
     return this.#combine(own === undefined ? matching : [...matching, own])
   }
 
+  /** What a rule, asked for by its name, would come to for a database that its selector need not match; undefined of no such rule. */
+  named(name: string, subject: PolicySubject): Policy | undefined {
+    const rule = this.#selectors.find(each => each.layer === 'rule' && each.name === name)
+    if (rule === undefined) return undefined
+    if (this.kind === 'first-match') return this.#combine([rule]).policy
+    const { rules } = this.of(subject)
+    return this.#combine(this.rules.filter(each => each === rule || rules.includes(each))).policy
+  }
+
   /** The rules that a cluster's databases have in common: asked once for all of them. */
   #nearCluster(subject: PolicySubject): readonly PolicyRule[] {
     const { engine, service, datacenter, tags = [], cluster = '' } = subject

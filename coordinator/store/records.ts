@@ -84,6 +84,8 @@ export interface InstanceRecord {
   readonly missingPrivileges: readonly string[]
   readonly firstSeenAt: Millis
   readonly lastSeenAt: Millis
+  /** That it was found to belong to another cluster than the one it began in, and why. */
+  readonly joined?: { readonly from: ClusterId; readonly because: string; readonly at: Millis }
   /** Tombstone: since when discovery no longer shows it. */
   readonly goneSince?: Millis
 }

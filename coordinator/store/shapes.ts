@@ -119,6 +119,7 @@ export const decodeInstance = decoder<InstanceRecord>('instances', {
   missingPrivileges: 'list',
   firstSeenAt: 'number',
   lastSeenAt: 'number',
+  joined: 'object?',
   goneSince: 'number?',
 })
 

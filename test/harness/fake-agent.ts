@@ -207,6 +207,7 @@ export class FakeAgent {
       hasGlobals?: boolean
       evidence?: string
       role?: 'primary' | 'replica'
+      source?: { host: string; port: number; addresses: string[] }
     } = {},
   ): void {
     const size = options.size ?? 500
@@ -226,6 +227,8 @@ export class FakeAgent {
                   serverVersion: '15.8',
                   role: options.role ?? 'primary',
                   replicationLagMs: 0,
+                  replicationLagUnknown: false,
+                  replicationSource: options.source,
                   evidence: [{ kind: 'postgres-system-identifier', value: options.evidence ?? instanceId }],
                   clockOffsetMs: 0,
                   missingPrivileges: [],

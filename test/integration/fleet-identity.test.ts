@@ -29,6 +29,7 @@ describe.skipIf(servers.missing)('a primary, its standby and a clone of it, all 
   let folder: TemporaryFolder
   const others: OwnedProcess[] = []
   const probes: Record<string, Probe> = {}
+  let standbyPort = 0
 
   beforeAll(async () => {
     primary = await startPostgres()
@@ -40,6 +41,7 @@ describe.skipIf(servers.missing)('a primary, its standby and a clone of it, all 
       standby: await startOn('standby', ['-R']),
       staging: await startOn('staging', []),
     }
+    standbyPort = ports.standby
     for (const [name, port] of Object.entries(ports)) {
       const { host, user, passwordFile } = primary
       probes[name] = await postgres.probe(
@@ -140,5 +142,35 @@ describe.skipIf(servers.missing)('a primary, its standby and a clone of it, all 
     expect(kindsOf('prod')).toEqual({ 'orders-db@staging': 'clone', 'orders-db@standby': 'replica-apart' })
     expect(kindsOf('staging')).toEqual({ 'orders-db@prod': 'clone', 'orders-db@standby': 'replica-apart' })
     expect(told.map(each => each.databases)).toEqual([1, 1, 1])
+  })
+
+  it('tell whom the standby follows, and that one which is cut off is behind, however well it replayed', async () => {
+    expect(probes['standby']).toMatchObject({
+      replicationLagMs: 0,
+      replicationSource: { host: primary.host, port: primary.port },
+    })
+    for (const each of ['prod', 'staging']) expect(probes[each]?.replicationSource).toBeUndefined()
+    const { host, user, passwordFile, pgpassFile, bin } = primary
+    const ask = async (sql: string) => {
+      const args = ['-h', host, '-p', String(standbyPort), '-U', user, '-d', 'postgres', '-Atc', sql]
+      return (
+        await run(join(bin, 'psql'), args, { env: { ...process.env, PGPASSFILE: pgpassFile } })
+      ).stdout.trim()
+    }
+    const until = (sql: string, answer: string) =>
+      waitUntil(async () => (await ask(sql)) === answer, { what: `${answer} of ${sql}`, timeout: 60_000 })
+    await primary.psql('create table later (id int)')
+    await until("select count(*) from pg_class where relname = 'later'", '1')
+    await primary.kill('SIGKILL')
+    await until('select count(*) from pg_stat_wal_receiver', '0')
+    // nothing that was received is left to replay
+    await until('select pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn()', 't')
+    const cut = await postgres.probe(
+      { engine: 'postgres', host, port: standbyPort, user, passwordFile },
+      await contextIn(folder.path, { bin }),
+    )
+    expect(cut.replicationSource).toBeUndefined()
+    expect(cut.replicationLagMs).toBeGreaterThan(0)
+    await primary.restart()
   })
 })

@@ -33,6 +33,9 @@ export async function probe(
       ...(replication.role === 'replica' && replication.lagSeconds !== undefined
         ? { replicationLagMs: replication.lagSeconds * 1_000 }
         : {}),
+      ...(replication.role === 'replica' && replication.source !== undefined
+        ? { replicationSource: replication.source }
+        : {}),
       evidence: facts.evidence,
       clockOffsetMs: moment.clockOffsetMs,
       tools: { [session.client.name]: session.client.version, [dump.name]: dump.version },

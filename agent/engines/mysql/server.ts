@@ -37,9 +37,15 @@ export async function readServerFacts(session: MysqlSession, dialect: Dialect): 
 /** Where a server stands in replication. */
 export type Replication =
   | { readonly role: 'primary' }
-  | { readonly role: 'replica'; readonly lagSeconds: number }
+  | { readonly role: 'replica'; readonly lagSeconds: number; readonly source?: Source }
   /** A replica whose threads do not run: its lag cannot be told. */
-  | { readonly role: 'replica'; readonly lagSeconds?: never }
+  | { readonly role: 'replica'; readonly lagSeconds?: never; readonly source?: Source }
+
+/** Whom a replica receives from now. */
+export interface Source {
+  readonly host: string
+  readonly port: number
+}
 
 /**
  * Asks for replication. Whoever may not ask sees a primary, unless the server is read-only: then it may well
@@ -70,8 +76,24 @@ export function replicationOf(lines: readonly string[]): Replication {
     .map(line => /^\s*Seconds_Behind_(?:Master|Source): (.*)$/.exec(line)?.[1])
     .filter(lag => lag !== undefined)
   if (lags.length === 0) return { role: 'primary' }
-  if (lags.some(lag => !/^\d+$/.test(lag))) return { role: 'replica' }
-  return { role: 'replica', lagSeconds: Math.max(...lags.map(Number)) }
+  const source = sourceOf(lines)
+  const following = { role: 'replica', ...(source === undefined ? {} : { source }) } as const
+  if (lags.some(lag => !/^\d+$/.test(lag))) return following
+  return { ...following, lagSeconds: Math.max(...lags.map(Number)) }
+}
+
+/** The one source it is connected to; none of several. */
+function sourceOf(lines: readonly string[]): Source | undefined {
+  const values = (name: string) =>
+    lines.flatMap(
+      line => new RegExp(`^\\s*(?:Master|Source|Slave|Replica)_${name}: (.*)$`).exec(line)?.[1] ?? [],
+    )
+  const [host, ...others] = values('Host')
+  const [port] = values('Port')
+  const receives = values('IO_Running')[0] === 'Yes'
+  return host === undefined || host === '' || others.length > 0 || !receives || !/^\d+$/.test(port ?? '')
+    ? undefined
+    : { host, port: Number(port) }
 }
 
 /** A moment on the server. */

@@ -1,4 +1,5 @@
 import type { EngineContext, InstanceTarget, Probe } from '../port.ts'
+import { readFollowing } from './following.ts'
 import { readMoment, readServerFacts, type ServerFacts } from './server.ts'
 import { type PostgresSession, withSession } from './session.ts'
 import { findTool, type PostgresTool } from './tools.ts'
@@ -21,23 +22,13 @@ export async function probe(target: InstanceTarget, context: EngineContext): Pro
     return {
       serverVersion: facts.version,
       role: facts.role,
-      ...(facts.role === 'replica' ? { replicationLagMs: await readLag(session) } : {}),
+      ...(facts.role === 'replica' ? await readFollowing(session) : {}),
       evidence: facts.evidence,
       clockOffsetMs: moment.clockOffsetMs,
       tools,
       missingPrivileges: await missingPrivileges(session, facts),
     }
   })
-}
-
-/** All that was received is replayed: no lag, however long ago the primary last wrote. */
-async function readLag(session: PostgresSession): Promise<number> {
-  const [row] = await session.query<{ lag: number | null }>(
-    `select case when pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
-                 else greatest(0, round(extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) * 1000))
-            end::float8 as lag`,
-  )
-  return row?.lag ?? 0
 }
 
 /**

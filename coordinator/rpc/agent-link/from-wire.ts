@@ -3,6 +3,7 @@ import { failureFromWire } from '../../../shared/wire/failure.ts'
 import type {
   AttemptRef,
   Hello,
+  ReplicationSource,
   Result,
   Inventory as WireInventory,
 } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
@@ -100,12 +101,21 @@ export function inventoryChunk(wire: WireInventory): InventoryChunk | undefined 
             role: facts.role === 'replica' ? ('replica' as const) : ('primary' as const),
             evidence: facts.evidence,
             missingPrivileges: facts.missingPrivileges.slice(0, mostListed).map(short),
-            replicationLagMs: Math.max(0, facts.replicationLagMs),
+            replicationLagMs: facts.replicationLagUnknown
+              ? Number.POSITIVE_INFINITY
+              : Math.max(0, facts.replicationLagMs),
+            ...(facts.replicationSource === undefined
+              ? {}
+              : { replicationSource: sourceOf(facts.replicationSource) }),
             hasGlobals: facts.hasGlobals,
           },
         }),
     ...(wire.failure === undefined ? {} : { failure: failureFromWire(wire.failure) }),
   }
+}
+
+function sourceOf({ host, port, addresses }: ReplicationSource) {
+  return { host: short(host), port, addresses: addresses.slice(0, mostListed).map(short) }
 }
 
 /** A result as reported: texts, not trusted yet. */

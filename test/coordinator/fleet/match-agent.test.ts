@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { AgentDirectory, agentMeta, type MatchSubject } from '../../../coordinator/fleet/match-agent.ts'
+import { AgentDirectory, type MatchSubject } from '../../../coordinator/fleet/match-agent.ts'
+import { agentMeta, poolMeta } from '../../../coordinator/fleet/service-meta.ts'
 import type { AgentRecord } from '../../../coordinator/store/records.ts'
 import { newId } from '../../../shared/clock/index.ts'
 
@@ -28,6 +29,7 @@ function agent(over: Partial<AgentRecord> = {}): AgentRecord {
 }
 
 const subject: MatchSubject = {
+  discoveryKey: 'dc1/default/n-7/pg',
   nodeId: 'n-7',
   nodeName: 'host7',
   nodeAddress: '10.0.0.7',
@@ -91,6 +93,31 @@ describe('the rule instance → agent', () => {
   test('meta that names nobody known is a gap, not another agent', () => {
     const local = agent({ hostname: 'host7' })
     expect(match([local], { meta: { [agentMeta]: 'pool9' } })).toMatchObject({ kind: 'none' })
+  })
+
+  test('meta asks for a pool: its agents share the instances, each is always the same one’s, and others take over', () => {
+    const pool = ['pool1', 'pool2', 'pool3'].map(hostname => agent({ hostname, pool: true }))
+    const local = agent({ nodeId: 'n-7' })
+    const of = (key: string, meta = 'any', gone: readonly AgentRecord[] = []) => {
+      const found = match([local, ...pool], { discoveryKey: key, meta: { [poolMeta]: meta } }, gone)
+      return found.kind === 'one' ? found.agentId : undefined
+    }
+    const keys = Array.from({ length: 60 }, (_, i) => `dc1/default/n/${i}`)
+    const chosen = keys.map(key => of(key))
+    expect(new Set(chosen)).toEqual(new Set(pool.map(each => each.id)))
+    expect(keys.map(key => of(key))).toEqual(chosen)
+    // only what the lost one had moves
+    const [lost] = pool
+    for (const [i, key] of keys.entries()) {
+      const now = of(key, 'any', lost === undefined ? [] : [lost])
+      expect(now === lost?.id).toBe(false)
+      if (chosen[i] !== lost?.id) expect(now).toBe(chosen[i])
+    }
+    expect(of('k', 'pool2')).toBe(pool[1]?.id)
+    expect(of('k', 'pool8, pool2')).toBe(pool[1]?.id)
+    // an agent that is no pool agent is none by this meta
+    expect(match([agent({ hostname: 'x' })], { meta: { [poolMeta]: 'x' } })).toMatchObject({ kind: 'none' })
+    expect(match([agent({ hostname: 'x' })], { meta: { [poolMeta]: 'any' } })).toMatchObject({ kind: 'none' })
   })
 
   test('an empty node id or name matches nobody', () => {

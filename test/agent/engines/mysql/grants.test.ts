@@ -60,6 +60,29 @@ describe('replication', () => {
     })
   })
 
+  it('names the source it receives from, and none while it does not, or of several', () => {
+    const row = (host: string, running: string) => [
+      `             Master_Host: ${host}`,
+      '             Master_Port: 3307',
+      `        Slave_IO_Running: ${running}`,
+      '   Seconds_Behind_Master: 0',
+    ]
+    const newer = [
+      'Source_Host: db1',
+      'Source_Port: 3306',
+      'Replica_IO_Running: Yes',
+      'Seconds_Behind_Source: 4',
+    ]
+    expect(replicationOf(row('db1', 'Yes'))).toEqual({
+      role: 'replica',
+      lagSeconds: 0,
+      source: { host: 'db1', port: 3307 },
+    })
+    expect(replicationOf(newer)).toMatchObject({ source: { host: 'db1', port: 3306 } })
+    expect(replicationOf(row('db1', 'Connecting'))).not.toHaveProperty('source')
+    expect(replicationOf([...row('db1', 'Yes'), ...row('db2', 'Yes')])).not.toHaveProperty('source')
+  })
+
   it('is as far behind as its slowest source', () => {
     expect(
       replicationOf(['*** 1. row ***', 'Seconds_Behind_Source: 3', 'Seconds_Behind_Source: 70']),

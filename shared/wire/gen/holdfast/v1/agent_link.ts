@@ -351,6 +351,21 @@ export interface InstanceFacts {
   missingPrivileges: string[];
   /** The engine has cluster-scoped globals to back up. */
   hasGlobals: boolean;
+  /** Of a replica whose replication runs, as far as the backup role may know. */
+  replicationSource:
+    | ReplicationSource
+    | undefined;
+  /** Of a replica: replication_lag_ms could not be told, 0 means nothing. */
+  replicationLagUnknown: boolean;
+}
+
+/** The server a replica follows. */
+export interface ReplicationSource {
+  /** As the replica is configured. */
+  host: string;
+  port: number;
+  /** What the host's name resolves to there. */
+  addresses: string[];
 }
 
 export interface DatabaseFacts {
@@ -2972,6 +2987,8 @@ function createBaseInstanceFacts(): InstanceFacts {
     clockOffsetMs: 0,
     missingPrivileges: [],
     hasGlobals: false,
+    replicationSource: undefined,
+    replicationLagUnknown: false,
   };
 }
 
@@ -2997,6 +3014,12 @@ export const InstanceFacts: MessageFns<InstanceFacts> = {
     }
     if (message.hasGlobals !== false) {
       writer.uint32(56).bool(message.hasGlobals);
+    }
+    if (message.replicationSource !== undefined) {
+      ReplicationSource.encode(message.replicationSource, writer.uint32(162).fork()).join();
+    }
+    if (message.replicationLagUnknown !== false) {
+      writer.uint32(168).bool(message.replicationLagUnknown);
     }
     return writer;
   },
@@ -3070,6 +3093,22 @@ export const InstanceFacts: MessageFns<InstanceFacts> = {
             message.hasGlobals = reader.bool();
             continue;
           }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.replicationSource = ReplicationSource.decode(reader, reader.uint32());
+            continue;
+          }
+          case 21: {
+            if (tag !== 168) {
+              break;
+            }
+
+            message.replicationLagUnknown = reader.bool();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3111,6 +3150,16 @@ export const InstanceFacts: MessageFns<InstanceFacts> = {
         : isSet(object.has_globals)
         ? globalThis.Boolean(object.has_globals)
         : false,
+      replicationSource: isSet(object.replicationSource)
+        ? ReplicationSource.fromJSON(object.replicationSource)
+        : isSet(object.replication_source)
+        ? ReplicationSource.fromJSON(object.replication_source)
+        : undefined,
+      replicationLagUnknown: isSet(object.replicationLagUnknown)
+        ? globalThis.Boolean(object.replicationLagUnknown)
+        : isSet(object.replication_lag_unknown)
+        ? globalThis.Boolean(object.replication_lag_unknown)
+        : false,
     };
   },
 
@@ -3137,6 +3186,12 @@ export const InstanceFacts: MessageFns<InstanceFacts> = {
     if (message.hasGlobals !== false) {
       obj.hasGlobals = message.hasGlobals;
     }
+    if (message.replicationSource !== undefined) {
+      obj.replicationSource = ReplicationSource.toJSON(message.replicationSource);
+    }
+    if (message.replicationLagUnknown !== false) {
+      obj.replicationLagUnknown = message.replicationLagUnknown;
+    }
     return obj;
   },
 
@@ -3152,6 +3207,113 @@ export const InstanceFacts: MessageFns<InstanceFacts> = {
     message.clockOffsetMs = object.clockOffsetMs ?? 0;
     message.missingPrivileges = object.missingPrivileges?.map((e) => e) || [];
     message.hasGlobals = object.hasGlobals ?? false;
+    message.replicationSource = (object.replicationSource !== undefined && object.replicationSource !== null)
+      ? ReplicationSource.fromPartial(object.replicationSource)
+      : undefined;
+    message.replicationLagUnknown = object.replicationLagUnknown ?? false;
+    return message;
+  },
+};
+
+function createBaseReplicationSource(): ReplicationSource {
+  return { host: "", port: 0, addresses: [] };
+}
+
+export const ReplicationSource: MessageFns<ReplicationSource> = {
+  encode(message: ReplicationSource, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.host !== "") {
+      writer.uint32(10).string(message.host);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).int32(message.port);
+    }
+    for (const v of message.addresses) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicationSource {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicationSource();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.addresses.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReplicationSource {
+    return {
+      host: isSet(object.host) ? globalThis.String(object.host) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+      addresses: globalThis.Array.isArray(object?.addresses)
+        ? object.addresses.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ReplicationSource): unknown {
+    const obj: any = {};
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    if (message.addresses?.length) {
+      obj.addresses = message.addresses;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReplicationSource>): ReplicationSource {
+    return ReplicationSource.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReplicationSource>): ReplicationSource {
+    const message = createBaseReplicationSource();
+    message.host = object.host ?? "";
+    message.port = object.port ?? 0;
+    message.addresses = object.addresses?.map((e) => e) || [];
     return message;
   },
 };
