@@ -155,6 +155,10 @@ export const agentConfigSchema = z.strictObject({
     .strictObject({
       level: z.enum(logLevels).prefault('info'),
       format: z.enum(['auto', 'json', 'pretty']).prefault('auto'),
+      /** Instead of the standard error stream; SIGHUP reopens it. */
+      file: z.string().min(1).optional(),
+      /** Names of fields in JSON: our own, or those of the Elastic Common Schema. */
+      fields: z.enum(['native', 'ecs']).prefault('native'),
     })
     .prefault({}),
   /** What monitors of this host read, replaced at each result; default `last_backup.json` in the state folder. */

@@ -165,6 +165,10 @@ export const coordinatorConfigSchema = z
       .strictObject({
         level: z.enum(logLevels).prefault('info'),
         format: z.enum(['auto', 'json', 'pretty']).prefault('auto'),
+        /** Instead of the standard error stream; SIGHUP reopens it. */
+        file: z.string().min(1).optional(),
+        /** Names of fields in JSON: our own, or those of the Elastic Common Schema. */
+        fields: z.enum(['native', 'ecs']).prefault('native'),
       })
       .prefault({}),
     /** How long a stop waits for calls under way and pending alerts. */

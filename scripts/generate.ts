@@ -18,6 +18,7 @@ import { dirname, join } from 'node:path'
 import { dashboardFiles } from './dashboards/index.ts'
 import { destinationsPage } from './destinations-page.ts'
 import { errorsPage } from './errors-page.ts'
+import { logsPage } from './logs-page.ts'
 import { manifestJsonSchema } from './manifest-json-schema.ts'
 import { metricsPage } from './metrics-page.ts'
 
@@ -28,6 +29,7 @@ const codeFolder = 'shared/wire/gen'
 const pages: Readonly<Record<string, () => string>> = {
   'docs/reference/destinations.md': destinationsPage,
   'docs/reference/errors.md': errorsPage,
+  'docs/reference/logs.md': logsPage,
   'docs/reference/manifest-v1.schema.json': manifestJsonSchema,
   'docs/reference/metrics.md': metricsPage,
   ...dashboardFiles,

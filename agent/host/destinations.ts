@@ -16,10 +16,13 @@ import type { AgentConfig } from '../config.ts'
 export function storeOpener(
   destinations: AgentConfig['destinations'],
   log: Log,
-): (destination: Destination) => Promise<ObjectStore> {
-  return async destination => {
+): (destination: Destination, speaks?: Log) => Promise<ObjectStore> {
+  return async (destination, speaks = log) => {
     const credentials = credentialsOf(destinations, destination.name)
-    return openObjectStore(destination, { log, ...(credentials === undefined ? {} : { credentials }) })
+    return openObjectStore(destination, {
+      log: speaks,
+      ...(credentials === undefined ? {} : { credentials }),
+    })
   }
 }
 

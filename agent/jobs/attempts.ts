@@ -3,6 +3,7 @@ import type { Duration } from '../../shared/time/index.ts'
 import { failureToWire } from '../../shared/wire/failure.ts'
 import type { Assign, AttemptRef, Grant } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { CancelReason } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { attemptLog, attemptWorld } from './attempt-log.ts'
 import type { Send } from './frame.ts'
 import type { JournalRecord } from './journal-record.ts'
 import type { Recipe } from './recipe.ts'
@@ -106,7 +107,7 @@ export class Attempts {
       this.#options.onAsked(result)
       return
     }
-    world.log.warn('a start for an attempt that is not in hand was ignored', { attempt_id: ref.attemptId })
+    attemptLog(world.log, ref).warn('a start for an attempt that is not in hand was ignored')
     this.#decline(ref, new AppError('job.not-accepted', { message: 'the agent has dropped this attempt' }))
   }
 
@@ -199,7 +200,7 @@ export class Attempts {
 
   async #check(assign: Assign, ref: AttemptRef): Promise<void> {
     const { world, slots } = this.#options
-    const log = world.log.child({ job_id: ref.jobId, attempt_id: ref.attemptId })
+    const log = attemptLog(world.log, ref)
     const busy = [...this.#attempts.values()].filter(({ kind }) => kind !== 'recovering').length
     this.#attempts.set(ref.attemptId, { kind: 'checking', ref })
     const demandOpen = () => {
@@ -211,7 +212,12 @@ export class Attempts {
     try {
       demandOpen()
       if (busy >= slots) throw new AppError('agent.busy', { context: { slots, busy } })
-      const recipe = (this.#options.recipeFor ?? recipeFor)(assign, ref, world.clock.now().wall, world)
+      const recipe = (this.#options.recipeFor ?? recipeFor)(
+        assign,
+        ref,
+        world.clock.now().wall,
+        attemptWorld(world, ref),
+      )
       await recipe.preflight()
       await world.journal.probe()
       demandOpen()
@@ -254,7 +260,7 @@ export class Attempts {
       return
     }
     this.#attempts.delete(ref.attemptId)
-    world.log.warn('dropped: no start came', { attempt_id: ref.attemptId, job_id: ref.jobId })
+    attemptLog(world.log, ref).warn('dropped: no start came')
     this.#decline(ref, new AppError('job.not-accepted', { message: 'no start came in time; dropped' }))
   }
 
@@ -272,13 +278,13 @@ export class Attempts {
   }
 
   #recover(record: JournalRecord): void {
-    const { world } = this.#options
     const { job_id: jobId, attempt_id: attemptId, epoch } = record.attempt
+    const world = attemptWorld(this.#options.world, { jobId, attemptId })
     this.#attempts.set(attemptId, { kind: 'recovering', ref: { jobId, attemptId, epoch } })
     this.#track(
       recover(record, world, this.#leavingRecovery.signal).then(result => {
         this.#attempts.delete(attemptId)
-        world.log.info('recovered', { attempt_id: attemptId, outcome: result.outcome })
+        world.log.info('recovered', { outcome: result.outcome })
         this.#options.onResult(result)
       }),
     )

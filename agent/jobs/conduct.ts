@@ -49,6 +49,7 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
     },
     children: records => {
       voice.children(records)
+      world.log.debug('children run', { children: records.map(({ name, pid }) => `${name}:${pid}`) })
       // best effort: pdeathsig is what ends children, this is for what escapes it
       world.journal
         .write({ ...record, children: records.map(each => ({ ...each })) })
@@ -67,7 +68,6 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
     }
     world.log.warn('an attempt is left to the next start, which goes on from the journal', {
       error: thrown,
-      attempt_id: head.attempt.attempt_id,
     })
     return undefined
   }

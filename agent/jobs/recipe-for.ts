@@ -20,7 +20,7 @@ export function recipeFor(assign: Assign, attempt: AttemptRef, at: Millis, world
       return backupRecipe(spec.value, attempt, at, world)
     case 'restore':
       return restoreRecipe(spec.value, attempt, world, {
-        onWarning: text => world.log.warn('restore', { warning: text, attempt_id: attempt.attemptId }),
+        onWarning: text => world.log.warn('restore', { warning: text }),
       })
     case 'delete':
       return deleteRecipe(spec.value, world)

@@ -28,6 +28,7 @@ export async function leftBehind(world: RecoveryWorld): Promise<readonly Journal
       const ended = endLeftovers(record.children)
       if (ended.length > 0)
         world.log.warn('children of a former process were still running and were ended', {
+          job_id: record.attempt.job_id,
           attempt_id: record.attempt.attempt_id,
           children: ended.map(each => `${each.name}:${each.pid}`),
         })
@@ -57,8 +58,6 @@ export async function recover(
     uncleaned,
   }
   world.log.info('going on from the journal', {
-    attempt_id: record.attempt.attempt_id,
-    job_id: record.attempt.job_id,
     phase: record.phase,
     kind: record.kind,
   })

@@ -172,7 +172,7 @@ async function restored(job: Restoring): Promise<Extract<RecipeOutcome, { kind: 
     if (!committed)
       await session.abandon().catch((error: unknown) =>
         world.log.error('a half restored database could not be dropped', {
-          name: session.workingName,
+          target: session.workingName,
           error,
         }),
       )

@@ -133,9 +133,9 @@ export class Spool {
     resultId: string,
     answer: { readonly disposition: Disposition; readonly reason: string; readonly incarnation: string },
     now: Millis,
-  ): Promise<boolean> {
+  ): Promise<AttemptResult | undefined> {
     const result = this.#results.get(resultId)
-    if (result === undefined) return false
+    if (result === undefined) return undefined
     const kept: Kept = { result, ...answer, acknowledged_at: now }
     const to = answer.disposition === 'rejected' ? this.#rejected : this.#acked
     await to.write(fileOf(resultId), `${JSON.stringify(kept)}\n`)
@@ -144,7 +144,7 @@ export class Spool {
     this.#results.delete(resultId)
     if (answer.disposition === 'rejected') this.#rejectedCount++
     else this.#kept.set(resultId, kept)
-    return true
+    return result
   }
 
   /**

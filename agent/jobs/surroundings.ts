@@ -43,8 +43,8 @@ export interface Surroundings {
   engineFor(kind: EngineKind): Engine
   /** @throws AppError `agent.no-credential` */
   targetFor(instance: WatchedInstance, purpose: Purpose): InstanceTarget
-  /** The caller closes it. @throws AppError `destination.*` */
-  openStore(destination: Destination): Promise<ObjectStore>
+  /** The caller closes it; what it says goes to `log`, else to the agent's. @throws AppError `destination.*` */
+  openStore(destination: Destination, log?: Log): Promise<ObjectStore>
 }
 
 /** How far an attempt is. */

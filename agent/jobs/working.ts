@@ -1,6 +1,7 @@
 import type { AppError } from '../../shared/errors/index.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { PeakMemory } from '../host/peak-memory.ts'
+import { attemptWorld } from './attempt-log.ts'
 import { conduct } from './conduct.ts'
 import { forecast, type Reading, readingOf, remembered, workOf } from './forecast.ts'
 import type { Send } from './frame.ts'
@@ -46,13 +47,14 @@ export class Working {
 
   /** Works; the result is in the spool when this resolves, or in the journal when the process is leaving. */
   async run(): Promise<AttemptResult | undefined> {
-    const log = this.#world.log.child({ job_id: this.#ref.jobId, attempt_id: this.#ref.attemptId })
+    const world = attemptWorld(this.#world, this.#ref)
+    const { log } = world
     log.info('started', { kind: this.recipe.kind, subject: this.recipe.subject })
     const result = await conduct({
       recipe: this.recipe,
       attempt: this.#ref,
       startedAt: this.#world.clock.now().wall,
-      world: { ...this.#world, log },
+      world,
       voice: this.#voice(),
       counted: () => ({
         rawBytes: this.#latest.rawBytes,

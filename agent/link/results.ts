@@ -84,13 +84,18 @@ export class Results {
       { disposition, reason: ack.reason, incarnation: this.#incarnation },
       this.#clock.now().wall,
     )
-    if (!known) return
+    if (known === undefined) return
+    const about = {
+      job_id: known.attempt.job_id,
+      attempt_id: known.attempt.attempt_id,
+      result_id: ack.resultId,
+    }
     if (disposition === 'rejected')
       this.#log.error('the coordinator rejected a result; it is kept in spool/rejected', {
-        result_id: ack.resultId,
+        ...about,
         reason: ack.reason,
       })
-    else this.#log.info('result acknowledged', { result_id: ack.resultId, disposition })
+    else this.#log.info('result acknowledged', { ...about, disposition })
   }
 
   #next(): AttemptResult | undefined {

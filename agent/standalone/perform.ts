@@ -3,6 +3,7 @@ import { AppError } from '../../shared/errors/index.ts'
 import { createLogger, type Log } from '../../shared/log/index.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { PeakMemory } from '../host/peak-memory.ts'
+import { attemptWorld } from '../jobs/attempt-log.ts'
 import { conduct } from '../jobs/conduct.ts'
 import { forecast, type Reading, readingOf, remembered, workOf } from '../jobs/forecast.ts'
 import type { Recipe } from '../jobs/recipe.ts'
@@ -36,7 +37,8 @@ export async function perform(job: {
   readonly world: Surroundings
   readonly terminal: Terminal
 }): Promise<AttemptResult | undefined> {
-  const { recipe, world, terminal } = job
+  const { recipe, terminal } = job
+  const world = attemptWorld(job.world, job.attempt)
   const work = new AbortController()
   const leave = new AbortController()
   let committing = false
@@ -55,6 +57,7 @@ export async function perform(job: {
     await recipe.preflight()
     return await conduct({
       ...job,
+      world,
       // no keeper comes after us: what cannot be cleaned up now is for the next command
       uncleaned: 'leave',
       voice: {

@@ -141,7 +141,7 @@ async function engineOf(
   signal: AbortSignal,
 ): Promise<string> {
   await using opened = await openSources([first, ...further], {
-    openStore: async destination => openObjectStore(destination, { log }),
+    openStore: async (destination, speaks = log) => openObjectStore(destination, { log: speaks }),
     log,
   })
   return (await fetchManifest(opened.source, key, options.sha256 ?? '', signal)).engine.kind

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { Answer } from '../../shared/command-line/index.ts'
-import { createLogger, logLevels } from '../../shared/log/index.ts'
+import { logLevels, openProcessLog } from '../../shared/log/index.ts'
 import { loadAgentConfig } from '../config.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -56,17 +56,21 @@ leaves at once with 130, and the next start goes on from the journal.`,
       // only here: the link and all it needs double the time that the other commands take to start
       const { startAgent } = await import('../agent.ts')
       const { value: config } = configFrom(flags)
-      const log = createLogger({ name: 'agent', level: config.log.level, format: config.log.format })
-      const agent = await startAgent(config, log)
-      const stopped = new Promise<'stopped'>(resolve => {
-        if (terminal.stop.aborted) resolve('stopped')
-        terminal.stop.addEventListener('abort', () => resolve('stopped'), { once: true })
-      })
-      const end = await Promise.race([agent.ended, stopped])
-      // a refusal ends no backup: the result stays in the spool
-      if (end !== 'stopped' && end.kind === 'refused') await Promise.race([agent.idle(), stopped])
-      await agent.stop(terminal.abort)
-      if (end !== 'stopped' && end.kind === 'refused') throw end.error
-      if (terminal.abort.aborted) throw new Answer(130)
+      const opened = openProcessLog('agent', config.log)
+      try {
+        const agent = await startAgent(config, opened.log)
+        const stopped = new Promise<'stopped'>(resolve => {
+          if (terminal.stop.aborted) resolve('stopped')
+          terminal.stop.addEventListener('abort', () => resolve('stopped'), { once: true })
+        })
+        const end = await Promise.race([agent.ended, stopped])
+        // a refusal ends no backup: the result stays in the spool
+        if (end !== 'stopped' && end.kind === 'refused') await Promise.race([agent.idle(), stopped])
+        await agent.stop(terminal.abort)
+        if (end !== 'stopped' && end.kind === 'refused') throw end.error
+        if (terminal.abort.aborted) throw new Answer(130)
+      } finally {
+        opened.close()
+      }
     })
 }

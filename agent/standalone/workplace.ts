@@ -105,7 +105,7 @@ async function openRun(
     spool: await Spool.open(folder, systemClock.now().wall, log),
     clock: systemClock,
     log,
-    openStore: async destination => openObjectStore(destination, { log }),
+    openStore: async (destination, speaks = log) => openObjectStore(destination, { log: speaks }),
   }
 }
 

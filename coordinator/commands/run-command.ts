@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { createLogger } from '../../shared/log/index.ts'
+import { openProcessLog } from '../../shared/log/index.ts'
 import { loadCoordinatorConfig } from '../config.ts'
 import { startCoordinator } from '../coordinator.ts'
 import type { Terminal } from './terminal.ts'
@@ -28,10 +28,16 @@ export function runCommand(terminal: Terminal): Command {
         insecure_loopback: options.insecureLoopback,
         listen: options.listen,
       })
-      const log = createLogger({ name: 'coordinator', ...config.log })
-      const coordinator = await startCoordinator(config, log, { restored: options.restored ?? false })
-      await aborted(terminal.stop)
-      await coordinator.stop(terminal.abort)
+      const opened = openProcessLog('coordinator', config.log)
+      try {
+        const coordinator = await startCoordinator(config, opened.log, {
+          restored: options.restored ?? false,
+        })
+        await aborted(terminal.stop)
+        await coordinator.stop(terminal.abort)
+      } finally {
+        opened.close()
+      }
     })
 }
 

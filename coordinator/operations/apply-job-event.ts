@@ -6,6 +6,7 @@ import type { WriteTx } from '../store/port.ts'
 import { writeAttempts } from './attempt-rows.ts'
 import { noteJobChange } from './job-consequences.ts'
 import { releaseEffects } from './release-effects.ts'
+import { subjectName } from './subject.ts'
 import { afterCommit, type Term } from './term.ts'
 
 /** What an event did. A refused one wrote nothing (J8). */
@@ -47,9 +48,25 @@ export async function applyJobEvent(
     term.views.changed(job)
     if (isEnded(job.state) && !isEnded(before.state))
       term.meter.jobEnded(job, Math.max(0, now.wall - job.createdAt) / 1_000)
+    tellLog(job, event, term)
     releaseEffects(job, step.effects, term)
   })
   return { kind: 'accepted', before, job }
+}
+
+/** One line for each accepted step, by which a job is followed from the decision to the bucket. */
+function tellLog(job: Job, event: JobEvent, term: Term): void {
+  const { state } = job
+  const attempt = 'attempt' in state ? state.attempt : undefined
+  term.log.info(`job ${state.kind}`, {
+    job_id: job.id,
+    ...(attempt === undefined ? {} : { attempt_id: attempt.id, agent_id: attempt.agentId }),
+    kind: job.kind,
+    subject: subjectName(job.kind, job.subject, term.fleet),
+    event: event.kind,
+    state: state.kind,
+    ...('failure' in event ? { failure: { code: event.failure.code, message: event.failure.message } } : {}),
+  })
 }
 
 /** Who stands behind an event: the agent that reported it, the person who asked, else the coordinator. */

@@ -4,7 +4,7 @@ import type { WriteTx } from '../store/port.ts'
 import type { DecisionRecord } from '../store/records.ts'
 import { actorText } from './apply-job-event.ts'
 import { changeDatabaseState } from './database-state.ts'
-import { databaseOf } from './subject.ts'
+import { databaseOf, subjectName } from './subject.ts'
 import { afterCommit, type Term } from './term.ts'
 
 /** What a new job is made of. */
@@ -59,6 +59,13 @@ export async function createJob(
   if (database !== undefined)
     await changeDatabaseState(tx, database.id, state => ({ ...state, openJobId: job.id }), now, term)
   afterCommit(term, tx, () => {
+    term.log.info('job created', {
+      job_id: job.id,
+      kind: job.kind,
+      subject: subjectName(job.kind, job.subject, term.fleet),
+      origin: job.origin,
+      reason: decision.code,
+    })
     term.jobs.set(job)
     term.views.changed(job)
     term.wakePlanner()

@@ -84,7 +84,18 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
     },
   })
   await tx.counters.add(surplus ? 'backups.surplus' : 'backups.recorded', 1)
-  afterCommit(term, tx, () => term.meter.backupRecorded(backup))
+  afterCommit(term, tx, () => {
+    term.meter.backupRecorded(backup)
+    term.log.info(surplus ? 'surplus backup recorded' : 'backup recorded', {
+      job_id: result.jobId,
+      attempt_id: attemptId,
+      agent_id: agentId,
+      backup_id: backup.id,
+      subject: backup.subjectName,
+      raw_bytes: backup.rawBytes,
+      stored_bytes: backup.storedBytes,
+    })
+  })
   const before = await tx.databases.state(database.id)
   const newest = before?.lastDataAsOf === undefined || before.lastDataAsOf <= dataAsOf
   if (newest) await noteSizes(tx, backup, database, before, now.wall, term)

@@ -124,6 +124,7 @@ async function ownDebris(
   const strange = named.reduce((sum, keys) => sum + keys.length - ours(keys).length, 0)
   if (strange > 0)
     term.log.warn('an agent named debris outside its attempt; it is left alone', {
+      job_id: row.jobId,
       attempt_id: row.id,
       agent_id: row.agentId,
       keys: strange,

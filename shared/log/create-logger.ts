@@ -1,5 +1,6 @@
-import { type Logger, pino } from 'pino'
+import { type Logger, type LoggerOptions as PinoOptions, pino } from 'pino'
 import { describeError } from './describe-error.ts'
+import { ecsFields, ecsVersion } from './ecs.ts'
 import type { Log, LogFields, LogLevel } from './log.ts'
 import { prettyLine } from './pretty.ts'
 import { redact, redactText } from './redact.ts'
@@ -15,6 +16,8 @@ export interface LoggerOptions {
   readonly level: LogLevel
   /** `auto` (default): for people on a terminal, JSON otherwise. */
   readonly format?: 'auto' | 'json' | 'pretty'
+  /** Names of fields in JSON: our own (default), or those of the Elastic Common Schema. */
+  readonly fields?: 'native' | 'ecs'
   /** Default: the standard error stream, written synchronously so that the last line before a crash is kept. */
   readonly destination?: LogDestination
 }
@@ -32,31 +35,50 @@ export function createLogger(options: LoggerOptions): Log {
   const target = pretty
     ? { write: (line: string) => void destination.write(prettyLine(line, onTerminal)) }
     : destination
-  return adapt(
-    pino(
-      {
-        name: options.name,
-        level: options.level,
-        base: { name: options.name },
-        timestamp: pino.stdTimeFunctions.isoTime,
-        formatters: { level: label => ({ level: label }) },
-      },
-      target,
-    ),
-  )
+  const shape = options.fields === 'ecs' && !pretty ? ecs(options.name) : native(options.name)
+  return adapt(pino({ level: options.level, ...shape.options }, target), shape.fields)
 }
 
-function adapt(logger: Logger): Log {
+/** How lines are shaped: what pino is told, and what becomes of fields. */
+interface LineShape {
+  readonly options: Omit<PinoOptions, 'level'>
+  readonly fields: (fields: LogFields) => Record<string, unknown>
+}
+
+function native(name: string): LineShape {
+  return {
+    options: {
+      base: { name },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: label => ({ level: label }) },
+    },
+    fields: printable,
+  }
+}
+
+function ecs(name: string): LineShape {
+  return {
+    options: {
+      base: { 'ecs.version': ecsVersion, 'service.name': `holdfast-${name}` },
+      messageKey: 'message',
+      timestamp: () => `,"@timestamp":"${new Date().toISOString()}"`,
+      formatters: { level: label => ({ 'log.level': label }) },
+    },
+    fields: fields => ecsFields(printable(fields)),
+  }
+}
+
+function adapt(logger: Logger, shaped: LineShape['fields']): Log {
   const write = (level: 'debug' | 'info' | 'warn' | 'error') => (message: string, fields?: LogFields) => {
     if (!logger.isLevelEnabled(level)) return
-    logger[level](fields === undefined ? {} : printable(fields), redactText(message))
+    logger[level](fields === undefined ? {} : shaped(fields), redactText(message))
   }
   return {
     debug: write('debug'),
     info: write('info'),
     warn: write('warn'),
     error: write('error'),
-    child: fields => adapt(logger.child(printable(fields))),
+    child: fields => adapt(logger.child(shaped(fields)), shaped),
   }
 }
 

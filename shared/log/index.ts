@@ -1,4 +1,8 @@
 export { createLogger, type LogDestination, type LoggerOptions } from './create-logger.ts'
 export { describeError } from './describe-error.ts'
+export { ecsVersion } from './ecs.ts'
+export { type LogField, logFields } from './fields.ts'
 export { type Log, type LogFields, type LogLevel, logLevels, silentLog } from './log.ts'
+export { type LogFile, openLogFile } from './log-file.ts'
+export { type LogConfig, openProcessLog } from './process-log.ts'
 export { isSecretKey, redact, redacted, redactText } from './redact.ts'

@@ -70,10 +70,16 @@ export class S3Requests {
     operation: string,
     key: ObjectKey | undefined,
     signal: AbortSignal | undefined,
-    rules: { readonly policy?: RetryPolicy; readonly missingIsFine?: boolean },
+    rules: {
+      readonly policy?: RetryPolicy
+      readonly missingIsFine?: boolean
+      /** Number of the part, for the log. */
+      readonly part?: number
+    },
     work: (abort: { readonly abortSignal: AbortSignal } | undefined) => Promise<T>,
   ): Promise<T> {
     const about = this.about(operation, key)
+    const told = rules.part === undefined ? about : { ...about, part: rules.part }
     let expired = false
     try {
       return await withRetries(
@@ -83,6 +89,7 @@ export class S3Requests {
           expired = false
           const done = await work(signal === undefined ? undefined : { abortSignal: signal })
           this.#answered = true
+          this.log.debug('an object store operation is done', { ...told })
           return done
         },
         thrown => {
@@ -90,7 +97,7 @@ export class S3Requests {
           expired = judged.expired === true
           if (judged.retryable)
             this.log.debug('an object store operation failed and may be tried again', {
-              ...about,
+              ...told,
               error: judged.error,
             })
           return judged

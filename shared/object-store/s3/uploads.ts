@@ -58,16 +58,22 @@ export class S3Uploads {
       Body: bytes,
       ContentLength: bytes.length,
     })
-    const reply = await this.#requests.send('upload-part', upload.key, signal, {}, async abort => {
-      const answer = await this.#requests.hashed(command, sha256, abort)
-      const told = checksumIn(mode, answer)
-      // It was the store that changed the bytes, or its answer: sent again, a part replaces itself.
-      if (told !== undefined && told !== checksum)
-        throw Object.assign(new Error('the reply tells another checksum than was sent'), {
-          name: 'BadDigest',
-        })
-      return answer
-    })
+    const reply = await this.#requests.send(
+      'upload-part',
+      upload.key,
+      signal,
+      { part: number },
+      async abort => {
+        const answer = await this.#requests.hashed(command, sha256, abort)
+        const told = checksumIn(mode, answer)
+        // It was the store that changed the bytes, or its answer: sent again, a part replaces itself.
+        if (told !== undefined && told !== checksum)
+          throw Object.assign(new Error('the reply tells another checksum than was sent'), {
+            name: 'BadDigest',
+          })
+        return answer
+      },
+    )
     if (reply.ETag === undefined || reply.ETag.replaceAll('"', '') === '')
       throw new AppError('object-store.failed', {
         message: 'the object store took a part and gave no receipt',
