@@ -27,7 +27,7 @@ import { budgetsOf, budgetsSchema } from './budget-config.ts'
 import { discoverySchema } from './discovery-config.ts'
 import type { Settings } from './operations/index.ts'
 import { policyOf, policySchema, selectorOf } from './policy-config.ts'
-import { bookOf, documentProblems, layerKeys } from './policy-document.ts'
+import { bookOf, documentProblems, layerKeys, watchedPolicies } from './policy-document.ts'
 import { linesOfConfiguration, textOfConfiguration } from './policy-text.ts'
 
 const destination = z.strictObject({
@@ -78,6 +78,9 @@ function crossCheck(
   const document = { ...section(config.policy), policies: config.policies }
   for (const { path, text } of documentProblems(document, destinations))
     problem(path[0] === 'policies' ? [...path] : ['policy', ...path], text)
+  const { file, consul } = section(config.policy)
+  if (file !== undefined && consul !== undefined)
+    problem(['policy', 'consul'], 'must not be given beside `file`: policies have one home')
   for (const { path, message } of alertProblems(config.alerts)) problem(['alerts', ...path], message)
   for (const { path, text } of auditProblems(config.audit, destinations)) problem(['audit', ...path], text)
   const deadMan = section(config.dead_man)
@@ -118,7 +121,7 @@ export const coordinatorConfigSchema = z
     /** The first that matches is in effect. */
     policies: z.array(policySchema).prefault([]),
     /** In place of it: settings inherited from the fleet to selectors to single databases. */
-    policy: z.strictObject(layerKeys).prefault({}),
+    policy: watchedPolicies.extend(layerKeys).prefault({}),
     /** Who is told of what, where, and when. */
     alerts: alertsSchema.prefault({}),
     audit: auditSchema.prefault({}),
@@ -215,11 +218,13 @@ function configuredPolicies({ policy, policies, budgets }: CoordinatorConfig): S
 
 /** The settings the verbs go by. */
 export function settingsOf(config: CoordinatorConfig): Settings {
-  const { times } = config
+  const { times, policy } = config
+  const home = policy.file !== undefined ? 'file' : policy.consul !== undefined ? 'consul' : undefined
   return {
     version,
     policies: config.policies.map(({ name, match, ...keys }) => policyOf(name, selectorOf(match), keys)),
     configured: configuredPolicies(config),
+    ...(home === undefined ? {} : { policySource: home }),
     destinations: new Map(
       Object.entries(config.destinations).map(([name, each]) => [name, destinationOf(name, each)]),
     ),

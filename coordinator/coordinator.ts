@@ -47,6 +47,7 @@ import { StoreOutcomes } from './operations/store-outcomes.ts'
 import type { Term } from './operations/term.ts'
 import { startLoops, type TermLoops } from './operations/term-loops.ts'
 import { Ticker } from './operations/ticker.ts'
+import { policySourceOf } from './policy-source.ts'
 import { agentLinkService } from './rpc/agent-link/service.ts'
 import { Sessions } from './rpc/agent-link/sessions.ts'
 import { loopbackCaller } from './rpc/caller.ts'
@@ -102,6 +103,7 @@ export async function startCoordinator(
     const notifiers = overrides.notifiers ?? (await openChannels(channelSpecsOf(config.alerts), clock))
     const deadMan = await deadManUrl(config)
     const sources = overrides.sources ?? discoverySourcesOf(config.discovery, log)
+    const policySource = policySourceOf(config.policy, config.discovery)
     const health = new DiscoveryHealth()
     for (const { source } of sources) health.expect(source)
     const { password_file: passwordFile } = config.store
@@ -194,7 +196,7 @@ export async function startCoordinator(
         startRepeats({ notifiers, open: () => term.alerts.all(), leads: () => reign.leads(), clock, log }),
       )
       wakeAlerts = () => delivery.wake()
-      const loops = startLoops(term, sources, health)
+      const loops = startLoops(term, sources, health, policySource)
       wakePlanner = () => loops.wakePlanner()
       reviewSoon = () => loops.fleetChanged()
       current = { term, loops, reign }

@@ -1,7 +1,12 @@
 import { z } from 'zod'
 import { duration, secretFile, url } from '../shared/config/index.ts'
 import { readSecretFile } from '../shared/config/secret-file.ts'
-import { consulDiscovery, type Discovery, staticFileDiscovery } from '../shared/discovery/index.ts'
+import {
+  type ConsulTls,
+  consulDiscovery,
+  type Discovery,
+  staticFileDiscovery,
+} from '../shared/discovery/index.ts'
 import type { Log } from '../shared/log/index.ts'
 import { engineKinds } from '../shared/model/engine.ts'
 
@@ -21,7 +26,7 @@ const service = z
     message: 'must have at least one of `name`, `tag` and `filter`',
   })
 
-const tls = z
+export const consulTlsSchema = z
   .strictObject({
     /** Who signs Consul's certificates; default the authorities the machine trusts. */
     ca_file: text.optional(),
@@ -42,7 +47,7 @@ const consul = z
     services: z.array(service).min(1),
     /** Where the services are looked for; default the datacenter of the Consul at `address`. */
     datacenters: z.array(text).min(1).optional(),
-    tls: tls.optional(),
+    tls: consulTlsSchema.optional(),
     /** How long an empty answer, or one without most of what was known, must last before it is believed. */
     empty_grace: duration().prefault('1m'),
   })
@@ -85,13 +90,18 @@ function fromConsul(said: z.infer<typeof consul>, log: Log): Discovery {
     ...(files === undefined
       ? {}
       : {
-          tls: {
-            ...(files.ca_file === undefined ? {} : { caFile: files.ca_file }),
-            ...(files.cert_file === undefined ? {} : { certFile: files.cert_file }),
-            ...(files.key_file === undefined ? {} : { keyFile: files.key_file }),
-            ...(files.server_name === undefined ? {} : { serverName: files.server_name }),
-          },
+          tls: consulTlsOf(files),
         }),
     ...(tokenFile === undefined ? {} : { token: () => readSecretFile(tokenFile) }),
   })
+}
+
+/** How Consul is to be believed, as the room of discovery takes it. */
+export function consulTlsOf(files: z.infer<typeof consulTlsSchema>): ConsulTls {
+  return {
+    ...(files.ca_file === undefined ? {} : { caFile: files.ca_file }),
+    ...(files.cert_file === undefined ? {} : { certFile: files.cert_file }),
+    ...(files.key_file === undefined ? {} : { keyFile: files.key_file }),
+    ...(files.server_name === undefined ? {} : { serverName: files.server_name }),
+  }
 }

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { secretFile, url } from '../shared/config/index.ts'
+import { consulTlsSchema } from './discovery-config.ts'
 import {
   mergeRules,
   PolicyBook,
@@ -47,6 +49,23 @@ export const layerKeys = {
   /** For one database each: `service/name`, `cluster/name` or its id; `service/(globals)`. */
   databases: z.record(z.string().min(3), z.strictObject(settingKeys)).optional(),
 } as const
+
+/** Where policies are watched; what the configuration has holds until something is there. */
+export const watchedPolicies = z.strictObject({
+  /** A file of its own, read again whenever it changes. */
+  file: z.string().startsWith('/').optional(),
+  /** A key of Consul's KV store. */
+  consul: z
+    .strictObject({
+      key: z.string().regex(/^[^/\s][^\s]*$/, 'expected a key such as holdfast/policies'),
+      /** Default that of `discovery.consul`, with its token and certificates. */
+      address: url().optional(),
+      datacenter: z.string().min(1).optional(),
+      token_file: secretFile().optional(),
+      tls: consulTlsSchema.optional(),
+    })
+    .optional(),
+})
 
 const layersObject = z.strictObject(layerKeys)
 export type PolicyLayers = z.infer<typeof layersObject>

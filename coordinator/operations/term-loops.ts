@@ -1,5 +1,6 @@
 import type { Discovery, DiscoverySnapshot } from '../../shared/discovery/index.ts'
 import { Scope } from '../../shared/lifecycle/index.ts'
+import type { PolicySource, PolicyView } from '../policy-source.ts'
 import { watchAlerts } from './alert-watch.ts'
 import { anchorAudit } from './anchor-audit.ts'
 import { cleanUpDebris } from './clean-up-debris.ts'
@@ -16,6 +17,7 @@ import { reviewInstances } from './review-instances.ts'
 import { tellClonesOver } from './tell-clones-over.ts'
 import type { Term } from './term.ts'
 import { Ticker } from './ticker.ts'
+import { WatchedPolicies } from './watch-policies.ts'
 
 /** Bookkeeping grows by a day at a time: an hour's worth is removed in seconds. */
 const pruneInterval = 3_600_000
@@ -32,7 +34,12 @@ export interface TermLoops {
 }
 
 /** Starts everything that runs while this process leads. Ends with the term's signal; `close` waits for it. */
-export function startLoops(term: Term, sources: readonly Discovery[], health: DiscoveryHealth): TermLoops {
+export function startLoops(
+  term: Term,
+  sources: readonly Discovery[],
+  health: DiscoveryHealth,
+  policySource?: PolicySource,
+): TermLoops {
   const { times } = term.settings
   const scope = new Scope()
   const ticker = (name: string, every: number, work: () => Promise<unknown>): Ticker =>
@@ -60,6 +67,7 @@ export function startLoops(term: Term, sources: readonly Discovery[], health: Di
   const { anchors } = term.settings
   if (anchors !== undefined) ticker('anchoring the audit', anchors.every, () => anchorAudit(term))
   for (const source of sources) watchSource(source, term, health, scope, ticker, review)
+  if (policySource !== undefined) watchPolicies(policySource, term, scope, ticker)
   return {
     wakePlanner: () => planner.wake(),
     fleetChanged: () => review.wake(),
@@ -92,6 +100,28 @@ function watchSource(
   const watching = source.watch(snapshot => {
     health.take(snapshot, term.clock.now().wall)
     newest = snapshot
+    intake.wake()
+  }, term.signal)
+  scope.defer(() => watching)
+}
+
+/** Takes in what the place of policies holds, the newest only; what failed to be taken in is tried again. */
+function watchPolicies(
+  source: PolicySource,
+  term: Term,
+  scope: Scope,
+  ticker: (name: string, every: number, work: () => Promise<unknown>) => Ticker,
+): void {
+  const watched = new WatchedPolicies(source, term)
+  let newest: PolicyView | undefined
+  const intake = ticker(`policies from ${source.where}`, term.settings.times.protectionInterval, async () => {
+    if (newest === undefined) return
+    const view = newest
+    await watched.take(view)
+    if (newest === view) newest = undefined
+  })
+  const watching = source.watch(view => {
+    newest = view
     intake.wake()
   }, term.signal)
   scope.defer(() => watching)

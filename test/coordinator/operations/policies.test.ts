@@ -176,3 +176,24 @@ describe('refused, and those in force stay', () => {
     expect(applied, applied.err).toMatchObject({ status: 0 })
   })
 })
+
+describe('policies in a file of their own', () => {
+  test('hold when the file changes; a bad edit keeps the last good ones', async () => {
+    await using folder = await temporaryFolder('policies')
+    const file = join(folder.path, 'policies.yaml')
+    await writeFile(file, layered)
+    await using world = await withDatabase({ policy: { file } })
+    const { fleet, database } = world
+    const hours = async () => ((await fleet.store.read.databaseState(database.id))?.rpoMs ?? 0) / 3_600_000
+    await waitUntil(async () => (await hours()) === 5, { what: 'the promise of the file' })
+    await writeFile(file, layered.replace('rpo: 5h', 'rpo: never'))
+    await waitUntil(async () => (await audited(fleet, 'policies.refused')).length === 1, {
+      what: 'the refusal',
+      timeout: 10_000,
+    })
+    expect(await hours()).toBe(5)
+    await writeFile(file, layered.replace('rpo: 5h', 'rpo: 7h'))
+    await waitUntil(async () => (await hours()) === 7, { what: 'the good edit', timeout: 10_000 })
+    expect((await holdfast(fleet, 'policy', 'list')).out).toContain('from the watched file')
+  })
+})
