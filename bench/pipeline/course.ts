@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BenchRow } from '../row.ts'
+import { columns, table } from '../table.ts'
 import { type Case, cases, rowOf } from './cases.ts'
 import { detailRows, detailTable } from './details.ts'
 import type { PipelineOptions } from './options.ts'
@@ -8,7 +9,6 @@ import { machine, record } from './record.ts'
 import { Samples } from './sample.ts'
 import type { Course, Subject } from './subject.ts'
 import { subjects } from './subjects.ts'
-import { columns, table } from './table.ts'
 import { World } from './world.ts'
 
 /** What the real S3 server can hold, bytes: it keeps what is deleted for hours. */

@@ -315,7 +315,11 @@ export interface ManifestFacts {
 }
 
 /** A success with a manifest that holds. */
-export function successOf(assign: Assign, agent: FakeAgent, over: Partial<ManifestFacts> = {}): Result {
+export function successOf(
+  assign: Assign,
+  agent: Pick<FakeAgent, 'agentId' | 'hostname'>,
+  over: Partial<ManifestFacts> = {},
+): Result {
   const ref = refOf(assign)
   if (assign.spec?.$case !== 'backup') throw new Error('not an offer of a backup')
   const spec = assign.spec.value

@@ -1,4 +1,4 @@
-import type { BenchRow } from '../row.ts'
+import type { BenchRow } from './row.ts'
 
 /** Rows as lines for a terminal. */
 export function table(rows: readonly BenchRow[]): readonly string[] {

@@ -1,0 +1,218 @@
+import { randomUUID } from 'node:crypto'
+import { type ChannelCredentials, Client, type ClientDuplexStream } from '@grpc/grpc-js'
+import { newId } from '../../shared/clock/index.ts'
+import type { AgentId } from '../../shared/model/identifiers.ts'
+import {
+  AgentLinkServiceService,
+  type Assign,
+  ConnectRequest,
+  ConnectResponse,
+} from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { refOf, successOf } from '../../test/harness/fake-agent.ts'
+
+type AgentFrame = NonNullable<ConnectRequest['frame']>
+
+/** What an agent tells of what happened to it. */
+export interface LeanAgentEvents {
+  welcomed(): void
+  /** It told of databases. */
+  told(): void
+  /** It was told to begin. */
+  started(): void
+  /** Its result was acknowledged as recorded. */
+  recorded(): void
+  /** The coordinator answered a call made beside a heartbeat on the same connection, ms. */
+  beat(ms: number): void
+  lost(): void
+}
+
+/** Asks something small on the agent's own connection: `/grpc.health.v1.Health/Check`. */
+const health = '/grpc.health.v1.Health/Check'
+
+/**
+ * An agent of the true protocol that keeps no frame: thousands of them fit a process. It inventories what it is to
+ * watch, takes every job, and succeeds at once.
+ */
+export class LeanAgent {
+  readonly agentId: AgentId = newId('agent')
+  readonly hostname: string
+  readonly #databases: readonly string[]
+  readonly #events: LeanAgentEvents
+  readonly #client: Client
+  readonly #call: ClientDuplexStream<ConnectRequest, ConnectResponse>
+  readonly #offers = new Map<string, Assign>()
+  readonly #watched = new Set<string>()
+  #telling = false
+  #seq = 0
+  #beat: NodeJS.Timeout | undefined
+
+  constructor(
+    address: string,
+    credentials: ChannelCredentials,
+    hostname: string,
+    databases: readonly string[],
+    events: LeanAgentEvents,
+  ) {
+    this.hostname = hostname
+    this.#databases = databases
+    this.#events = events
+    // each agent is a host: none shares a connection with another
+    this.#client = new Client(address, credentials, { 'grpc.use_local_subchannel_pool': 1 })
+    this.#call = this.#client.makeBidiStreamRequest<ConnectRequest, ConnectResponse>(
+      AgentLinkServiceService.connect.path,
+      value => Buffer.from(ConnectRequest.encode(value).finish()),
+      bytes => ConnectResponse.decode(bytes),
+    )
+    this.#call.on('data', (response: ConnectResponse) => this.#take(response))
+    this.#call.on('error', () => undefined)
+    this.#call.on('status', () => {
+      clearInterval(this.#beat)
+      this.#events.lost()
+    })
+    this.#hello()
+  }
+
+  /** From now on it answers for what it watches: before, it is a host whose servers are not known yet. */
+  tell(): void {
+    this.#telling = true
+    for (const instanceId of this.#watched) {
+      this.#watched.delete(instanceId)
+      this.#inventory(instanceId)
+      this.#events.told()
+    }
+  }
+
+  end(): void {
+    clearInterval(this.#beat)
+    this.#call.cancel()
+    this.#client.close()
+  }
+
+  #take({ frame }: ConnectResponse): void {
+    switch (frame?.$case) {
+      case 'welcome': {
+        const every = frame.value.heartbeatIntervalMs
+        // agents of a fleet do not beat in step
+        setTimeout(() => {
+          this.#heartbeat()
+          this.#beat = setInterval(() => this.#heartbeat(), every)
+        }, Math.random() * every).unref()
+        this.#events.welcomed()
+        return
+      }
+      case 'watch':
+        for (const { instanceId } of frame.value.instances) this.#watched.add(instanceId)
+        if (this.#telling) this.tell()
+        return
+      case 'assign': {
+        const attempt = refOf(frame.value)
+        this.#offers.set(attempt.attemptId, frame.value)
+        this.#send({ $case: 'accepted', value: { attempt } })
+        return
+      }
+      case 'start':
+        this.#events.started()
+        this.#finish(frame.value.attempt?.attemptId ?? '')
+        return
+      case 'ack':
+        this.#events.recorded()
+        return
+      default:
+    }
+  }
+
+  #finish(attemptId: string): void {
+    const offer = this.#offers.get(attemptId)
+    if (offer === undefined) return
+    this.#offers.delete(attemptId)
+    this.#send({ $case: 'result', value: successOf(offer, this) })
+  }
+
+  #heartbeat(): void {
+    const running = [...this.#offers.values()].map(refOf)
+    this.#send({
+      $case: 'heartbeat',
+      value: {
+        running,
+        sentAt: Date.now(),
+        load1: 0,
+        memoryAvailableBytes: 0,
+        spooledResults: 0,
+        resources: undefined,
+        draining: false,
+      },
+    })
+    const sent = performance.now()
+    this.#client.makeUnaryRequest(
+      health,
+      () => Buffer.alloc(0),
+      bytes => bytes,
+      undefined,
+      error => {
+        if (error === null) this.#events.beat(performance.now() - sent)
+      },
+    )
+  }
+
+  #inventory(instanceId: string): void {
+    this.#send({
+      $case: 'inventory',
+      value: {
+        instanceId,
+        generation: 1,
+        chunk: 0,
+        last: true,
+        facts: {
+          serverVersion: '15.8',
+          role: 'primary',
+          replicationLagMs: 0,
+          evidence: [{ kind: 'postgres-system-identifier', value: instanceId }],
+          clockOffsetMs: 0,
+          missingPrivileges: [],
+          hasGlobals: false,
+        },
+        databases: this.#databases.map((name, index) => ({
+          name,
+          sizeBytes: 1_000_000,
+          connectable: true,
+          evidence: [{ kind: 'postgres-oid', value: String(16_384 + index) }],
+        })),
+        failure: undefined,
+      },
+    })
+  }
+
+  #hello(): void {
+    this.#send({
+      $case: 'hello',
+      value: {
+        agentId: this.agentId,
+        instanceId: randomUUID(),
+        bootId: randomUUID(),
+        version: '0.0.0-bench',
+        protocolVersion: 1,
+        features: ['restore', 'encryption', 'destination-settings'],
+        host: {
+          hostname: this.hostname,
+          nodeId: '',
+          nodeName: this.hostname,
+          addresses: [],
+          cores: 2,
+          memoryBytes: 4e9,
+          os: 'linux',
+          tools: [],
+        },
+        running: [],
+        unacknowledged: [],
+        sentAt: Date.now(),
+        lastIncarnation: '',
+        pool: false,
+        keeper: false,
+      },
+    })
+  }
+
+  #send(frame: AgentFrame): void {
+    this.#call.write({ seq: ++this.#seq, frame })
+  }
+}

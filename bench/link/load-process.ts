@@ -1,0 +1,120 @@
+/*
+ * A process full of agents: forked by `fleet.ts`, which tells it how many there are and what they do.
+ */
+import { setTimeout as pause } from 'node:timers/promises'
+import { credentials } from '@grpc/grpc-js'
+import { LeanAgent } from './lean-agent.ts'
+
+/** What a load process is told. */
+export type LoadOrder =
+  | {
+      readonly what: 'connect'
+      readonly address: string
+      /** Index of the first agent, in the whole fleet. */
+      readonly from: number
+      readonly agents: number
+      readonly databases: number
+      /** New connections a second. */
+      readonly rate: number
+    }
+  /** Databases are told of from now on, and jobs done. */
+  | { readonly what: 'tell' }
+  /** Begin counting anew and say what was counted. */
+  | { readonly what: 'count' }
+  | { readonly what: 'end' }
+
+/** What happened since the last count. Times in ms. */
+export interface LoadCount {
+  readonly connected: number
+  readonly lost: number
+  readonly started: number
+  readonly recorded: number
+  readonly beats: readonly number[]
+  /** Of each agent that began its first job: since it told of its databases. */
+  readonly firstStarts: readonly number[]
+  /** Jobs begun in each second, by its number since the epoch. */
+  readonly startsBySecond: readonly (readonly [number, number])[]
+}
+
+/** Who a host of the fleet is; the coordinator's static file names the same. */
+export function hostOf(index: number): string {
+  return `host-${String(index).padStart(5, '0')}`
+}
+
+const agents: LeanAgent[] = []
+let connected = 0
+let lost = 0
+let started = 0
+let recorded = 0
+let beats: number[] = []
+let firstStarts: number[] = []
+let startsBySecond = new Map<number, number>()
+
+async function connect(order: Extract<LoadOrder, { what: 'connect' }>): Promise<void> {
+  const names = Array.from({ length: order.databases }, (_, index) => `customer_${index}`)
+  for (let index = 0; index < order.agents; index++) {
+    agents.push(newAgent(order.address, hostOf(order.from + index), names))
+    await pause(1_000 / order.rate)
+  }
+}
+
+function newAgent(address: string, host: string, names: readonly string[]): LeanAgent {
+  let toldAt: number | undefined
+  const agent = new LeanAgent(address, credentials.createInsecure(), host, names, {
+    welcomed: () => {
+      connected++
+    },
+    told: () => {
+      toldAt ??= performance.now()
+    },
+    started: () => {
+      started++
+      const second = Math.floor(Date.now() / 1_000)
+      startsBySecond.set(second, (startsBySecond.get(second) ?? 0) + 1)
+      if (toldAt === undefined || Number.isNaN(toldAt)) return
+      firstStarts.push(performance.now() - toldAt)
+      toldAt = Number.NaN
+    },
+    recorded: () => {
+      recorded++
+    },
+    beat: ms => beats.push(ms),
+    lost: () => {
+      lost++
+    },
+  })
+  return agent
+}
+
+function count(): LoadCount {
+  const counted = {
+    connected,
+    lost,
+    started,
+    recorded,
+    beats,
+    firstStarts,
+    startsBySecond: [...startsBySecond],
+  }
+  beats = []
+  firstStarts = []
+  startsBySecond = new Map()
+  return counted
+}
+
+process.on('message', (order: LoadOrder) => {
+  switch (order.what) {
+    case 'connect':
+      void connect(order)
+      return
+    case 'tell':
+      for (const agent of agents) agent.tell()
+      return
+    case 'count':
+      process.send?.(count())
+      return
+    case 'end':
+      for (const agent of agents) agent.end()
+      process.disconnect()
+  }
+})

@@ -1,0 +1,136 @@
+import { loadavg } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { temporaryFolder } from '../../test/harness/index.ts'
+import { Fleet } from './fleet.ts'
+import { startSubject } from './subject.ts'
+
+/** What was seen of one fleet. */
+export interface FleetMeasure {
+  readonly agents: number
+  readonly databases: number
+  /** Seconds until every agent was welcomed. */
+  readonly connect: number
+  /** Resident bytes of the coordinator more than without agents. */
+  readonly rss: number
+  /** CPU seconds of the coordinator a second, while agents only beat. */
+  readonly beatingCpu: number
+  /** Calls beside heartbeats while agents only beat, ms. */
+  readonly beats: readonly number[]
+  /** The same while everything is due. */
+  readonly busyBeats: readonly number[]
+  /** From telling of databases to the first job begun, by agent, ms. */
+  readonly firstStarts: readonly number[]
+  /** Most jobs begun in one second. */
+  readonly peakStarts: number
+  readonly recorded: number
+  /** Seconds until as many were recorded. */
+  readonly work: number
+  /** Steps of the store a second meanwhile. */
+  readonly steps: number
+  /** CPU seconds of the coordinator a recorded backup. */
+  readonly cpuEach: number
+  /** Delay of the event loop while everything was due, p99, ms. */
+  readonly loopDelay: number
+  /** Streams that ended before their time. */
+  readonly lost: number
+  readonly load: number
+}
+
+/** Connections a second while a fleet comes up. */
+const rate = 200
+const stepsMetric = 'holdfast_store_steps_total'
+/** Longer than this nothing is waited for, s. */
+const patience = 900
+
+/** One coordinator, one fleet, from connecting to everything backed up. */
+export async function measureFleet(
+  options: { readonly agents: number; readonly databases: number; readonly seconds: number },
+  report: (line: string) => void,
+): Promise<FleetMeasure> {
+  const { agents, databases, seconds } = options
+  await using folder = await temporaryFolder('bench-link')
+  await using subject = await startSubject(folder.path, agents, `sqlite:${join(folder.path, 'holdfast.db')}`)
+  const idle = subject.rss()
+  const began = performance.now()
+  await using fleet = Fleet.start({ address: subject.address, agents, databases, rate })
+  await until(async () => (await fleet.count()).connected >= agents, `${agents} agents to connect`)
+  const connect = since(began)
+  report(`${agents} agents connected in ${connect.toFixed(0)} s`)
+
+  // one heartbeat of each, so that what they cost is there
+  await pause(10_000)
+  await fleet.count()
+  const cpuBefore = subject.cpu()
+  await pause(seconds * 1_000)
+  const beatingCpu = (subject.cpu() - cpuBefore) / seconds
+  const rss = subject.rss() - idle
+  const { beats } = await fleet.count()
+
+  const due = agents * databases
+  const workBegan = performance.now()
+  const [before, workCpu] = [await subject.metrics(), subject.cpu()]
+  fleet.tell()
+  const seen = {
+    starts: new Map<number, number>(),
+    beats: [] as number[],
+    first: [] as number[],
+    recorded: 0,
+  }
+  let lost = 0
+  await until(
+    async () => {
+      const count = await fleet.count()
+      for (const [second, starts] of count.startsBySecond)
+        seen.starts.set(second, (seen.starts.get(second) ?? 0) + starts)
+      seen.beats.push(...count.beats)
+      seen.first.push(...count.firstStarts)
+      seen.recorded = count.recorded
+      lost = count.lost
+      return count.recorded >= due
+    },
+    `${due} backups`,
+    report,
+  )
+  const work = since(workBegan)
+  const after = await subject.metrics()
+  report(`${seen.recorded} backups in ${work.toFixed(0)} s`)
+  return {
+    agents,
+    databases,
+    connect,
+    rss,
+    beatingCpu,
+    beats,
+    busyBeats: seen.beats,
+    firstStarts: seen.first,
+    peakStarts: Math.max(0, ...seen.starts.values()),
+    recorded: seen.recorded,
+    work,
+    steps: (after(stepsMetric) - before(stepsMetric)) / work,
+    cpuEach: (subject.cpu() - workCpu) / Math.max(1, seen.recorded),
+    loopDelay: after('holdfast_nodejs_eventloop_lag_p99_seconds') * 1_000,
+    lost,
+    load: loadavg()[0] ?? 0,
+  }
+}
+
+function since(began: number): number {
+  return (performance.now() - began) / 1_000
+}
+
+/** Gives up, and says so, rather than never to end: what was seen until then is told. */
+async function until(
+  done: () => Promise<boolean>,
+  what: string,
+  report: (line: string) => void = () => {},
+): Promise<void> {
+  const began = performance.now()
+  while (!(await done())) {
+    if (since(began) > patience) {
+      report(`gave up waiting for ${what} after ${patience} s`)
+      return
+    }
+    await pause(1_000)
+  }
+}

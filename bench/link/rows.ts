@@ -1,0 +1,82 @@
+import type { BenchRow } from '../row.ts'
+import type { FleetMeasure } from './measure.ts'
+
+const targets = { roundTripMs: 250, startsASecond: 200, flat: 1.2 }
+
+/** What was measured as rows: each fleet's, then how they compare. */
+export function rowsOf(measured: readonly FleetMeasure[]): readonly BenchRow[] {
+  return [...measured.flatMap(ofFleet), ...flat(measured)]
+}
+
+function ofFleet(fleet: FleetMeasure): readonly BenchRow[] {
+  const conditions = `load ${fleet.load.toFixed(1)}, ${fleet.databases} databases each, SQLite, plaintext`
+  const row = (
+    name: string,
+    value: number,
+    unit: string,
+    target?: { readonly word: string; readonly ok: boolean },
+  ) => ({
+    case: `fleet of ${fleet.agents}: ${name}`,
+    value: Number.isFinite(value) ? Number(value.toPrecision(3)) : null,
+    unit,
+    target: target?.word ?? null,
+    ok: Number.isFinite(value) && (target?.ok ?? true),
+    conditions,
+  })
+  const trip = (values: readonly number[], name: string) => {
+    const p99 = quantile(values, 0.99)
+    return [
+      row(`${name}, p50`, quantile(values, 0.5), 'ms'),
+      row(`${name}, p99`, p99, 'ms', { word: `≤ ${targets.roundTripMs}`, ok: p99 <= targets.roundTripMs }),
+    ]
+  }
+  return [
+    row('all connected', fleet.connect, 's'),
+    row('coordinator RSS an agent', fleet.rss / fleet.agents / 1024, 'KiB'),
+    row('coordinator CPU while they beat', fleet.beatingCpu, 'cores'),
+    row('CPU an agent while they beat', (fleet.beatingCpu / fleet.agents) * 1e6, 'µs/s'),
+    ...trip(fleet.beats, 'round trip beside a heartbeat'),
+    ...trip(fleet.busyBeats, 'the same while everything is due'),
+    row('databases told to first job begun, p50', quantile(fleet.firstStarts, 0.5) / 1_000, 's'),
+    row('databases told to first job begun, p99', quantile(fleet.firstStarts, 0.99) / 1_000, 's'),
+    row('jobs begun in the best second', fleet.peakStarts, '1/s', {
+      word: `≥ ${targets.startsASecond}`,
+      ok: fleet.peakStarts >= targets.startsASecond,
+    }),
+    row('backups recorded', fleet.recorded / fleet.work, '1/s'),
+    row('store steps', fleet.steps, '1/s'),
+    row('coordinator CPU a backup', fleet.cpuEach * 1e3, 'ms'),
+    row('event-loop delay p99', fleet.loopDelay, 'ms'),
+    row('streams lost', fleet.lost, '', { word: '≤ 0', ok: fleet.lost === 0 }),
+  ]
+}
+
+/** CPU and memory of an agent must not grow with their number. */
+function flat(measured: readonly FleetMeasure[]): readonly BenchRow[] {
+  if (measured.length < 2) return []
+  const spread = (name: string, values: readonly number[]): BenchRow => {
+    const ratio = Math.max(...values) / Math.min(...values)
+    return {
+      case: `${name}: largest ÷ smallest of the fleets`,
+      value: Number(ratio.toPrecision(3)),
+      unit: '',
+      target: `≤ ${targets.flat}`,
+      ok: ratio <= targets.flat,
+    }
+  }
+  return [
+    spread(
+      'RSS an agent',
+      measured.map(each => each.rss / each.agents),
+    ),
+    spread(
+      'CPU an agent',
+      measured.map(each => each.beatingCpu / each.agents),
+    ),
+  ]
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN
+}
