@@ -166,6 +166,8 @@ export class LeanAgent {
           serverVersion: '15.8',
           role: 'primary',
           replicationLagMs: 0,
+          replicationSource: undefined,
+          replicationLagUnknown: false,
           evidence: [{ kind: 'postgres-system-identifier', value: instanceId }],
           clockOffsetMs: 0,
           missingPrivileges: [],
