@@ -6,6 +6,7 @@ import { json } from './print/json.ts'
 import { rowsAsCsv } from './print/rows.ts'
 import { atWords } from './print/table.ts'
 import { yaml } from './print/yaml.ts'
+import { tokenOf } from './token.ts'
 
 /** Where a command writes and what it knows of its surroundings; tests give their own. */
 export interface Terminal {
@@ -58,6 +59,7 @@ export function leaf(
       '-c, --coordinator <host:port>',
       `coordinator to ask (HOLDFAST_COORDINATOR, default ${defaultCoordinator})`,
     )
+    .option('--token-file <path>', 'file of your token, yours alone (HOLDFAST_TOKEN_FILE; or HOLDFAST_TOKEN)')
     .option('-o, --output <format>', `${formats.slice(0, -1).join(', ')} or ${formats.at(-1)}`, 'table')
     .addHelpText('after', helpTail(about))
   return command.action(async (...given: unknown[]) => {
@@ -66,7 +68,7 @@ export function leaf(
     const address = String(
       options.coordinator ?? terminal.environment.HOLDFAST_COORDINATOR ?? defaultCoordinator,
     )
-    const coordinator = connect(address)
+    const coordinator = connect(address, await tokenOf(text(options.tokenFile), terminal.environment))
     try {
       const args = given.slice(0, command.registeredArguments.length).map(arg => String(arg ?? ''))
       const print: Session['print'] = (answer, text, rows = [answer], like = {}) => {
@@ -86,6 +88,10 @@ export function leaf(
 /** An answer of one line goes on in further ones; tables and cards see to their width themselves. */
 function sentence(text: string, width: number): string {
   return text.includes('\n') ? text : atWords(text, width).join('\n')
+}
+
+function text(option: string | boolean | undefined): string | undefined {
+  return typeof option === 'string' ? option : undefined
 }
 
 function formatOf(option: string | boolean | undefined): Format {

@@ -1,5 +1,6 @@
 import { Metadata, type ServiceError } from '@grpc/grpc-js'
 import { AppError } from '../shared/errors/index.ts'
+import { bearer, tokenMetadataKey } from '../shared/wire/bearer.ts'
 import { appErrorFromServiceError } from '../shared/wire/call-failure.ts'
 import { clientChannel } from '../shared/wire/channel.ts'
 import { OperatorServiceClient } from '../shared/wire/gen/holdfast/v1/operator.ts'
@@ -30,11 +31,13 @@ export interface Coordinator {
 type WatchedJob = NonNullable<import('../shared/wire/gen/holdfast/v1/operator.ts').WatchJobResponse['job']>
 
 /**
- * A client for `address` (`host:port`). Plaintext, hence loopback only, until operators have certificates;
+ * A client for `address` (`host:port`) that shows `token` with every call, when there is one. Plaintext, hence loopback only, until operators have certificates;
  * refused before anything is sent.
  */
-export function connect(address: string): Coordinator {
+export function connect(address: string, token?: string): Coordinator {
   assertForm(address)
+  const metadata = new Metadata()
+  if (token !== undefined) metadata.set(tokenMetadataKey, bearer(token))
   const channel = clientChannel({ address, insecureLoopback: true })
   const client = new OperatorServiceClient(channel.address, channel.credentials, channel.options)
   return {
@@ -47,13 +50,13 @@ export function connect(address: string): Coordinator {
         callback: (error: ServiceError | null, response: unknown) => void,
       ) => unknown
       return new Promise((resolve, reject) => {
-        call(request, new Metadata(), { deadline: Date.now() + deadlineMs }, (error, response) =>
+        call(request, metadata, { deadline: Date.now() + deadlineMs }, (error, response) =>
           error === null ? resolve(response) : reject(withAddress(error, address)),
         )
       }) as never
     },
     async *watchJob(jobId, signal) {
-      const stream = client.watchJob({ jobId })
+      const stream = client.watchJob({ jobId }, metadata)
       const onAbort = () => stream.cancel()
       signal.addEventListener('abort', onAbort, { once: true })
       try {

@@ -4,6 +4,7 @@ import { version } from '../shared/model/version.ts'
 import type { Terminal } from './command.ts'
 import { agentCommand } from './commands/agent.ts'
 import { alertCommand } from './commands/alert.ts'
+import { approvalCommand } from './commands/approval.ts'
 import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
 import { clusterCommand } from './commands/cluster.ts'
@@ -17,7 +18,9 @@ import { policyCommand } from './commands/policy.ts'
 import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
+import { tokenCommand } from './commands/token.ts'
 import { versionCommand } from './commands/version.ts'
+import { whoamiCommand } from './commands/whoami.ts'
 import { json } from './print/json.ts'
 
 /** All commands, in the order `--help` shows them. */
@@ -46,6 +49,9 @@ export function program(terminal: Terminal): Command {
     alertCommand,
     policyCommand,
     auditCommand,
+    whoamiCommand,
+    tokenCommand,
+    approvalCommand,
     versionCommand,
   ])
     root.addCommand(command(terminal))

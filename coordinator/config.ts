@@ -21,6 +21,7 @@ import {
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
+import { accessSchema, approvalRulesOf } from './access-config.ts'
 import { alertProblems, alertRulesOf, alertsSchema } from './alert-config.ts'
 import { auditProblems, auditSchema } from './audit-config.ts'
 import { budgetsOf, budgetsSchema } from './budget-config.ts'
@@ -137,6 +138,8 @@ export const coordinatorConfigSchema = z
     slots_per_agent: z.int().min(1).max(64).prefault(2),
     /** No peak above these: for each of a kind, and for single ones by name (a site is a datacenter). */
     budgets: budgetsSchema.prefault({}),
+    /** Who may ask and steer, by what, and what takes two. */
+    access: accessSchema.prefault({}),
     times: z
       .strictObject({
         heartbeat: duration({ min: 50 }).prefault('10s'),
@@ -232,6 +235,8 @@ export function settingsOf(config: CoordinatorConfig): Settings {
     slotsPerAgent: config.slots_per_agent,
     budgets: budgetsOf(config.budgets),
     ...(config.audit.anchors === undefined ? {} : { anchors: config.audit.anchors }),
+    approvals: approvalRulesOf(config.access),
+    longestToken: config.access.longest_token,
     times: {
       heartbeat: times.heartbeat,
       leaseTtl: times.lease_ttl,

@@ -47,12 +47,14 @@ import { StoreOutcomes } from './operations/store-outcomes.ts'
 import type { Term } from './operations/term.ts'
 import { startLoops, type TermLoops } from './operations/term-loops.ts'
 import { Ticker } from './operations/ticker.ts'
+import { TokenBook } from './operations/token-book.ts'
 import { policySourceOf } from './policy-source.ts'
 import { agentLinkService } from './rpc/agent-link/service.ts'
 import { Sessions } from './rpc/agent-link/sessions.ts'
-import { loopbackCaller } from './rpc/caller.ts'
+import { loopbackCallerAs } from './rpc/loopback-caller.ts'
 import { operatorService } from './rpc/operator/service.ts'
 import { type RunningServer, startServer } from './rpc/server.ts'
+import { tokenCaller } from './rpc/token-caller.ts'
 import { openStore, type Store } from './store/index.ts'
 import type { Leadership } from './store/port.ts'
 
@@ -65,6 +67,9 @@ export interface CoordinatorOverrides {
   readonly sources?: readonly Discovery[]
   readonly notifiers?: ReadonlyMap<string, Notifier>
 }
+
+/** How late a standby may hear of a token that was made or revoked. */
+const tokenRefresh = 5_000
 
 /** A running coordinator. */
 export interface Coordinator {
@@ -142,15 +147,21 @@ export async function startCoordinator(
       notifiers,
     })
 
+    const tokens = new TokenBook()
+    await tokens.refresh(store.read, startedAt)
+    const callerOf = tokenCaller(
+      secret => tokens.principalOf(secret, led()?.fleet, clock.now().wall),
+      loopbackCallerAs(config.access.loopback),
+    )
     const server: RunningServer = scope.own(
       await startServer({
         listen: config.listen,
         insecureLoopback: config.insecure_loopback,
-        callerOf: loopbackCaller,
+        callerOf,
         log,
         services: [
           agentLinkService(
-            { callerOf: loopbackCaller, log },
+            { callerOf, log },
             {
               clock,
               log,
@@ -166,7 +177,7 @@ export async function startCoordinator(
               fleetChanged: () => current?.loops.fleetChanged(),
             },
           ),
-          operatorService({ callerOf: loopbackCaller, log }, { store, operations }),
+          operatorService({ callerOf, log }, { store, operations }),
         ],
         onRefused: ({ peer, path, reason }) => {
           counts.securityRefused()
@@ -186,6 +197,7 @@ export async function startCoordinator(
         },
         { once: true },
       )
+      await tokens.refresh(store.read, clock.now().wall)
       await loadTerm(term)
       if (reign.signal.aborted) throw new AppError('leader.deposed')
       const termScope = new Scope()
@@ -231,6 +243,7 @@ export async function startCoordinator(
       live: new LiveAgents(3 * settings.times.heartbeat),
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
       pauses: new Pauses(),
+      tokens,
       views: new JobViews(),
       messenger: sessions,
       meter: counts.work,
@@ -279,6 +292,19 @@ export async function startCoordinator(
         name: 'the audit of refusals',
         every: 20_000,
         work: async () => security.flush(clock.now().wall),
+        clock,
+        log,
+        signal: background.signal,
+      }),
+    )
+    scope.own(
+      new Ticker({
+        name: 'the tokens of operators',
+        every: tokenRefresh,
+        // the leader knows them as it commits them; what another one committed is read
+        work: async () => {
+          if (led() === undefined) await tokens.refresh(store.read, clock.now().wall)
+        },
         clock,
         log,
         signal: background.signal,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { mutating, mutationOf } from '../mutation.ts'
+import { approvable, approvableOf } from '../mutation.ts'
 import { waitExits, waitFor, waitOption } from '../wait.ts'
 
 /** `holdfast restore start`. */
@@ -15,7 +15,7 @@ export function restoreCommand(terminal: Terminal): Command {
     },
     command =>
       waitOption(
-        mutating(
+        approvable(
           command
             .requiredOption('--backup <backup>', 'backup id')
             .requiredOption('--into <name>', 'name of the new database; must not exist')
@@ -30,7 +30,7 @@ export function restoreCommand(terminal: Terminal): Command {
         backupId: String(options.backup),
         into: String(options.into),
         instance: String(options.instance ?? ''),
-        ...mutationOf(options),
+        ...approvableOf(options),
       })
       await waitFor(session, answer.job, options, 'queued')
     },

@@ -15,6 +15,8 @@ export function statusCommand(terminal: Terminal): Command {
     command => command,
     async ({ coordinator, print }) => {
       const status = await coordinator.ask('getStatus', {})
+      // counted for the whole fleet only
+      const whole = (text: string) => (status.narrowed ? '' : text)
       print(status, () =>
         card(
           [
@@ -33,7 +35,7 @@ export function statusCommand(terminal: Terminal): Command {
                 )
                 .join('; '),
             ],
-            ['agents', `${status.agentsConnected} connected, ${status.agentsSilent} silent`],
+            ['agents', whole(`${status.agentsConnected} connected, ${status.agentsSilent} silent`)],
             ['instances', String(status.instances)],
             [
               'databases',
@@ -41,13 +43,16 @@ export function statusCommand(terminal: Terminal): Command {
             ],
             [
               'jobs',
-              `${status.jobsQueued} queued, ${status.jobsRunning} running; in 24 h ${status.jobsSucceeded24h} succeeded, ${status.jobsFailed24h} failed`,
+              `${status.jobsQueued} queued, ${status.jobsRunning} running${whole(`; in 24 h ${status.jobsSucceeded24h} succeeded, ${status.jobsFailed24h} failed`)}`,
             ],
-            ['backups', `${status.backups}, ${bytes(status.storedBytes)} stored`],
+            ['backups', whole(`${status.backups}, ${bytes(status.storedBytes)} stored`)],
             [
               'alerts to deliver',
-              `${status.outboxPending}${status.outboxDead > 0 ? `; ${status.outboxDead} given up: nobody was told (\`holdfast alert list\`)` : ''}`,
+              whole(
+                `${status.outboxPending}${status.outboxDead > 0 ? `; ${status.outboxDead} given up: nobody was told (\`holdfast alert list\`)` : ''}`,
+              ),
             ],
+            ['seen', status.narrowed ? 'what your selector covers (`holdfast whoami`)' : ''],
             ['as of', instant(status.now)],
           ],
           terminal.width,

@@ -2,6 +2,7 @@ import type { Clock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type {
   AgentId,
+  ApprovalId,
   BackupId,
   DatabaseId,
   InstanceId,
@@ -17,15 +18,18 @@ import type { Aggregates, Store } from '../store/port.ts'
 import type {
   AgentRecord,
   AlertRecord,
+  ApprovalRecord,
   DatabaseRecord,
   Labels,
   PauseRecord,
   SilenceRecord,
+  TokenRecord,
 } from '../store/records.ts'
 import type { Adopted } from './adopt-policies.ts'
 import { type AgentWork, agentWork } from './agent-work.ts'
 import { type Asked, ackAlert, endSilence, silenceAlerts, testAlertChannel } from './alert-verbs.ts'
 import { readAnchors } from './anchor-audit.ts'
+import { type Approvable, decideApproval } from './approve.ts'
 import { cancelJob } from './cancel-job.ts'
 import type { DiscoveryHealth, SourceHealth } from './discovery-health.ts'
 import { forecastPlan, type PlanForecast } from './forecast-plan.ts'
@@ -39,10 +43,12 @@ import { startBackup } from './start-backup.ts'
 import { startCopy } from './start-copy.ts'
 import { startRestore } from './start-restore.ts'
 import type { Term } from './term.ts'
+import { createToken, revokeToken, type TokenRequest } from './token-verbs.ts'
 import { jobView, watchJob } from './watch-job.ts'
 import { parseWhatIf } from './what-if.ts'
 
 export type { AgentWork } from './agent-work.ts'
+export { stateOfApproval } from './approve.ts'
 export type { SourceHealth } from './discovery-health.ts'
 export type { PlanForecast, PlannedMiss, PlannedRun } from './forecast-plan.ts'
 export type { JobView, Progress } from './job-views.ts'
@@ -82,6 +88,7 @@ export interface Operations {
       readonly backupId: BackupId
       readonly instanceId?: InstanceId | undefined
       readonly into: string
+      readonly approval?: string
       readonly requestId: string
       readonly reason: string
     },
@@ -130,6 +137,18 @@ export interface Operations {
   auditAnchors(
     signal: AbortSignal,
   ): Promise<{ readonly destination: string; readonly anchors: readonly Anchor[] } | undefined>
+  createToken(
+    principal: Principal,
+    request: TokenRequest,
+  ): Promise<{ readonly token: TokenRecord; readonly secret: string }>
+  revokeToken(
+    principal: Principal,
+    request: Asked & Approvable & { readonly token: string },
+  ): Promise<TokenRecord>
+  decideApproval(
+    principal: Principal,
+    request: Asked & { readonly approvalId: ApprovalId; readonly granted: boolean },
+  ): Promise<ApprovalRecord>
   /** Open alerts that another one explains; empty on a standby. */
   explainedAlerts(): readonly AlertRecord[]
   now(): Millis
@@ -203,6 +222,9 @@ export function createOperations(deps: OperationsDeps): Operations {
     applyPolicies: async (principal, request) => applyPolicies(principal, request, led()),
     setDraining: async (principal, request) => setDraining(principal, request, led()),
     endSilence: async (principal, request) => endSilence(principal, request, led()),
+    createToken: async (principal, request) => createToken(principal, request, led()),
+    revokeToken: async (principal, request) => revokeToken(principal, request, led()),
+    decideApproval: async (principal, request) => decideApproval(principal, request, led()),
     testAlertChannel: async (principal, request, signal) =>
       testAlertChannel(principal, request, deps.notifiers, led(), signal),
     auditAnchors: async signal => {

@@ -3,6 +3,7 @@ import type { Duration } from '../../shared/time/index.ts'
 import type { AlertRules } from '../alerts/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
 import type { Policy, PolicyBook } from '../policy/index.ts'
+import type { ApprovalRules } from './approve.ts'
 
 /** Every span the coordinator goes by, milliseconds. Those agents need travel in `Welcome` (architecture §5). */
 export interface Times {
@@ -51,4 +52,8 @@ export interface Settings {
   readonly anchors?: { readonly destination: string; readonly every: Duration }
   /** Absent: nothing but the slots of agents and one job a cluster limits. */
   readonly budgets?: NamedBudgets
+  /** What takes a second person. */
+  readonly approvals: ApprovalRules
+  /** Longest life of an operator's token. */
+  readonly longestToken: Duration
 }

@@ -2,9 +2,9 @@ import { AppError } from '../../shared/errors/index.ts'
 import type { BackupId, InstanceId } from '../../shared/model/identifiers.ts'
 import type { Job, JobSubject, RetryRule } from '../jobs/job.ts'
 import type { BackupRecord, InstanceRecord } from '../store/records.ts'
+import { onceApproved } from './approve.ts'
 import { presentCopies } from './copies.ts'
 import { createJob } from './create-job.ts'
-import { once } from './once.ts'
 import { actorOf, covers, type Principal } from './principal.ts'
 import { answered } from './start-backup.ts'
 import type { Term } from './term.ts'
@@ -18,6 +18,8 @@ export interface RestoreRequest {
   /** Default: the instance of the backup's own cluster. */
   readonly instanceId?: InstanceId | undefined
   readonly into: string
+  /** A granted approval, where restores take one. */
+  readonly approval?: string
   readonly requestId: string
   readonly reason: string
 }
@@ -32,54 +34,65 @@ export async function startRestore(
   request: RestoreRequest,
   term: Term,
 ): Promise<{ readonly job: Job }> {
-  const { backupId, instanceId, into, requestId, reason } = request
+  const { backupId, instanceId, into, reason } = request
   const asked = { backupId, into, instanceId: instanceId ?? '' }
-  const { jobId } = await once(term, 'start-restore', requestId, asked, async tx => {
-    const backup = await tx.backups.get(backupId)
-    if (backup === undefined || !covers(principal.scope, backup.clusterId))
-      throw new AppError('not-found', { message: `there is no backup \`${backupId}\`` })
-    checkName(into, backup)
-    const instance = targetOf(backup, instanceId, principal, term)
-    const [copy, ...others] = presentCopies(backup).filter(each =>
-      term.settings.destinations.has(each.destination),
-    )
-    if (copy === undefined)
-      throw new AppError('destination.unknown', {
-        message: 'no destination that holds a copy of this backup is configured',
-        context: { backup_id: backup.id, copies: backup.copies.map(each => each.destination) },
-      })
-    const now = term.clock.now()
-    const { job } = await createJob(
-      tx,
-      {
-        order: {
-          kind: 'restore',
-          backupId,
-          instanceId: instance.id,
-          destination: copy.destination,
-          manifestKey: copy.manifestKey,
-          manifestSha256: backup.manifestSha256,
-          fallbacks: others.map(each => each.destination),
-          into,
+  const { jobId } = await onceApproved(
+    term,
+    principal,
+    'start-restore',
+    request,
+    asked,
+    async (tx, approved) => {
+      const backup = await tx.backups.get(backupId)
+      if (backup === undefined || !covers(principal.scope, backup.clusterId))
+        throw new AppError('not-found', { message: `there is no backup \`${backupId}\`` })
+      checkName(into, backup)
+      const instance = targetOf(backup, instanceId, principal, term)
+      const [copy, ...others] = presentCopies(backup).filter(each =>
+        term.settings.destinations.has(each.destination),
+      )
+      if (copy === undefined)
+        throw new AppError('destination.unknown', {
+          message: 'no destination that holds a copy of this backup is configured',
+          context: { backup_id: backup.id, copies: backup.copies.map(each => each.destination) },
+        })
+      await approved(
+        'restore',
+        `restore ${backup.id} of ${backup.subjectName} into ${into} on ${instance.service}`,
+      )
+      const now = term.clock.now()
+      const { job } = await createJob(
+        tx,
+        {
+          order: {
+            kind: 'restore',
+            backupId,
+            instanceId: instance.id,
+            destination: copy.destination,
+            manifestKey: copy.manifestKey,
+            manifestSha256: backup.manifestSha256,
+            fallbacks: others.map(each => each.destination),
+            into,
+          },
+          subject: subjectOf(backup, instance),
+          dueSlot: `restore/${request.requestId}`,
+          dueAt: now.wall,
+          origin: 'operator',
+          requestedBy: actorOf(principal),
+          reason,
+          retry,
+          decision: {
+            code: 'requested',
+            text: `asked for by ${principal.name}: ${backup.subjectName} into \`${into}\` on ${instance.service}@${instance.nodeName}`,
+            numbers: { stored_bytes: backup.storedBytes },
+          },
         },
-        subject: subjectOf(backup, instance),
-        dueSlot: `restore/${requestId}`,
-        dueAt: now.wall,
-        origin: 'operator',
-        requestedBy: actorOf(principal),
-        reason,
-        retry,
-        decision: {
-          code: 'requested',
-          text: `asked for by ${principal.name}: ${backup.subjectName} into \`${into}\` on ${instance.service}@${instance.nodeName}`,
-          numbers: { stored_bytes: backup.storedBytes },
-        },
-      },
-      now,
-      term,
-    )
-    return { jobId: job.id }
-  })
+        now,
+        term,
+      )
+      return { jobId: job.id }
+    },
+  )
   return { job: await answered(jobId, term) }
 }
 

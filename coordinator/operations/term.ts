@@ -18,6 +18,7 @@ import type { PoliciesInForce } from './policies-in-force.ts'
 import type { Predictions } from './predictions.ts'
 import type { Settings } from './settings.ts'
 import type { StoreOutcomes } from './store-outcomes.ts'
+import type { TokenBook } from './token-book.ts'
 
 /**
  * One time as leader and all that is only true within it: what this process holds in memory of jobs, fleet and
@@ -46,6 +47,8 @@ export interface Term {
   readonly live: LiveAgents
   /** What operators paused. */
   readonly pauses: Pauses
+  /** Tokens of operators. */
+  readonly tokens: TokenBook
   readonly leases: LeaseClock
   readonly views: JobViews
   readonly messenger: Messenger

@@ -36,6 +36,8 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
     'GetPolicies',
     'GetEffectivePolicy',
     'CheckPolicies',
+    'WhoAmI',
+    'ListApprovals',
   ].map(method => [operatorPath(method), operators] as const),
   [operatorPath('StartBackup'), ['operator', 'admin']],
   [operatorPath('CopyBackup'), ['operator', 'admin']],
@@ -51,6 +53,11 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
   [operatorPath('ApplyPolicies'), ['admin']],
   [operatorPath('ListAudit'), ['admin']],
   [operatorPath('VerifyAudit'), ['admin']],
+  ...['CreateToken', 'ListTokens', 'RevokeToken', 'GrantApproval'].map(
+    method => [operatorPath(method), ['admin']] as const,
+  ),
+  // also of those who may not grant: what they asked for themselves
+  [operatorPath('DenyApproval'), ['operator', 'restorer', 'admin']],
   // reserved: nobody may call them until enrolment is built
   ['/holdfast.v1.EnrolmentService/Enrol', []],
   ['/holdfast.v1.EnrolmentService/Renew', []],

@@ -20,13 +20,14 @@ export type CallerOf = (path: string, call: CallerFacts) => Principal
 /** Paths that agents call; everything else is for operators. */
 export const agentPaths = '/holdfast.v1.AgentLinkService/'
 /** Paths that need no certificate: to get one, and to ask whether the process serves. */
-const openPaths = ['/holdfast.v1.EnrolmentService/', '/grpc.health.v1.Health/']
+export const openPaths = ['/holdfast.v1.EnrolmentService/', '/grpc.health.v1.Health/']
 
 const localAdmin: Principal = {
   kind: 'operator',
   name: 'local-admin',
   roles: ['viewer', 'operator', 'restorer', 'admin'],
   scope: { kind: 'fleet' },
+  anonymous: true,
 }
 
 const localAgent: Principal = {

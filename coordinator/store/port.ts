@@ -1,6 +1,7 @@
 import type {
   AgentId,
   AlertId,
+  ApprovalId,
   AttemptId,
   BackupId,
   ClusterId,
@@ -8,12 +9,14 @@ import type {
   InstanceId,
   JobId,
   SilenceId,
+  TokenId,
 } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { Job, JobKind } from '../jobs/job.ts'
 import type {
   AgentRecord,
   AlertRecord,
+  ApprovalRecord,
   AttemptRecord,
   AuditEntry,
   AuditRecord,
@@ -32,6 +35,7 @@ import type {
   PauseRecord,
   PolicyRevision,
   SilenceRecord,
+  TokenRecord,
   TrendOrder,
 } from './records.ts'
 
@@ -156,6 +160,16 @@ export interface WriteTx {
     /** A number that is taken is `conflict`. */
     append(revision: PolicyRevision): Promise<void>
   }
+  readonly tokens: {
+    get(id: TokenId): Promise<TokenRecord | undefined>
+    put(token: TokenRecord): Promise<void>
+  }
+  readonly approvals: {
+    get(id: ApprovalId): Promise<ApprovalRecord | undefined>
+    /** Those nobody has decided, the oldest first, expired ones included. */
+    pending(): Promise<readonly ApprovalRecord[]>
+    put(approval: ApprovalRecord): Promise<void>
+  }
   readonly audit: { append(entry: AuditEntry): Promise<AuditRecord> }
   readonly requests: {
     /** The answer given to a request id before, as JSON. */
@@ -276,6 +290,15 @@ export interface ReadModel {
   pauses(): Promise<readonly PauseRecord[]>
   /** A text that policies had: of a revision, else the last one that is written down. */
   policyRevision(revision?: number): Promise<PolicyRevision | undefined>
+  /** Every token there ever was, newest first. */
+  tokens(page: PageRequest): Promise<Page<TokenRecord>>
+  /** Those neither expired nor revoked. */
+  liveTokens(at: Millis): Promise<readonly TokenRecord[]>
+  /** Newest first. */
+  approvals(
+    page: PageRequest,
+    filter: { readonly state?: ApprovalRecord['state'] },
+  ): Promise<Page<ApprovalRecord>>
   /** Due messages in order, at most one per (dedup key, channel): the oldest undelivered. `except` names channels to leave out. */
   outboxDue(now: Millis, limit: number, except?: readonly string[]): Promise<readonly OutboxRecord[]>
   outboxCounts(): Promise<{ readonly pending: number; readonly dead: number }>

@@ -3,6 +3,7 @@ import type { EngineKind, IdentityEvidence } from '../../shared/model/engine.ts'
 import type {
   AgentId,
   AlertId,
+  ApprovalId,
   AttemptId,
   BackupId,
   ClusterId,
@@ -10,7 +11,9 @@ import type {
   InstanceId,
   JobId,
   SilenceId,
+  TokenId,
 } from '../../shared/model/identifiers.ts'
+import type { OperatorRole } from '../../shared/model/role.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { JobKind } from '../jobs/job.ts'
 import type { Sample } from '../trends/history.ts'
@@ -365,6 +368,45 @@ export interface PolicyRevision {
   readonly reason: string
   /** YAML, as it was given; of the configuration as it is shown. */
   readonly text: string
+}
+
+/** A token an operator shows. Of the secret only its hash is kept. */
+export interface TokenRecord {
+  readonly id: TokenId
+  /** Whose it is. Several of one name are one person's. */
+  readonly name: string
+  readonly role: OperatorRole
+  /** SHA-256 of the secret, hex. */
+  readonly hash: string
+  /** What it sees and touches; absent: the whole fleet. */
+  readonly selector?: Labels
+  readonly reason: string
+  readonly by: string
+  readonly createdAt: Millis
+  readonly expiresAt: Millis
+  readonly revokedAt?: Millis
+  readonly revokedBy?: string
+}
+
+/** Somebody asked for what takes a second person. */
+export interface ApprovalRecord {
+  readonly id: ApprovalId
+  /** One of the acts that configuration may put under approval. */
+  readonly act: string
+  /** What is asked for, as people read it. */
+  readonly summary: string
+  /** The request itself, as JSON: what is granted is this and nothing else. */
+  readonly question: string
+  readonly reason: string
+  readonly askedBy: string
+  readonly askedAt: Millis
+  /** Neither granted nor used afterwards. */
+  readonly expiresAt: Millis
+  readonly state: 'pending' | 'granted' | 'denied' | 'used'
+  readonly decidedBy?: string
+  readonly decidedAt?: Millis
+  readonly decision?: string
+  readonly usedAt?: Millis
 }
 
 /** What goes into the audit; `seq`, `prev_hash` and `hash` are the chain's to give. */

@@ -87,6 +87,8 @@ export interface Schema {
     state: string
     next_attempt_at: number
   }
+  tokens: Recorded & { id: string; name: string; created_at: number; live_until: number }
+  approvals: Recorded & { id: string; state: string; asked_at: number }
   silences: Recorded & { id: string; ends_at: number }
   pauses: Recorded & { key: string }
   policy_revisions: Recorded & { revision: number }

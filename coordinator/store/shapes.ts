@@ -3,6 +3,7 @@ import { decoder } from './decode.ts'
 import type {
   AgentRecord,
   AlertRecord,
+  ApprovalRecord,
   AttemptRecord,
   BackupRecord,
   ClusterRecord,
@@ -17,6 +18,7 @@ import type {
   PauseRecord,
   PolicyRevision,
   SilenceRecord,
+  TokenRecord,
 } from './records.ts'
 
 export const decodeJob = decoder<Job>('jobs', {
@@ -268,6 +270,36 @@ export const decodePolicyRevision = decoder<PolicyRevision>('policy_revisions', 
   by: 'text',
   reason: 'text',
   text: 'text',
+})
+
+export const decodeToken = decoder<TokenRecord>('tokens', {
+  id: 'text',
+  name: 'text',
+  role: 'text',
+  hash: 'text',
+  selector: 'object?',
+  reason: 'text',
+  by: 'text',
+  createdAt: 'number',
+  expiresAt: 'number',
+  revokedAt: 'number?',
+  revokedBy: 'text?',
+})
+
+export const decodeApproval = decoder<ApprovalRecord>('approvals', {
+  id: 'text',
+  act: 'text',
+  summary: 'text',
+  question: 'text',
+  reason: 'text',
+  askedBy: 'text',
+  askedAt: 'number',
+  expiresAt: 'number',
+  state: 'text',
+  decidedBy: 'text?',
+  decidedAt: 'number?',
+  decision: 'text?',
+  usedAt: 'number?',
 })
 
 /** An outbox message's JSON; the database gives the id. */

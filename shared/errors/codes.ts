@@ -164,6 +164,20 @@ export const errorCodes = {
     exit: 12,
     retry: 'never',
   },
+  'approval.needed': {
+    message: 'this needs the approval of a second person',
+    hint: 'Have an admin grant it (`holdfast approval grant`), then repeat the command with --approval and its id.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 12,
+    retry: 'never',
+  },
+  'approval.void': {
+    message: 'the approval does not count for this',
+    hint: 'Repeat the command without --approval: it asks for a new one.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 12,
+    retry: 'never',
+  },
   'access.denied': {
     message: 'your role does not allow this',
     hint: 'Ask an admin for the role named.',

@@ -19,6 +19,8 @@ export const idPrefixes = {
   result: 'res',
   alert: 'alr',
   silence: 'sil',
+  token: 'tok',
+  approval: 'apr',
   incarnation: 'inc',
   fleet: 'flt',
 } as const
@@ -35,6 +37,8 @@ export type AgentId = IdOf<'agent'>
 export type ResultId = IdOf<'result'>
 export type AlertId = IdOf<'alert'>
 export type SilenceId = IdOf<'silence'>
+export type TokenId = IdOf<'token'>
+export type ApprovalId = IdOf<'approval'>
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

@@ -6,6 +6,7 @@ import { storePagingSuite } from './store-paging.ts'
 import { storePruningSuite } from './store-pruning.ts'
 import { storeTellingSuite } from './store-telling.ts'
 import { storeTrendsSuite } from './store-trends.ts'
+import { storeTrustSuite } from './store-trust.ts'
 import type { MakeStore } from './store-under-test.ts'
 import { storeWriterSuite } from './store-writer.ts'
 
@@ -17,6 +18,7 @@ export function storeConformance(make: MakeStore): void {
   storeTrendsSuite(make)
   storeCopiesSuite(make)
   storeTellingSuite(make)
+  storeTrustSuite(make)
   storeAuditSuite(make)
   storePagingSuite(make)
   storePruningSuite(make)

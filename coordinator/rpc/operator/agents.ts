@@ -8,12 +8,13 @@ import type {
   UndrainAgentRequest,
   UndrainAgentResponse,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import type { AccessScope } from '../../operations/principal.ts'
 import type { AgentRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
 import { agentToWire } from './fleet-to-wire.ts'
 import { filterOf, oneOf, pageOf } from './narrow.ts'
-import { resolveAgent } from './resolve.ts'
+import { notFound, resolveAgent } from './resolve.ts'
 
 const states = ['connected', 'silent', 'away', 'refused'] as const
 
@@ -42,8 +43,8 @@ export function listAgents({ store, operations }: OperatorDeps) {
 
 /** GetAgent, by id or hostname. */
 export function getAgent(deps: OperatorDeps) {
-  return async (request: GetAgentRequest, _context: CallContext): Promise<GetAgentResponse> => ({
-    agent: await shown(deps, await resolveAgent(deps.store.read, request.agent)),
+  return async (request: GetAgentRequest, { scope }: CallContext): Promise<GetAgentResponse> => ({
+    agent: await shown(deps, await visibleAgent(deps, scope, request.agent)),
   })
 }
 
@@ -68,9 +69,15 @@ async function draining(
   on: boolean,
 ) {
   const { requestId, reason } = request
-  const agent = await resolveAgent(deps.store.read, request.agent)
+  const agent = await visibleAgent(deps, principal.scope, request.agent)
   await deps.operations.setDraining(principal, { agent, draining: on, requestId, reason })
   return shown(deps, { ...agent, draining: on })
+}
+
+/** As in the list: agents belong to the whole fleet, for a narrower scope there are none. */
+async function visibleAgent({ store }: OperatorDeps, scope: AccessScope, reference: string) {
+  if (scope.kind !== 'fleet') throw notFound('agent', reference)
+  return resolveAgent(store.read, reference)
 }
 
 async function shown({ store, operations }: OperatorDeps, agent: AgentRecord) {

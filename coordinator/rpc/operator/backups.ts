@@ -102,11 +102,12 @@ export function startRestore({ store, operations }: OperatorDeps) {
   ): Promise<StartRestoreResponse> => {
     const backup = await visibleBackup(store.read, scope, request.backupId)
     const instanceId = await resolveInstance(store.read, scope, request.instance)
-    const { into, requestId, reason } = request
+    const { into, requestId, reason, approval } = request
     const { job } = await operations.startRestore(principal, {
       backupId: backup.id,
       ...(instanceId === undefined ? {} : { instanceId }),
       into,
+      approval,
       requestId,
       reason,
     })

@@ -5,6 +5,7 @@ import {
 import { type HandleEnv, serverStream, unary } from '../handle.ts'
 import { drainAgent, getAgent, listAgents, undrainAgent } from './agents.ts'
 import { ackAlert, getAlert, listAlerts, testAlertChannel } from './alerts.ts'
+import { denyApproval, grantApproval, listApprovals } from './approvals.ts'
 import { listAudit, verifyAudit } from './audit.ts'
 import { copyBackup, getBackup, listBackups, startBackup, startRestore } from './backups.ts'
 import { getCluster, listClusters } from './clusters.ts'
@@ -18,7 +19,9 @@ import { getPlan } from './plan.ts'
 import { applyPolicies, checkPolicies, getEffectivePolicy, getPolicies } from './policies.ts'
 import { endSilence, listSilences, silenceAlerts } from './silences.ts'
 import { getStatus } from './status.ts'
+import { createToken, listTokens, revokeToken } from './tokens.ts'
 import { listTrends } from './trends.ts'
+import { whoAmI } from './who-am-i.ts'
 
 /** The operator service: every RPC of the contract, wrapped so that no handler can end the process. */
 export function operatorService(env: HandleEnv, deps: OperatorDeps) {
@@ -62,6 +65,13 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     applyPolicies: unary(env, applyPolicies(deps)),
     listAudit: unary(env, listAudit(deps)),
     verifyAudit: unary(env, verifyAudit(deps)),
+    whoAmI: unary(env, whoAmI()),
+    createToken: unary(env, createToken(deps)),
+    listTokens: unary(env, listTokens(deps)),
+    revokeToken: unary(env, revokeToken(deps)),
+    listApprovals: unary(env, listApprovals(deps)),
+    grantApproval: unary(env, grantApproval(deps)),
+    denyApproval: unary(env, denyApproval(deps)),
   }
   return { definition: OperatorServiceService, implementation }
 }

@@ -1,12 +1,17 @@
 import { failureToWire } from '../../../shared/wire/failure.ts'
 import type { GetStatusRequest, GetStatusResponse } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import { type AccessScope, covers } from '../../operations/principal.ts'
+import type { Aggregates, ReadModel } from '../../store/port.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
+import { everyPage } from './resolve.ts'
 
 /** GetStatus: the fleet on one screen, from aggregates the writer keeps. */
-export function getStatus({ operations }: OperatorDeps) {
-  return async (_request: GetStatusRequest, _context: CallContext): Promise<GetStatusResponse> => {
-    const status = await operations.status()
+export function getStatus({ store, operations }: OperatorDeps) {
+  return async (_request: GetStatusRequest, { scope }: CallContext): Promise<GetStatusResponse> => {
+    const whole = await operations.status()
+    const narrowed = scope.kind !== 'fleet'
+    const status = narrowed ? { ...whole, ...(await narrowedTo(scope, store.read)) } : whole
     const { aggregates } = status
     const jobs = (state: string) => aggregates.jobs[state] ?? 0
     const protection = (state: string) => aggregates.protection[state] ?? 0
@@ -42,6 +47,39 @@ export function getStatus({ operations }: OperatorDeps) {
       })),
       outboxPending: status.outbox.pending,
       outboxDead: status.outbox.dead,
+      narrowed,
     }
+  }
+}
+
+/** The same of a part of the fleet, counted now; agents and messages are the whole fleet's, and left out. */
+async function narrowedTo(scope: AccessScope, read: ReadModel) {
+  const count = (counts: Record<string, number>, key: string) => {
+    counts[key] = (counts[key] ?? 0) + 1
+  }
+  const protection: Record<string, number> = {}
+  const jobs: Record<string, number> = {}
+  let [instances, databases] = [0, 0]
+  for await (const { id: clusterId } of everyPage(after => read.clusters({ size: 1_000, ...after }))) {
+    if (!covers(scope, clusterId)) continue
+    const present = { clusterId, gone: false }
+    for await (const _ of everyPage(after => read.instances({ size: 1_000, ...after }, present))) instances++
+    for await (const { database, state } of everyPage(after =>
+      read.databases({ size: 1_000, ...after }, present),
+    )) {
+      if (database.scope === 'database') databases++
+      if (state !== undefined) count(protection, state.protection)
+    }
+  }
+  for (const { subject, state } of await read.openJobs())
+    if (covers(scope, subject.scope === 'destination' ? undefined : subject.clusterId))
+      count(jobs, state.kind)
+  const aggregates: Aggregates = {
+    ...{ instances, databases, protection, jobs },
+    ...{ backups: 0, storedBytes: 0, succeeded24h: 0, failed24h: 0 },
+  }
+  return {
+    aggregates,
+    ...{ agentsConnected: 0, agentsSilent: 0, discovery: [], outbox: { pending: 0, dead: 0 } },
   }
 }

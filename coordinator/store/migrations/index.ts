@@ -6,6 +6,7 @@ import { pauses } from './0005-pauses.ts'
 import { auditByTime } from './0006-audit-by-time.ts'
 import { trends } from './0007-trends.ts'
 import { policyRevisions } from './0008-policy-revisions.ts'
+import { tokensAndApprovals } from './0009-tokens-and-approvals.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   auditByTime,
   trends,
   policyRevisions,
+  tokensAndApprovals,
 ]

@@ -12,6 +12,7 @@ import { pauseReads } from './pauses.ts'
 import { policyRevisionReads } from './policy-revisions.ts'
 import { presentReads } from './present.ts'
 import { trendReads } from './trends.ts'
+import { trustReads } from './trust.ts'
 
 /** All reads, on the readers' connections; errors of the driver become `store.unavailable`. */
 export function readModel(db: Database): ReadModel {
@@ -26,6 +27,7 @@ export function readModel(db: Database): ReadModel {
     ...pauseReads(db),
     ...trendReads(db),
     ...policyRevisionReads(db),
+    ...trustReads(db),
     ...aggregateReads(db),
   })
 }

@@ -13,6 +13,7 @@ import { requestWrites, resultWrites } from './ledgers.ts'
 import { pauseWrites } from './pauses.ts'
 import { policyRevisionWrites } from './policy-revisions.ts'
 import { pruneWrites } from './prune.ts'
+import { approvalWrites, tokenWrites } from './trust.ts'
 
 /** All that a step may touch. Built as it is used: most steps use three of these. */
 export function writeTx(step: Step): WriteTx {
@@ -58,6 +59,12 @@ export function writeTx(step: Step): WriteTx {
     },
     get policyRevisions() {
       return policyRevisionWrites(step)
+    },
+    get tokens() {
+      return tokenWrites(step)
+    },
+    get approvals() {
+      return approvalWrites(step)
     },
     get audit() {
       return auditWrites(step)

@@ -64,6 +64,7 @@ function scrubbed(text: string, address: string): string {
       /([a-z]{3})_(?!01890a5d-ac96-7000-8000-)[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g,
       '$1_00000000-0000-7000-8000-000000000000',
     )
+    .replace(/hft_[A-Za-z0-9_-]{43}/g, `hft_${'0'.repeat(43)}`)
     .replace(/\b(?!(?:ab){32})[0-9a-f]{64}\b/g, '0'.repeat(64))
     .replace(/in \d+ ms\b/g, 'in 0 ms')
 }

@@ -66,6 +66,32 @@ export async function seed(store: Store): Promise<void> {
         }),
       )
 
+    const tokens = [
+      { n: 1, name: 'alice', role: 'admin' as const, createdAt: now - 30 * day, expiresAt: now + 60 * day },
+      { n: 2, name: 'team-a', role: 'restorer' as const, createdAt: now - day, expiresAt: now + 29 * day },
+      {
+        n: 3,
+        name: 'night-shift@db-operations',
+        role: 'operator' as const,
+        createdAt: now - 90 * day,
+        expiresAt: now - day,
+      },
+    ]
+    for (const { n, ...each } of tokens)
+      await tx.tokens.put({
+        ...{ id: id('token', n), hash: `hash-${n}`, reason: '', by: 'operator:alice', ...each },
+        ...(n === 2 ? { selector: { service: ['orders-*'], tag: ['team-a'] } } : {}),
+      })
+    const approvals = [
+      { n: 1, act: 'restore', summary: `restore ${id('backup', 1)} of orders-db/orders into orders_copy` },
+      { n: 2, act: 'revoke-admin', summary: `revoke ${id('token', 1)}, an admin's token of alice` },
+    ]
+    for (const { n, ...each } of approvals)
+      await tx.approvals.put({
+        ...{ id: id('approval', n), question: '{}', reason: 'CHG-92', askedBy: 'team-a', ...each },
+        ...{ askedAt: now - n * hour, expiresAt: now + n * hour, state: 'pending' as const },
+      })
+
     const agents = [
       { id: id('agent', 1), hostname: 'db-host-7', keeper: true, pool: false },
       { id: id('agent', 2), hostname: longHost, keeper: false, pool: false, draining: true },
