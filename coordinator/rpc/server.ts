@@ -13,11 +13,13 @@ import { HealthImplementation } from 'grpc-health-check'
 import { parseHostPort } from '../../shared/config/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
+import type { LiveMaterial } from '../../shared/tls/index.ts'
 import { appErrorToStatus } from '../../shared/wire/call-failure.ts'
 import { isLoopback, largestMessage } from '../../shared/wire/channel.ts'
 import { refusal } from './access.ts'
 import type { CallerFacts, CallerOf } from './caller.ts'
 import { contractFiles, contractFolder } from './contract-files.ts'
+import { TlsCredentials } from './tls-credentials.ts'
 
 /** One service with its handlers, already wrapped. */
 export interface ServedService {
@@ -30,6 +32,8 @@ export interface ServerOptions {
   readonly listen: string
   /** Allows plaintext, on loopback only. */
   readonly insecureLoopback: boolean
+  /** In place of plaintext. */
+  readonly tls?: LiveMaterial
   readonly services: readonly ServedService[]
   readonly callerOf: CallerOf
   readonly log: Log
@@ -61,7 +65,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const address = parseHostPort(options.listen)
   if (address === undefined)
     throw new AppError('listen.failed', { context: { listen: options.listen, reason: 'not host:port' } })
-  if (!options.insecureLoopback || !isLoopback(address.host))
+  const { tls } = options
+  if (tls === undefined && (!options.insecureLoopback || !isLoopback(address.host)))
     throw new AppError('listen.plaintext-refused', { context: { listen: options.listen } })
   const server = new Server({
     interceptors: [authenticate(options)],
@@ -80,8 +85,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   health.addToServer(server)
   const contract = await load([...contractFiles], { includeDirs: [contractFolder] })
   new ReflectionService(contract).addToServer(server)
-  const port = await bind(server, address.host, address.port)
-  log.info('listening', { host: address.host, port })
+  const port = await bind(server, address.host, address.port, credentialsOf(tls))
+  if (tls === undefined)
+    log.warn('listening in plaintext: whoever may open a port of this machine is its admin', {
+      host: address.host,
+      port,
+    })
+  else log.info('listening', { host: address.host, port })
   let closing: Promise<void> | undefined
   return {
     host: address.host,
@@ -132,10 +142,17 @@ function nameOf(definition: ServiceDefinition): string {
   return path.split('/')[1] ?? ''
 }
 
-function bind(server: Server, host: string, port: number): Promise<number> {
+function credentialsOf(tls: LiveMaterial | undefined): ServerCredentials {
+  if (tls === undefined) return ServerCredentials.createInsecure()
+  const credentials = new TlsCredentials(tls.current)
+  tls.onChange(material => credentials.replace(material))
+  return credentials
+}
+
+function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
   const target = `${host.includes(':') ? `[${host}]` : host}:${port}`
   return new Promise((resolve, reject) => {
-    server.bindAsync(target, ServerCredentials.createInsecure(), (cause, bound) => {
+    server.bindAsync(target, credentials, (cause, bound) => {
       if (cause === null) resolve(bound)
       else
         reject(

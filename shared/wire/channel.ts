@@ -1,5 +1,6 @@
 import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
 import { AppError } from '../errors/index.ts'
+import { type Material, secureContext } from '../tls/index.ts'
 
 /** The most a frame or message may have, bytes; both ends set it (facts-runtime §4: the default is 4 MiB). */
 export const largestMessage = 8 << 20
@@ -19,21 +20,27 @@ export interface ChannelTarget {
 export const keepalive = { timeMs: 20_000, timeoutMs: 10_000 } as const
 
 /**
- * What a client of the coordinator dials with. Plaintext is for loopback only and must be asked for; until
- * mTLS is built everything else is refused.
+ * What a client of the coordinator dials with: TLS 1.3 where it has anything to verify the coordinator by. Plaintext is
+ * for loopback only and must be asked for.
  *
  * @throws AppError `link.plaintext-refused`
  */
 export function clientChannel(target: {
   readonly address: string
   readonly insecureLoopback: boolean
+  /** The CA it trusts, and the certificate it shows, if any. */
+  readonly tls?: Material
 }): ChannelTarget {
   const host = target.address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
-  if (!target.insecureLoopback || !isLoopback(host))
+  const { tls } = target
+  if (tls === undefined && (!target.insecureLoopback || !isLoopback(host)))
     throw new AppError('link.plaintext-refused', { context: { address: target.address } })
   return {
     address: target.address,
-    credentials: credentials.createInsecure(),
+    credentials:
+      tls === undefined
+        ? credentials.createInsecure()
+        : credentials.createFromSecureContext(secureContext(tls)),
     options: {
       'grpc.keepalive_time_ms': keepalive.timeMs,
       'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
