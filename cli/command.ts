@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { AppError } from '../shared/errors/index.ts'
 import { defaultCoordinator } from '../shared/model/ports.ts'
 import { type Coordinator, connect } from './connect.ts'
+import { readIdentity } from './identity.ts'
 import { json } from './print/json.ts'
 import { rowsAsCsv } from './print/rows.ts'
 import { atWords } from './print/table.ts'
@@ -60,6 +61,7 @@ export function leaf(
       `coordinator to ask (HOLDFAST_COORDINATOR, default ${defaultCoordinator})`,
     )
     .option('--token-file <path>', 'file of your token, yours alone (HOLDFAST_TOKEN_FILE; or HOLDFAST_TOKEN)')
+    .option('--identity <folder>', 'ca.crt, client.crt and client.key to ask with (HOLDFAST_IDENTITY)')
     .option('-o, --output <format>', `${formats.slice(0, -1).join(', ')} or ${formats.at(-1)}`, 'table')
     .addHelpText('after', helpTail(about))
   return command.action(async (...given: unknown[]) => {
@@ -68,7 +70,10 @@ export function leaf(
     const address = String(
       options.coordinator ?? terminal.environment.HOLDFAST_COORDINATOR ?? defaultCoordinator,
     )
-    const coordinator = connect(address, await tokenOf(text(options.tokenFile), terminal.environment))
+    const folder = options.identity ?? terminal.environment.HOLDFAST_IDENTITY
+    const identity = typeof folder === 'string' && folder !== '' ? await readIdentity(folder) : undefined
+    const token = await tokenOf(text(options.tokenFile), terminal.environment)
+    const coordinator = connect(address, { identity, token })
     try {
       const args = given.slice(0, command.registeredArguments.length).map(arg => String(arg ?? ''))
       const print: Session['print'] = (answer, text, rows = [answer], like = {}) => {

@@ -1,5 +1,6 @@
 import { Metadata, type ServiceError } from '@grpc/grpc-js'
 import { AppError } from '../shared/errors/index.ts'
+import type { Material } from '../shared/tls/index.ts'
 import { bearer, tokenMetadataKey } from '../shared/wire/bearer.ts'
 import { appErrorFromServiceError } from '../shared/wire/call-failure.ts'
 import { clientChannel } from '../shared/wire/channel.ts'
@@ -31,14 +32,21 @@ export interface Coordinator {
 type WatchedJob = NonNullable<import('../shared/wire/gen/holdfast/v1/operator.ts').WatchJobResponse['job']>
 
 /**
- * A client for `address` (`host:port`) that shows `token` with every call, when there is one. Plaintext, hence loopback only, until operators have certificates;
- * refused before anything is sent.
+ * A client for `address` (`host:port`): TLS with what `identity` trusts and shows; without one plaintext, hence loopback
+ * only, refused before anything is sent. Shows `token` with every call, when there is one.
  */
-export function connect(address: string, token?: string): Coordinator {
+export function connect(
+  address: string,
+  { identity, token }: { readonly identity?: Material | undefined; readonly token?: string | undefined } = {},
+): Coordinator {
   assertForm(address)
   const metadata = new Metadata()
   if (token !== undefined) metadata.set(tokenMetadataKey, bearer(token))
-  const channel = clientChannel({ address, insecureLoopback: true })
+  const channel = clientChannel({
+    address,
+    insecureLoopback: true,
+    ...(identity === undefined ? {} : { tls: identity }),
+  })
   const client = new OperatorServiceClient(channel.address, channel.credentials, channel.options)
   return {
     address,

@@ -26,6 +26,7 @@ import { alertProblems, alertRulesOf, alertsSchema } from './alert-config.ts'
 import { auditProblems, auditSchema } from './audit-config.ts'
 import { budgetsOf, budgetsSchema } from './budget-config.ts'
 import { discoverySchema } from './discovery-config.ts'
+import { operatorsSchema, tlsProblems, tlsSchema } from './identity/tls-config.ts'
 import type { Settings } from './operations/index.ts'
 import { policyOf, policySchema, selectorOf } from './policy-config.ts'
 import { bookOf, documentProblems, layerKeys, watchedPolicies } from './policy-document.ts'
@@ -63,6 +64,8 @@ function crossCheck(
     readonly alerts?: unknown
     readonly audit?: unknown
     readonly times?: unknown
+    readonly tls?: unknown
+    readonly insecure_loopback?: unknown
   },
   context: z.RefinementCtx,
 ): void {
@@ -87,6 +90,7 @@ function crossCheck(
   const deadMan = section(config.dead_man)
   if (deadMan['url'] !== undefined && deadMan['url_file'] !== undefined)
     problem(['dead_man', 'url'], 'must not be given beside `url_file`')
+  for (const text of tlsProblems(config)) problem(['tls'], text)
   const times = section(config.times)
   const stale = times['leader_stale']
   if (typeof stale === 'number' && !less(times['leader_margin'], stale) && 'leader_margin' in times)
@@ -103,8 +107,12 @@ function section(value: unknown): Readonly<Record<string, unknown>> {
 export const coordinatorConfigSchema = z
   .strictObject({
     listen: hostPort().prefault(defaultCoordinator),
-    /** Plaintext, on loopback only; until mTLS is built there is nothing else. */
+    /** Plaintext, on loopback only, in place of `tls`. */
     insecure_loopback: z.boolean().prefault(false),
+    /** Certificates of the listener, read again when they change; `holdfast-coordinator init` makes them. */
+    tls: tlsSchema.optional(),
+    /** Roles of operators with a certificate, by the name in it. */
+    operators: operatorsSchema.prefault({ admin: 'admin' }),
     store: z
       .strictObject({
         /** `sqlite:/absolute/file.db` or `postgres://user@host/database`. */

@@ -21,6 +21,7 @@ import {
 import { type CoordinatorConfig, settingsOf } from './config.ts'
 import { discoverySourcesOf } from './discovery-config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
+import { openDoor } from './identity/door.ts'
 import {
   databaseSeriesPage,
   databaseSeriesPath,
@@ -80,6 +81,8 @@ export interface Coordinator {
   readonly operations: Operations
   /** The term it leads in now. */
   readonly term: number | undefined
+  /** Looks at the certificate files now, in place of some seconds later. */
+  reloadTls(): Promise<void>
   /** Stops in order; the signal skips every grace, not the order. */
   stop(force?: AbortSignal): Promise<void>
 }
@@ -147,37 +150,37 @@ export async function startCoordinator(
       notifiers,
     })
 
+    const door = scope.own(await openDoor(config, clock, log))
     const tokens = new TokenBook()
     await tokens.refresh(store.read, startedAt)
     const callerOf = tokenCaller(
       secret => tokens.principalOf(secret, led()?.fleet, clock.now().wall),
-      loopbackCallerAs(config.access.loopback),
+      door.tls === undefined ? loopbackCallerAs(config.access.loopback) : door.callerOf,
     )
+    const env = { callerOf, log, streams: door.streams }
     const server: RunningServer = scope.own(
       await startServer({
         listen: config.listen,
         insecureLoopback: config.insecure_loopback,
+        ...(door.tls === undefined ? {} : { tls: door.tls }),
         callerOf,
         log,
         services: [
-          agentLinkService(
-            { callerOf, log },
-            {
-              clock,
-              log,
-              version,
-              sessions,
-              counts: counts.link,
-              term: led,
-              draining: () => draining,
-              refused: (actor, reason, subject, at) => {
-                counts.securityRefused()
-                security.refused(actor, reason, subject, at)
-              },
-              fleetChanged: () => current?.loops.fleetChanged(),
+          agentLinkService(env, {
+            clock,
+            log,
+            version,
+            sessions,
+            counts: counts.link,
+            term: led,
+            draining: () => draining,
+            refused: (actor, reason, subject, at) => {
+              counts.securityRefused()
+              security.refused(actor, reason, subject, at)
             },
-          ),
-          operatorService({ callerOf, log }, { store, operations }),
+            fleetChanged: () => current?.loops.fleetChanged(),
+          }),
+          operatorService(env, { store, operations }),
         ],
         onRefused: ({ peer, path, reason }) => {
           counts.securityRefused()
@@ -342,6 +345,7 @@ export async function startCoordinator(
       get term() {
         return led()?.number
       },
+      reloadTls: async () => door.tls?.look(),
       stop: once(async (force?: AbortSignal) => {
         draining = true
         server.setServing(false)

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { runCommandLine } from '../../shared/command-line/index.ts'
 import { version } from '../../shared/model/version.ts'
 import { configCommand } from './config-command.ts'
+import { initCommand } from './init-command.ts'
 import { runCommand } from './run-command.ts'
 import type { Terminal } from './terminal.ts'
 import { versionCommand } from './version-command.ts'
@@ -12,9 +13,11 @@ function program(terminal: Terminal): Command {
     .version(version, '-V, --version', 'print the version')
     .addHelpText(
       'after',
-      '\nExample:\n  $ holdfast-coordinator run --config /etc/holdfast/coordinator.yaml --insecure-loopback',
+      '\nExamples:\n  $ holdfast-coordinator init --dir /etc/holdfast/pki\n' +
+        '  $ holdfast-coordinator run --config /etc/holdfast/coordinator.yaml',
     )
-  for (const command of [runCommand, configCommand, versionCommand]) root.addCommand(command(terminal))
+  for (const command of [runCommand, initCommand, configCommand, versionCommand])
+    root.addCommand(command(terminal))
   return root
 }
 

@@ -10,6 +10,8 @@ import type { Log } from '../../shared/log/index.ts'
 import { appErrorToStatus } from '../../shared/wire/call-failure.ts'
 import type { AccessScope, Principal } from '../operations/principal.ts'
 import type { CallerOf, PeerCall } from './caller.ts'
+import { dropConnection } from './drop-connection.ts'
+import type { LiveStreams } from './live-streams.ts'
 
 /** What every handler gets beside its request. */
 export interface CallContext {
@@ -25,6 +27,8 @@ export interface CallContext {
 export interface HandleEnv {
   readonly callerOf: CallerOf
   readonly log: Log
+  /** Where streams are judged again while they are open. */
+  readonly streams?: LiveStreams
 }
 
 /** Sends frames of a stream. Writing to one that ended is a no-op. */
@@ -47,6 +51,8 @@ export interface BidiHandler<Req> {
   onClosed(): void | Promise<void>
 }
 
+/** Time in which a peer may take in why its stream was cut, before its connection is. */
+const lastWordsMs = 1_000
 /** Frames of one stream that may be in work at a time; beyond, the peer is not read. */
 const mostInWork = 64
 /** Frames a peer may leave unread before it is cut. */
@@ -81,7 +87,12 @@ export function serverStream<Req, Res>(
     const { context, done, signal } = contextOf(env, call)
     call.on('error', error => env.log.debug('a stream failed', { path: call.getPath(), error }))
     const run = async () => {
-      for await (const message of handler(call.request, context())) {
+      const about = context()
+      underReview(env, call, about, error => {
+        done()
+        if (!call.cancelled) call.emit('error', statusOf(env, call, error))
+      })
+      for await (const message of handler(call.request, about)) {
         if (signal.aborted) return
         if (!call.write(message)) await drained(call, signal)
       }
@@ -142,6 +153,8 @@ class BidiStream<Req, Res> {
     call.on('data', (message: Req) => this.#take(message))
     call.on('end', () => this.#guard(() => this.#handler?.onEnd()))
     this.#guard(() => {
+      const about = context()
+      underReview(this.#env, call, about, error => this.#fail(error))
       this.#handler = this.#open(
         {
           write: message => this.#write(message),
@@ -152,7 +165,7 @@ class BidiStream<Req, Res> {
           fail: error => this.#fail(error),
           peer: call.getPeer(),
         },
-        context(),
+        about,
       )
     })
   }
@@ -220,6 +233,27 @@ function contextOf(env: HandleEnv, call: AnyCall) {
       return { principal, scope: principal.scope, signal: ending.signal, path, log: env.log }
     },
   }
+}
+
+/** Has an open stream judged again until it ends; one that is cut hears why, and then loses its connection. */
+function underReview(
+  env: HandleEnv,
+  call: AnyCall,
+  { principal, path }: CallContext,
+  cut: (error: AppError) => void,
+): void {
+  const forget = env.streams?.add({
+    principal,
+    path,
+    cut: error => {
+      env.log.warn('a stream is cut', { path, caller: principal.name, error })
+      cut(error)
+      setTimeout(() => dropConnection(call), lastWordsMs).unref()
+    },
+  })
+  if (forget === undefined) return
+  call.on('close', forget)
+  call.on('cancelled', forget)
 }
 
 /** Calls at once, like a plain call, and turns a throw into a rejection. */

@@ -241,6 +241,13 @@ export const errorCodes = {
     exit: 12,
     retry: 'after-fix',
   },
+  'tls.unwritable': {
+    message: 'a certificate or key cannot be written',
+    hint: 'Check that the folder is writable and the disk not full.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
   'coordinator.unreachable': {
     message: 'the coordinator does not answer',
     hint: 'Check the address (--coordinator or HOLDFAST_COORDINATOR) and that it is running.',

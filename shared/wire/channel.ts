@@ -1,9 +1,14 @@
+import { isIP } from 'node:net'
+import { checkServerIdentity } from 'node:tls'
 import { type ChannelCredentials, type ChannelOptions, credentials } from '@grpc/grpc-js'
 import { AppError } from '../errors/index.ts'
 import { type Material, secureContext } from '../tls/index.ts'
 
 /** The most a frame or message may have, bytes; both ends set it (facts-runtime §4: the default is 4 MiB). */
 export const largestMessage = 8 << 20
+
+/** Said in the handshake where a coordinator is dialled by its address. */
+const nameless = 'coordinator.holdfast.invalid'
 
 /** How to reach a coordinator. */
 export interface ChannelTarget {
@@ -37,11 +42,9 @@ export function clientChannel(target: {
     throw new AppError('link.plaintext-refused', { context: { address: target.address } })
   return {
     address: target.address,
-    credentials:
-      tls === undefined
-        ? credentials.createInsecure()
-        : credentials.createFromSecureContext(secureContext(tls)),
+    credentials: tls === undefined ? credentials.createInsecure() : verified(tls, host),
     options: {
+      ...(tls !== undefined && isIP(host) !== 0 ? { 'grpc.ssl_target_name_override': nameless } : {}),
       'grpc.keepalive_time_ms': keepalive.timeMs,
       'grpc.keepalive_timeout_ms': keepalive.timeoutMs,
       'grpc.keepalive_permit_without_calls': 0,
@@ -52,6 +55,19 @@ export function clientChannel(target: {
       'grpc.enable_http_proxy': 0,
     },
   }
+}
+
+/**
+ * The peer must be `host` by its certificate. An address cannot be said as a server name (RFC 6066): the placeholder goes
+ * into the handshake in its place, and the address is what is checked.
+ */
+function verified(tls: Material, host: string): ChannelCredentials {
+  return credentials.createFromSecureContext(
+    secureContext(tls),
+    isIP(host) === 0
+      ? {}
+      : { checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate) },
+  )
 }
 
 /** Whether a host names this machine only: 127.0.0.0/8, ::1, localhost. */
