@@ -5,9 +5,9 @@ import { Scope } from '../shared/lifecycle/index.ts'
 import type { Log } from '../shared/log/index.ts'
 import { createMetrics, startStatusServer } from '../shared/metrics/index.ts'
 import { protocolVersion, version } from '../shared/model/version.ts'
-import { clientChannel } from '../shared/wire/channel.ts'
 import type { Hello } from '../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { AgentConfig } from './config.ts'
+import { openCredentials } from './credentials.ts'
 import { engineFor } from './engines/index.ts'
 import { type AgentMetrics, agentMetrics } from './host/agent-metrics.ts'
 import { targetFrom } from './host/credentials.ts'
@@ -71,15 +71,14 @@ export async function startAgent(
 ): Promise<Agent> {
   const scope = new Scope()
   try {
-    const channel = clientChannel({
-      address: config.coordinator.address,
-      insecureLoopback: config.coordinator.insecure_loopback,
-    })
     const clock = overrides.clock ?? systemClock
+    const credentials = scope.own(await openCredentials(config, clock, log))
     const random = overrides.random ?? Math.random
     const state = await DurableFolder.open(config.state_dir)
     scope.own(lockStateFolder(config.state_dir))
-    const identity = await loadIdentity(state, log)
+    const kept = await loadIdentity(state, log)
+    // who a certificate is for is not ours to choose
+    const identity = { ...kept, agentId: credentials.agentId ?? kept.agentId }
     const agentLog = log.child({ agent_id: identity.agentId })
     const journal = await Journal.open(config.state_dir, agentLog)
     const spool = await Spool.open(config.state_dir, clock.now().wall, agentLog)
@@ -196,7 +195,9 @@ export async function startAgent(
       keeper: config.keeper,
     })
     const link: Link = new Link({
-      channel,
+      get channel() {
+        return credentials.channel()
+      },
       clock,
       log: agentLog,
       random,
@@ -249,6 +250,7 @@ export async function startAgent(
       await watched
     })
     const ended = link.run()
+    credentials.begin(() => link.redial())
     agentLog.info('the agent runs', {
       version,
       coordinator: config.coordinator.address,

@@ -89,8 +89,16 @@ export const agentConfigSchema = z.strictObject({
   coordinator: z
     .strictObject({
       address: hostPort().prefault(defaultCoordinator),
-      /** Plaintext, to loopback only; until mTLS is built there is nothing else. */
+      /** Plaintext, to loopback only, in place of certificates. */
       insecure_loopback: z.boolean().prefault(false),
+      /** Certificates of a PKI of your own, read again when they change; default what `holdfast-agent join` was given. */
+      tls: z
+        .strictObject({
+          ca_file: z.string().min(1),
+          certificate_file: z.string().min(1),
+          key_file: secretFile(),
+        })
+        .optional(),
       /** Longest wait before dialling a coordinator again that was out of reach. */
       longest_wait: duration({ min: 100 }).prefault('30s'),
     })

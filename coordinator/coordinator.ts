@@ -22,6 +22,7 @@ import { type CoordinatorConfig, settingsOf } from './config.ts'
 import { discoverySourcesOf } from './discovery-config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
 import { openDoor } from './identity/door.ts'
+import { createIdentities } from './identity/identities.ts'
 import {
   databaseSeriesPage,
   databaseSeriesPath,
@@ -52,6 +53,7 @@ import { TokenBook } from './operations/token-book.ts'
 import { policySourceOf } from './policy-source.ts'
 import { agentLinkService } from './rpc/agent-link/service.ts'
 import { Sessions } from './rpc/agent-link/sessions.ts'
+import { enrolmentService } from './rpc/enrolment/service.ts'
 import { loopbackCallerAs } from './rpc/loopback-caller.ts'
 import { operatorService } from './rpc/operator/service.ts'
 import { type RunningServer, startServer } from './rpc/server.ts'
@@ -158,6 +160,20 @@ export async function startCoordinator(
       door.tls === undefined ? loopbackCallerAs(config.access.loopback) : door.callerOf,
     )
     const env = { callerOf, log, streams: door.streams }
+    door.standing.replaceRevoked((await store.read.revocations()).map(each => each.agentId))
+    const identities = createIdentities({
+      issuer: door.issuer,
+      store,
+      led: () => {
+        const term = led()
+        if (term === undefined) throw new AppError('leader.none')
+        return term
+      },
+      onRevoked: agentId => {
+        door.standing.addRevoked(agentId)
+        door.streams.review()
+      },
+    })
     const server: RunningServer = scope.own(
       await startServer({
         listen: config.listen,
@@ -180,7 +196,11 @@ export async function startCoordinator(
             },
             fleetChanged: () => current?.loops.fleetChanged(),
           }),
-          operatorService(env, { store, operations }),
+          operatorService(env, { store, operations, identities }),
+          enrolmentService(env, identities, (reason, subject) => {
+            counts.securityRefused()
+            security.refused('newcomer', reason, subject, clock.now().wall)
+          }),
         ],
         onRefused: ({ peer, path, reason }) => {
           counts.securityRefused()
@@ -285,6 +305,18 @@ export async function startCoordinator(
         work: async () => {
           if (operations !== undefined) showPicture(await takePicture(operations, led()))
         },
+        clock,
+        log,
+        signal: background.signal,
+      }),
+    )
+    scope.own(
+      new Ticker({
+        // what another coordinator revoked while this one stands by
+        name: 'the list of revocations',
+        every: 5_000,
+        work: async () =>
+          door.standing.replaceRevoked((await store.read.revocations()).map(each => each.agentId)),
         clock,
         log,
         signal: background.signal,

@@ -34,6 +34,7 @@ export interface LinkHooks {
 }
 
 export interface LinkOptions {
+  /** Asked at every dial. */
   readonly channel: ChannelTarget
   readonly clock: Clock
   readonly log: Log
@@ -106,6 +107,11 @@ export class Link {
       this.#stopping.abort()
       await watching
     }
+  }
+
+  /** Dials anew at once, with what the channel is now: a connection shows for life the certificate it began with. */
+  redial(): void {
+    this.#session?.stop()
   }
 
   /** Says Goodbye and ends. */
@@ -226,7 +232,8 @@ export class Link {
     const { log } = this.#options
     switch (outcome.kind) {
       case 'stopped':
-        return { kind: 'stopped' }
+        // ended by us: for good, or to dial anew
+        return this.#stopping.signal.aborted ? { kind: 'stopped' } : 0
       case 'served': {
         if (outcome.servedFor >= trustedAfter) this.#backoff.reset()
         const wait = this.#backoff.next()

@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, (terminal: Terminal) => Promise<Command>
   check: async terminal => (await import('./check-command.ts')).checkCommand(terminal),
   doctor: async terminal => (await import('./doctor-command.ts')).doctorCommand(terminal),
   config: async terminal => (await import('./config-command.ts')).configCommand(terminal),
+  join: async terminal => (await import('./join-command.ts')).joinCommand(terminal),
   version: async terminal => (await import('./version-command.ts')).versionCommand(terminal),
 }
 

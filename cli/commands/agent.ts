@@ -6,6 +6,7 @@ import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { card, table } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+import { joining } from './agent-joining.ts'
 
 /** `holdfast agent list|get|drain|undrain`. */
 export function agentCommand(terminal: Terminal): Command {
@@ -47,6 +48,7 @@ export function agentCommand(terminal: Terminal): Command {
     get,
     drain(terminal, true),
     drain(terminal, false),
+    ...joining(terminal),
   ])
 }
 

@@ -6,6 +6,7 @@ import type { CoordinatorConfig } from '../config.ts'
 import { Ticker } from '../operations/ticker.ts'
 import { type CallerOf, certificateCaller, loopbackCaller } from '../rpc/caller.ts'
 import { LiveStreams } from '../rpc/live-streams.ts'
+import { Issuer } from './issuer.ts'
 import { CertificateStanding } from './standing.ts'
 
 /** How often open streams are judged again: a certificate ends in the middle of one. */
@@ -18,6 +19,7 @@ export interface Door extends Closable {
   readonly callerOf: CallerOf
   readonly standing: CertificateStanding
   readonly streams: LiveStreams
+  readonly issuer: Issuer
 }
 
 /** @throws AppError `tls.unusable`, `secret.*` */
@@ -29,7 +31,14 @@ export async function openDoor(
   const standing = new CertificateStanding(clock, config.operators)
   const streams = new LiveStreams(principal => standing.judge(principal))
   const { tls: files } = config
-  if (files === undefined) return { callerOf: loopbackCaller, standing, streams, close: () => {} }
+  if (files === undefined)
+    return {
+      callerOf: loopbackCaller,
+      standing,
+      streams,
+      issuer: new Issuer(undefined, undefined),
+      close: () => {},
+    }
   const tls = await LiveMaterial.open({
     load: () =>
       loadMaterial({
@@ -56,6 +65,7 @@ export async function openDoor(
     callerOf: certificateCaller(standing),
     standing,
     streams,
+    issuer: new Issuer(tls, files.ca_key_file),
     close: async () => {
       ending.abort()
       await review.close()

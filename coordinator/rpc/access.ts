@@ -58,9 +58,11 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
   ),
   // also of those who may not grant: what they asked for themselves
   [operatorPath('DenyApproval'), ['operator', 'restorer', 'admin']],
-  // reserved: nobody may call them until enrolment is built
-  ['/holdfast.v1.EnrolmentService/Enrol', []],
-  ['/holdfast.v1.EnrolmentService/Renew', []],
+  // judged by what the request proves: a token, or a key that was certified
+  ['/holdfast.v1.EnrolmentService/Enrol', ['newcomer']],
+  ['/holdfast.v1.EnrolmentService/Renew', ['newcomer']],
+  [operatorPath('CreateJoinToken'), ['admin']],
+  [operatorPath('RevokeAgent'), ['admin']],
   ['/grpc.health.v1.Health/Check', everyone],
   ['/grpc.health.v1.Health/Watch', everyone],
   ['/grpc.health.v1.Health/List', everyone],

@@ -41,7 +41,10 @@ const localAgent: Principal = {
  * Callers of a plaintext listener, which is on loopback only: whoever may open a port of this machine is its
  * admin, and an agent is who its Hello says. With mTLS the certificate decides both.
  */
-export const loopbackCaller: CallerOf = path => (path.startsWith(agentPaths) ? localAgent : localAdmin)
+export const loopbackCaller: CallerOf = path => {
+  if (path.startsWith('/holdfast.v1.EnrolmentService/')) return newcomer
+  return path.startsWith(agentPaths) ? localAgent : localAdmin
+}
 
 const newcomer: Principal = {
   kind: 'agent',

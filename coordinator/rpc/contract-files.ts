@@ -4,4 +4,8 @@ import { join } from 'node:path'
 export const contractFolder = join(import.meta.dirname, '..', '..', 'proto')
 
 /** The services reflection tells of. */
-export const contractFiles = ['holdfast/v1/agent_link.proto', 'holdfast/v1/operator.proto']
+export const contractFiles = [
+  'holdfast/v1/agent_link.proto',
+  'holdfast/v1/enrolment.proto',
+  'holdfast/v1/operator.proto',
+]

@@ -21,6 +21,7 @@ import type {
   AuditEntry,
   AuditRecord,
   BackupRecord,
+  CertifiedKeyRecord,
   ClusterRecord,
   CopyRecord,
   DatabaseRecord,
@@ -30,10 +31,12 @@ import type {
   HistoryRecord,
   InstanceRecord,
   JobFilter,
+  JoinTokenRecord,
   MissingCopy,
   OutboxRecord,
   PauseRecord,
   PolicyRevision,
+  RevocationRecord,
   SilenceRecord,
   TokenRecord,
   TrendOrder,
@@ -170,6 +173,15 @@ export interface WriteTx {
     pending(): Promise<readonly ApprovalRecord[]>
     put(approval: ApprovalRecord): Promise<void>
   }
+  readonly identities: {
+    joinToken(hash: string): Promise<JoinTokenRecord | undefined>
+    putJoinToken(token: JoinTokenRecord): Promise<void>
+    key(keyId: string): Promise<CertifiedKeyRecord | undefined>
+    keysOf(agentId: AgentId): Promise<readonly CertifiedKeyRecord[]>
+    putKey(key: CertifiedKeyRecord): Promise<void>
+    revocation(agentId: AgentId): Promise<RevocationRecord | undefined>
+    putRevocation(revocation: RevocationRecord): Promise<void>
+  }
   readonly audit: { append(entry: AuditEntry): Promise<AuditRecord> }
   readonly requests: {
     /** The answer given to a request id before, as JSON. */
@@ -286,6 +298,12 @@ export interface ReadModel {
   openAlerts(): Promise<readonly AlertRecord[]>
   /** Silences that end after then, the next to end first. */
   silences(endAfter: Millis): Promise<readonly SilenceRecord[]>
+  joinToken(hash: string): Promise<JoinTokenRecord | undefined>
+  /** A key that was ever certified, revoked or not. */
+  certifiedKey(keyId: string): Promise<CertifiedKeyRecord | undefined>
+  certifiedKeysOf(agentId: AgentId): Promise<readonly CertifiedKeyRecord[]>
+  /** Every agent that is refused. */
+  revocations(): Promise<readonly RevocationRecord[]>
   /** Every pause, those whose time is over included. */
   pauses(): Promise<readonly PauseRecord[]>
   /** A text that policies had: of a revision, else the last one that is written down. */

@@ -335,6 +335,42 @@ export interface OutboxRecord {
   readonly lastError?: string
 }
 
+/** A one-time token with which a host joins. */
+export interface JoinTokenRecord {
+  /** SHA-256 of its secret, hex; the secret is kept nowhere. */
+  readonly hash: string
+  /** The only host that may use it; absent: any. */
+  readonly host?: string
+  readonly by: string
+  readonly createdAt: Millis
+  readonly expiresAt: Millis
+  /** Who used it, with which key: the same key may ask again when the answer was lost. */
+  readonly used?: { readonly at: Millis; readonly agentId: AgentId; readonly keyId: string }
+}
+
+/** A public key that was certified: kept for good, since signatures of manifests are judged by it. */
+export interface CertifiedKeyRecord {
+  /** SHA-256 of the key (SPKI, DER), hex. */
+  readonly keyId: string
+  readonly agentId: AgentId
+  readonly hostname: string
+  /** SPKI, DER, base64. */
+  readonly publicKey: string
+  /** From the first certificate until the end of the last. */
+  readonly notBefore: Millis
+  readonly notAfter: Millis
+  readonly certifiedAt: Millis
+  readonly revokedAt?: Millis
+}
+
+/** An agent that is refused from then on, whatever it shows. */
+export interface RevocationRecord {
+  readonly agentId: AgentId
+  readonly at: Millis
+  readonly by: string
+  readonly reason: string
+}
+
 /** What a pause holds back. */
 export const pauseScopes = ['database', 'host', 'site', 'fleet'] as const
 export type PauseScope = (typeof pauseScopes)[number]

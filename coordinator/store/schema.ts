@@ -92,6 +92,9 @@ export interface Schema {
   silences: Recorded & { id: string; ends_at: number }
   pauses: Recorded & { key: string }
   policy_revisions: Recorded & { revision: number }
+  join_tokens: Recorded & { hash: string }
+  certified_keys: Recorded & { key_id: string; agent_id: string }
+  revocations: Recorded & { agent_id: string }
   audit: {
     seq: number
     at: number

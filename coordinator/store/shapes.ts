@@ -6,6 +6,7 @@ import type {
   ApprovalRecord,
   AttemptRecord,
   BackupRecord,
+  CertifiedKeyRecord,
   ClusterRecord,
   DatabaseRecord,
   DatabaseStateRecord,
@@ -13,10 +14,12 @@ import type {
   DecisionRecord,
   HistoryRecord,
   InstanceRecord,
+  JoinTokenRecord,
   MissingCopy,
   OutboxRecord,
   PauseRecord,
   PolicyRevision,
+  RevocationRecord,
   SilenceRecord,
   TokenRecord,
 } from './records.ts'
@@ -300,6 +303,33 @@ export const decodeApproval = decoder<ApprovalRecord>('approvals', {
   decidedAt: 'number?',
   decision: 'text?',
   usedAt: 'number?',
+})
+
+export const decodeJoinToken = decoder<JoinTokenRecord>('join_tokens', {
+  hash: 'text',
+  host: 'text?',
+  by: 'text',
+  createdAt: 'number',
+  expiresAt: 'number',
+  used: 'object?',
+})
+
+export const decodeCertifiedKey = decoder<CertifiedKeyRecord>('certified_keys', {
+  keyId: 'text',
+  agentId: 'text',
+  hostname: 'text',
+  publicKey: 'text',
+  notBefore: 'number',
+  notAfter: 'number',
+  certifiedAt: 'number',
+  revokedAt: 'number?',
+})
+
+export const decodeRevocation = decoder<RevocationRecord>('revocations', {
+  agentId: 'text',
+  at: 'number',
+  by: 'text',
+  reason: 'text',
 })
 
 /** An outbox message's JSON; the database gives the id. */

@@ -213,6 +213,13 @@ export const errorCodes = {
     exit: 13,
     retry: 'never',
   },
+  'enrol.wrong-authority': {
+    message: 'the coordinator is not the one the join token was made by',
+    hint: 'Check the address; do not go on if it is right: somebody may stand in between.',
+    grpc: 'UNAUTHENTICATED',
+    exit: 13,
+    retry: 'never',
+  },
   'enrol.no-authority': {
     message: 'this coordinator certifies nobody: it has no CA key',
     hint: 'Set `tls.ca_key_file`, or give the agent a certificate of your own PKI (`coordinator.tls` of the agent).',
@@ -456,6 +463,13 @@ export const errorCodes = {
     grpc: 'RESOURCE_EXHAUSTED',
     exit: 1,
     retry: 'backoff',
+  },
+  'agent.not-joined': {
+    message: 'this host has no certificate',
+    hint: 'Join it: `holdfast agent token create` for an admin, then `holdfast-agent join` here; on loopback pass --insecure-loopback.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
   },
   'agent.state-locked': {
     message: 'another agent works in this state folder',

@@ -107,6 +107,8 @@ export interface Running extends AsyncDisposable {
   readonly coordinator: Coordinator
   readonly port: number
   readonly store: Store
+  /** Where its SQLite file lies. */
+  readonly storeFile: string
   readonly source: FakeSource
   agent(options?: Partial<FakeAgentOptions>): Promise<FakeAgent>
   /** Stops the coordinator and starts another one on the same store and port. */
@@ -165,6 +167,7 @@ export async function running(over: Raw = {}, overrides: CoordinatorOverrides = 
     get port() {
       return port
     },
+    storeFile: join(folder.path, 'holdfast.db'),
     source,
     agent: async options => {
       const agent = await FakeAgent.connect({ port, ...options })

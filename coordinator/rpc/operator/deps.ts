@@ -1,3 +1,4 @@
+import type { Identities } from '../../identity/identities.ts'
 import type { Operations } from '../../operations/index.ts'
 import type { Store } from '../../store/port.ts'
 
@@ -5,4 +6,5 @@ import type { Store } from '../../store/port.ts'
 export interface OperatorDeps {
   readonly store: Store
   readonly operations: Operations
+  readonly identities: Identities
 }

@@ -3,6 +3,7 @@ import {
   OperatorServiceService,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import { type HandleEnv, serverStream, unary } from '../handle.ts'
+import { createJoinToken, revokeAgent } from './agent-identities.ts'
 import { drainAgent, getAgent, listAgents, undrainAgent } from './agents.ts'
 import { ackAlert, getAlert, listAlerts, testAlertChannel } from './alerts.ts'
 import { denyApproval, grantApproval, listApprovals } from './approvals.ts'
@@ -63,6 +64,8 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     getEffectivePolicy: unary(env, getEffectivePolicy(deps)),
     checkPolicies: unary(env, checkPolicies(deps)),
     applyPolicies: unary(env, applyPolicies(deps)),
+    createJoinToken: unary(env, createJoinToken(deps)),
+    revokeAgent: unary(env, revokeAgent(deps)),
     listAudit: unary(env, listAudit(deps)),
     verifyAudit: unary(env, verifyAudit(deps)),
     whoAmI: unary(env, whoAmI()),

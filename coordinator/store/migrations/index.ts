@@ -7,6 +7,7 @@ import { auditByTime } from './0006-audit-by-time.ts'
 import { trends } from './0007-trends.ts'
 import { policyRevisions } from './0008-policy-revisions.ts'
 import { tokensAndApprovals } from './0009-tokens-and-approvals.ts'
+import { identities } from './0010-identities.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   trends,
   policyRevisions,
   tokensAndApprovals,
+  identities,
 ]

@@ -7,6 +7,7 @@ import { alertReads } from './alerts.ts'
 import { auditReads } from './audit.ts'
 import { backupReads } from './backups.ts'
 import { fleetReads } from './fleet.ts'
+import { identityReads } from './identities.ts'
 import { jobReads } from './jobs.ts'
 import { pauseReads } from './pauses.ts'
 import { policyRevisionReads } from './policy-revisions.ts'
@@ -28,6 +29,7 @@ export function readModel(db: Database): ReadModel {
     ...trendReads(db),
     ...policyRevisionReads(db),
     ...trustReads(db),
+    ...identityReads(db),
     ...aggregateReads(db),
   })
 }

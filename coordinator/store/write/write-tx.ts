@@ -8,6 +8,7 @@ import { attemptWrites, decisionWrites } from './attempts.ts'
 import { auditWrites } from './audit.ts'
 import { backupWrites, debrisWrites } from './backups.ts'
 import { clusterWrites, databaseWrites, instanceWrites } from './fleet.ts'
+import { identityWrites } from './identities.ts'
 import { jobWrites } from './jobs.ts'
 import { requestWrites, resultWrites } from './ledgers.ts'
 import { pauseWrites } from './pauses.ts'
@@ -65,6 +66,9 @@ export function writeTx(step: Step): WriteTx {
     },
     get approvals() {
       return approvalWrites(step)
+    },
+    get identities() {
+      return identityWrites(step)
     },
     get audit() {
       return auditWrites(step)

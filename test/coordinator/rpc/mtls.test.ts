@@ -30,7 +30,7 @@ afterAll(async () => {
 const operator = (name: string) => ({ kind: 'operator', name }) as const
 
 async function asking(shown: Shown | { readonly caFile: string }) {
-  const coordinator = connect(`127.0.0.1:${fleet.port}`, await loadMaterial(shown))
+  const coordinator = connect(`127.0.0.1:${fleet.port}`, { identity: await loadMaterial(shown) })
   try {
     await coordinator.ask('getStatus', {})
     return 'answered'
@@ -48,7 +48,7 @@ describe('callers of the mTLS listener', () => {
   })
 
   test('each has the role of its name', async () => {
-    const vera = connect(`127.0.0.1:${fleet.port}`, await loadMaterial(await pki.client(operator('vera'))))
+    const vera = connect(`127.0.0.1:${fleet.port}`, { identity: await loadMaterial(await pki.client(operator('vera'))) })
     await expect(
       vera.ask('verifyAudit', { withoutAnchors: false, thisIncarnation: false }),
     ).rejects.toMatchObject({ code: 'access.denied' })
@@ -113,7 +113,7 @@ describe('the connection', () => {
     // its certificate is for localhost and 127.0.0.1
     const coordinator = connect(
       `127.0.0.2:${fleet.port}`,
-      await loadMaterial(await pki.client(operator('admin'))),
+      { identity: await loadMaterial(await pki.client(operator('admin'))) },
     )
     await expect(coordinator.ask('getStatus', {})).rejects.toMatchObject({ code: 'coordinator.unreachable' })
     coordinator.close()
@@ -138,7 +138,7 @@ describe('changing certificates while it runs', () => {
     const before = await testPki(at.path)
     await using own = await running({ insecure_loopback: false, tls: before.tls })
     const admin = await before.client(operator('admin'))
-    const standing = connect(`127.0.0.1:${own.port}`, await loadMaterial(admin))
+    const standing = connect(`127.0.0.1:${own.port}`, { identity: await loadMaterial(admin) })
     await standing.ask('getStatus', {})
     const first = await serial(own.port)
     const { readFile, writeFile } = await import('node:fs/promises')
@@ -163,7 +163,7 @@ describe('changing certificates while it runs', () => {
     const fresh = await testPki(join(at.path, 'fresh'))
     await using own = await running({ insecure_loopback: false, tls: old.tls })
     const ask = async (shown: Shown) => {
-      const coordinator = connect(`127.0.0.1:${own.port}`, await loadMaterial(shown))
+      const coordinator = connect(`127.0.0.1:${own.port}`, { identity: await loadMaterial(shown) })
       try {
         return await coordinator.ask('getStatus', {}).then(
           () => 'answered',

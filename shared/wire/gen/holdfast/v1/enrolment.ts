@@ -33,7 +33,10 @@ export interface EnrolResponse {
 
 export interface RenewRequest {
   certificateRequestDer: Buffer;
+  /** Signature by the old certificate's key over "holdfast renewal v1\\0", that certificate and the request. */
   proof: Buffer;
+  /** The old certificate: expired ones do not show in the handshake. */
+  certificateDer: Buffer;
 }
 
 export interface RenewResponse {
@@ -264,7 +267,7 @@ export const EnrolResponse: MessageFns<EnrolResponse> = {
 };
 
 function createBaseRenewRequest(): RenewRequest {
-  return { certificateRequestDer: Buffer.alloc(0), proof: Buffer.alloc(0) };
+  return { certificateRequestDer: Buffer.alloc(0), proof: Buffer.alloc(0), certificateDer: Buffer.alloc(0) };
 }
 
 export const RenewRequest: MessageFns<RenewRequest> = {
@@ -274,6 +277,9 @@ export const RenewRequest: MessageFns<RenewRequest> = {
     }
     if (message.proof.length !== 0) {
       writer.uint32(18).bytes(message.proof);
+    }
+    if (message.certificateDer.length !== 0) {
+      writer.uint32(26).bytes(message.certificateDer);
     }
     return writer;
   },
@@ -307,6 +313,14 @@ export const RenewRequest: MessageFns<RenewRequest> = {
             message.proof = Buffer.from(reader.bytes());
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.certificateDer = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -327,6 +341,11 @@ export const RenewRequest: MessageFns<RenewRequest> = {
         ? Buffer.from(bytesFromBase64(object.certificate_request_der))
         : Buffer.alloc(0),
       proof: isSet(object.proof) ? Buffer.from(bytesFromBase64(object.proof)) : Buffer.alloc(0),
+      certificateDer: isSet(object.certificateDer)
+        ? Buffer.from(bytesFromBase64(object.certificateDer))
+        : isSet(object.certificate_der)
+        ? Buffer.from(bytesFromBase64(object.certificate_der))
+        : Buffer.alloc(0),
     };
   },
 
@@ -338,6 +357,9 @@ export const RenewRequest: MessageFns<RenewRequest> = {
     if (message.proof.length !== 0) {
       obj.proof = base64FromBytes(message.proof);
     }
+    if (message.certificateDer.length !== 0) {
+      obj.certificateDer = base64FromBytes(message.certificateDer);
+    }
     return obj;
   },
 
@@ -348,6 +370,7 @@ export const RenewRequest: MessageFns<RenewRequest> = {
     const message = createBaseRenewRequest();
     message.certificateRequestDer = object.certificateRequestDer ?? Buffer.alloc(0);
     message.proof = object.proof ?? Buffer.alloc(0);
+    message.certificateDer = object.certificateDer ?? Buffer.alloc(0);
     return message;
   },
 };
