@@ -19,6 +19,7 @@ import { hostSenses } from './host/host-senses.ts'
 import { HostWatch } from './host/host-watch.ts'
 import { resourcesToWire } from './host/resources-to-wire.ts'
 import { sweepScratch } from './host/sweep-scratch.ts'
+import { Yielder } from './host/yielder.ts'
 import { DurableFolder, loadIdentity, lockStateFolder } from './identity/index.ts'
 import { Anchors } from './jobs/anchors.ts'
 import { Attempts } from './jobs/attempts.ts'
@@ -103,6 +104,18 @@ export async function startAgent(
         addresses: config.addresses,
         loopback: !config.pool && !config.keeper,
       })
+    const limits = {
+      slots: config.slots,
+      maxRate: config.max_rate === 0 ? undefined : config.max_rate,
+      partBufferBytes: config.part_budget,
+    }
+    const throttle = new Throttle(limits.maxRate, clock)
+    const yielding = new Yielder({
+      throttle,
+      limits: { ...config.pressure, loadPerCore: config.pressure.load_per_core },
+      clock,
+      log: agentLog,
+    })
     const world: Surroundings = {
       journal,
       spool,
@@ -113,7 +126,9 @@ export async function startAgent(
       codec: config.codec,
       encryption: encryptionFrom(config.encryption),
       staging,
-      throttle: new Throttle(config.max_rate === 0 ? undefined : config.max_rate, clock),
+      throttle,
+      keeper: config.keeper,
+      yielding,
       idleTimeoutMs: config.idle_timeout,
       childPriority: {
         nice: config.children.nice,
@@ -158,12 +173,8 @@ export async function startAgent(
         { purpose: 'staging', path: staging.folder, reserveBytes: config.staging.reserve },
       ]),
       clock,
+      onReading: reading => yielding.look(reading),
     })
-    const limits = {
-      slots: config.slots,
-      maxRate: config.max_rate === 0 ? undefined : config.max_rate,
-      partBufferBytes: config.part_budget,
-    }
     const inventories = new Inventories({ world, random, send: frame => link.sendWithin(frame) })
     const anchors = new Anchors({
       keeper: config.keeper,
@@ -210,7 +221,8 @@ export async function startAgent(
         memoryAvailableBytes: watch.latest?.memoryAvailableBytes ?? 0,
         spooledResults: spool.size.pending,
         draining: attempts.draining,
-        resources: watch.latest === undefined ? undefined : resourcesToWire(watch.latest, limits),
+        resources:
+          watch.latest === undefined ? undefined : resourcesToWire(watch.latest, limits, yielding.now.why),
       }),
       attempts,
       results,

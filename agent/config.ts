@@ -130,6 +130,20 @@ export const agentConfigSchema = z.strictObject({
       reserve: byteSize().prefault('2GiB'),
     })
     .prefault({}),
+  /**
+   * From when on this agent stands back behind the host's own work: per cent of the last ten seconds in which some
+   * task waited (PSI), and load for each core; 0: never for that. Each look under pressure halves what it stores a
+   * second, never below `floor`, and no further stream begins.
+   */
+  pressure: z
+    .strictObject({
+      io: z.number().min(0).max(100).prefault(80),
+      memory: z.number().min(0).max(100).prefault(30),
+      cpu: z.number().min(0).max(100).prefault(0),
+      load_per_core: z.number().min(0).prefault(0),
+      floor: byteSize().prefault('8MiB'),
+    })
+    .prefault({}),
   /** How children stand back behind everything else on the host. */
   children: z
     .strictObject({

@@ -64,7 +64,8 @@ export async function dumpStreams(job: DumpStreamsJob): Promise<readonly StreamO
         stream => (signal: AbortSignal, letNext: () => void) =>
           runStream(stream, { ...job, predicted, signal, letNext }, tally),
       )
-      outcomes.push(...(await together(tasks, dump.concurrency ?? 1, signal)))
+      const room = () => job.world.yielding?.room()
+      outcomes.push(...(await together(tasks, dump.concurrency ?? 1, signal, room)))
     }
     signal.throwIfAborted()
     await dump.account?.()

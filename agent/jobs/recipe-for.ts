@@ -11,7 +11,7 @@ import type { Surroundings } from './surroundings.ts'
 /**
  * The recipe an Assign asks for.
  *
- * @throws AppError `link.protocol` for a kind this version does not know, or what the recipe says of its spec
+ * @throws AppError `agent.not-keeper` for a delete, `link.protocol` for a kind this version does not know, or what the recipe says of its spec
  */
 export function recipeFor(assign: Assign, attempt: AttemptRef, at: Millis, world: Surroundings): Recipe {
   const { spec } = assign
@@ -23,6 +23,9 @@ export function recipeFor(assign: Assign, attempt: AttemptRef, at: Millis, world
         onWarning: text => world.log.warn('restore', { warning: text }),
       })
     case 'delete':
+      // whatever a coordinator asks for: only who was told on its own host that it may, removes anything
+      if (world.keeper !== true)
+        throw new AppError('agent.not-keeper', { context: { host: world.host.hostname } })
       return deleteRecipe(spec.value, world)
     case 'copy':
       return copyRecipe(spec.value, world)

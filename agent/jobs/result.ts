@@ -54,6 +54,7 @@ export const attemptResultSchema = z.object({
       retries: z.int().nonnegative(),
       agent_peak_rss_bytes: z.int().nonnegative(),
       children_peak_rss_bytes: z.int().nonnegative(),
+      yielded_ms: z.int().nonnegative().optional(),
     })
     .optional(),
 })
@@ -133,5 +134,6 @@ function observedToWire(result: AttemptResult): Result['observed'] {
     agentPeakRssBytes: Number(observed?.peak_rss_bytes.agent ?? seen?.agent_peak_rss_bytes ?? 0),
     childrenPeakRssBytes: Number(observed?.peak_rss_bytes.children ?? seen?.children_peak_rss_bytes ?? 0),
     durationMs: observed?.duration_ms ?? 0,
+    yieldedMs: observed?.yielded_ms ?? seen?.yielded_ms ?? 0,
   }
 }

@@ -61,6 +61,7 @@ export async function storeStreams(job: StoreStreamsJob): Promise<StoredStreams>
     progress: progress => voice.progress({ ...progress, retries: store.retries ?? 0 }),
   }
   const begun = world.clock.now().mono
+  const yieldedBefore = world.yielding?.yieldedMs
   const outcomes = await travelled({ ...job, voice: counting }, decided, transfer)
   const memory = voice.memory?.()
   return {
@@ -70,6 +71,9 @@ export async function storeStreams(job: StoreStreamsJob): Promise<StoredStreams>
       strategy_reason: decided.reason,
       duration_ms: Math.max(0, Math.round(world.clock.now().mono - begun)),
       retries: store.retries ?? 0,
+      ...(yieldedBefore === undefined
+        ? {}
+        : { yielded_ms: Math.round((world.yielding?.yieldedMs ?? 0) - yieldedBefore) }),
       peak_rss_bytes: { agent: String(memory?.agent ?? 0), children: String(memory?.children ?? 0) },
     },
   }

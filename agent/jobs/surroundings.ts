@@ -6,6 +6,7 @@ import type { ObjectStore } from '../../shared/object-store/port.ts'
 import type { WatchedInstance } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { EncryptionWorld } from '../encryption/index.ts'
 import type { Engine, InstanceTarget, ToolFinder } from '../engines/port.ts'
+import type { Yielder } from '../host/yielder.ts'
 import type { PartBudget } from '../pipeline/part-budget.ts'
 import type { StagingArea } from '../pipeline/staging/index.ts'
 import type { Throttle } from '../pipeline/throttle.ts'
@@ -30,6 +31,10 @@ export interface Surroundings {
   readonly staging?: StagingArea
   /** The rate of the whole agent. */
   readonly throttle?: Throttle
+  /** Whether this agent may delete in buckets; absent: not. */
+  readonly keeper?: boolean
+  /** Stands back while the host is under pressure; absent: never. */
+  readonly yielding?: Pick<Yielder, 'room' | 'yieldedMs'>
   /** A stream without a byte for so long is ended, when its policy says nothing. */
   readonly idleTimeoutMs?: number
   readonly childPriority?: ChildPriority

@@ -9,11 +9,14 @@ export type Task<Result> = (signal: AbortSignal, letNext: () => void) => Promise
  * only once every one of them has ended: whatever they own is closed by then. Results come in the tasks' order.
  *
  * @param atOnce how many at the same time, at least 1; those that let the next one begin are not counted any more
+ * @param room asked before a task begins beside others: nothing when it may, else a promise until it may. One at a
+ *   time always goes on.
  */
 export async function together<Result>(
   tasks: readonly Task<Result>[],
   atOnce: number,
   outer: AbortSignal,
+  room: () => Promise<void> | undefined = () => undefined,
 ): Promise<readonly Result[]> {
   const stop = new AbortController()
   const signal = AbortSignal.any([outer, stop.signal])
@@ -34,10 +37,20 @@ export async function together<Result>(
     ended.push(running)
     return Promise.race([lets.promise, running])
   }
-  const worker = async () => {
-    for (let index = next++; failure === undefined; index = next++) {
+  /** Nothing is left to begin, or nothing may any more. */
+  const over = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => over.resolve(), { once: true })
+  const worker = async (_: unknown, number: number) => {
+    for (;;) {
+      // the first worker never waits, so that one task at a time goes on
+      for (let wait = room(); number > 0 && wait !== undefined && next < tasks.length; wait = room()) {
+        await Promise.race([wait, over.promise])
+        if (signal.aborted) break
+      }
+      const index = next++
       const task = tasks[index]
-      if (task === undefined) return
+      if (index + 1 >= tasks.length) over.resolve()
+      if (task === undefined || failure !== undefined) return
       await begin(task, index)
     }
   }

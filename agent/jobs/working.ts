@@ -49,6 +49,7 @@ export class Working {
   async run(): Promise<AttemptResult | undefined> {
     const world = attemptWorld(this.#world, this.#ref)
     const { log } = world
+    const yieldedBefore = this.#world.yielding?.yieldedMs ?? 0
     log.info('started', { kind: this.recipe.kind, subject: this.recipe.subject })
     const result = await conduct({
       recipe: this.recipe,
@@ -64,6 +65,7 @@ export class Working {
           retries: this.#latest.retries ?? 0,
           agent_peak_rss_bytes: this.#memory.peaks.agent,
           children_peak_rss_bytes: this.#memory.peaks.children,
+          yielded_ms: Math.round((this.#world.yielding?.yieldedMs ?? 0) - yieldedBefore),
         },
       }),
     })

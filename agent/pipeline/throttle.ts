@@ -55,12 +55,18 @@ export class Throttle implements Limit {
   #bucket: Bucket
   #changed = new AbortController()
   #serving = false
+  #passed = 0
 
   /** @param rate bytes per second; undefined is no limit, 0 a stop */
   constructor(rate: number | undefined, clock: Clock) {
     this.#clock = clock
     this.#rate = rate
     this.#bucket = { tokens: burstOf(rate ?? 0), at: clock.now().mono }
+  }
+
+  /** Bytes that were asked for so far. */
+  get passed(): number {
+    return this.#passed
   }
 
   get rate(): number | undefined {
@@ -76,6 +82,7 @@ export class Throttle implements Limit {
   }
 
   take(bytes: number, signal: AbortSignal): Promise<void> | undefined {
+    this.#passed += bytes
     return this.#rate === undefined && !signal.aborted ? undefined : this.#pass(bytes, signal)
   }
 

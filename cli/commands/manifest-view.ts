@@ -22,6 +22,7 @@ export function observedIn(manifest: Uint8Array): Observed | undefined {
       agentPeakRssBytes: Number(data.peak_rss_bytes.agent),
       childrenPeakRssBytes: Number(data.peak_rss_bytes.children),
       durationMs: data.duration_ms,
+      yieldedMs: data.yielded_ms ?? 0,
     }
   )
 }

@@ -16,6 +16,9 @@ export function observedFields(
       durationMs > 0 ? `${bytes((rawBytes * 1_000) / durationMs)}/s over ${shortDuration(durationMs)}` : '',
     ],
     ['retries', String(retries)],
+    ...(observed.yieldedMs > 0
+      ? [['yielded', `${shortDuration(observed.yieldedMs)} to its host`] as const]
+      : []),
     [
       'peak memory',
       `${bytes(observed.agentPeakRssBytes)} agent, ${bytes(observed.childrenPeakRssBytes)} children`,

@@ -186,6 +186,8 @@ export interface AttemptObserved {
   readonly agentPeakRssBytes: number
   readonly childrenPeakRssBytes: number
   readonly durationMs: number
+  /** How long it stood back behind its host's own work. */
+  readonly yieldedMs?: number
 }
 
 export interface BackupRecord {

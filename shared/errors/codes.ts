@@ -471,6 +471,13 @@ export const errorCodes = {
     exit: 10,
     retry: 'after-fix',
   },
+  'agent.not-keeper': {
+    message: 'the agent may not delete in buckets',
+    hint: 'Set `keeper: true` in the configuration of one agent that has the credentials for it.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
   'agent.state-locked': {
     message: 'another agent works in this state folder',
     hint: 'Stop it, or give this agent a state folder of its own.',

@@ -81,6 +81,8 @@ export const observedSchema = z.object({
   duration_ms: millis,
   /** Requests to stores that were tried again. */
   retries: z.int().nonnegative(),
+  /** How long it stood back behind the host's own work; absent from an agent that does not look. */
+  yielded_ms: millis.optional(),
   /** Peak resident sets, bytes: of the agent, and of its children taken together at one moment. */
   peak_rss_bytes: z.object({ agent: count, children: count }),
 })

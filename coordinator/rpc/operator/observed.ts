@@ -13,9 +13,12 @@ export async function observedOf(
   attempts: readonly AttemptRecord[],
   read: ReadModel,
 ): Promise<Observed | undefined> {
-  if (state.kind !== 'succeeded' || state.backupId === undefined)
-    return attempts.filter(each => each.observed !== undefined).toSorted((a, b) => b.epoch - a.epoch)[0]
-      ?.observed
+  if (state.kind !== 'succeeded' || state.backupId === undefined) {
+    const [newest] = attempts
+      .filter(each => each.observed !== undefined)
+      .toSorted((a, b) => b.epoch - a.epoch)
+    return newest?.observed && { yieldedMs: 0, ...newest.observed }
+  }
   const backup = await read.backup(state.backupId)
   const observed = backup === undefined ? undefined : observedIn(backup.manifest)
   return (
@@ -26,6 +29,7 @@ export async function observedOf(
       agentPeakRssBytes: Number(observed.peak_rss_bytes.agent),
       childrenPeakRssBytes: Number(observed.peak_rss_bytes.children),
       durationMs: observed.duration_ms,
+      yieldedMs: observed.yielded_ms ?? 0,
     }
   )
 }

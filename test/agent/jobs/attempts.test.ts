@@ -69,7 +69,7 @@ async function bench(
 ): Promise<Bench> {
   const places = await folders(root)
   const { slots = 2, ...overrides } = options
-  const world = await makeWorld(places, overrides)
+  const world = await makeWorld(places, { keeper: true, ...overrides })
   const frames: Frame[] = []
   const results: AttemptResult[] = []
   const asked: AttemptResult[] = []
@@ -111,6 +111,18 @@ async function bench(
 }
 
 describe.skipIf(servers.missing)('attempts', () => {
+  it('a delete is declined by an agent that is no keeper, whatever the coordinator asks', async () => {
+    await using folder = await temporaryFolder('attempts')
+    const { attempts, seen, world, places } = await bench(folder.path)
+    Object.assign(world, { keeper: false })
+    attempts.assign({
+      attempt: newAttempt(),
+      kind: JobKind.DELETE,
+      spec: { $case: 'delete', value: deleteSpec(places.bucket, { keys: ['v1/x'] }) },
+    })
+    expect(await seen('declined')).toMatchObject({ value: { failure: { code: 'agent.not-keeper' } } })
+  })
+
   it('are declined, with the reason, when the credential is missing, nothing is free, or the agent drains', async () => {
     await using folder = await temporaryFolder('attempts')
     const { attempts, seen, backup, world, frames } = await bench(folder.path, { slots: 1 })

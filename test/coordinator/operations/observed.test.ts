@@ -25,6 +25,7 @@ test('what a failed attempt took is kept, and shown with its job', async () => {
     agentPeakRssBytes: 150 << 20,
     childrenPeakRssBytes: 90 << 20,
     durationMs: 65_000,
+    yieldedMs: 190_000,
   }
   const result = agent.result({ ...failureOf(assign), observed })
   await agent.next('ack', each => each.resultId === result.resultId)
@@ -43,7 +44,18 @@ test('what a failed attempt took is kept, and shown with its job', async () => {
     signal: new AbortController().signal,
   })
   expect(status, out).toBe(0)
+  let card = ''
+  await run(['job', 'get', ref.jobId], {
+    out: text => (card += text),
+    err: text => (card += text),
+    width: 100,
+    interactive: false,
+    environment: { HOLDFAST_COORDINATOR: `127.0.0.1:${fleet.port}` },
+    now: Date.now,
+    signal: new AbortController().signal,
+  })
+  expect(card).toMatch(/yielded +3m to its host/)
   expect(JSON.parse(out)).toMatchObject({
-    job: { observed: { retries: 17, strategy: 'staged', duration_ms: 65_000 } },
+    job: { observed: { retries: 17, strategy: 'staged', duration_ms: 65_000, yielded_ms: 190_000 } },
   })
 })

@@ -177,6 +177,8 @@ export interface Observed {
   childrenPeakRssBytes: number;
   /** From the first stream's start to the last byte stored. */
   durationMs: number;
+  /** How long it stood back behind the host's own work. */
+  yieldedMs: number;
 }
 
 /** What a host has and how it fares, as its agent sees it. What could not be learned is absent or empty. */
@@ -1123,7 +1125,15 @@ export const ProgressReport: MessageFns<ProgressReport> = {
 };
 
 function createBaseObserved(): Observed {
-  return { strategy: "", strategyReason: "", retries: 0, agentPeakRssBytes: 0, childrenPeakRssBytes: 0, durationMs: 0 };
+  return {
+    strategy: "",
+    strategyReason: "",
+    retries: 0,
+    agentPeakRssBytes: 0,
+    childrenPeakRssBytes: 0,
+    durationMs: 0,
+    yieldedMs: 0,
+  };
 }
 
 export const Observed: MessageFns<Observed> = {
@@ -1145,6 +1155,9 @@ export const Observed: MessageFns<Observed> = {
     }
     if (message.durationMs !== 0) {
       writer.uint32(520).int64(message.durationMs);
+    }
+    if (message.yieldedMs !== 0) {
+      writer.uint32(560).int64(message.yieldedMs);
     }
     return writer;
   },
@@ -1210,6 +1223,14 @@ export const Observed: MessageFns<Observed> = {
             message.durationMs = longToNumber(reader.int64());
             continue;
           }
+          case 70: {
+            if (tag !== 560) {
+              break;
+            }
+
+            message.yieldedMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1246,6 +1267,11 @@ export const Observed: MessageFns<Observed> = {
         : isSet(object.duration_ms)
         ? globalThis.Number(object.duration_ms)
         : 0,
+      yieldedMs: isSet(object.yieldedMs)
+        ? globalThis.Number(object.yieldedMs)
+        : isSet(object.yielded_ms)
+        ? globalThis.Number(object.yielded_ms)
+        : 0,
     };
   },
 
@@ -1269,6 +1295,9 @@ export const Observed: MessageFns<Observed> = {
     if (message.durationMs !== 0) {
       obj.durationMs = Math.round(message.durationMs);
     }
+    if (message.yieldedMs !== 0) {
+      obj.yieldedMs = Math.round(message.yieldedMs);
+    }
     return obj;
   },
 
@@ -1283,6 +1312,7 @@ export const Observed: MessageFns<Observed> = {
     message.agentPeakRssBytes = object.agentPeakRssBytes ?? 0;
     message.childrenPeakRssBytes = object.childrenPeakRssBytes ?? 0;
     message.durationMs = object.durationMs ?? 0;
+    message.yieldedMs = object.yieldedMs ?? 0;
     return message;
   },
 };
