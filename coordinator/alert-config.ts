@@ -106,6 +106,8 @@ export const alertsSchema = z.strictObject({
   fold_above: z.int().min(1).prefault(10),
   /** An agent whose clock is further off than this. */
   clock_offset: duration({ min: 1_000 }).prefault('30s'),
+  /** Per cent of a disk that must be free; 0: nobody is told. */
+  disk_free: z.number().min(0).max(50).prefault(5),
 })
 
 type AlertsConfig = z.infer<typeof alertsSchema>
@@ -134,6 +136,7 @@ export function alertRulesOf(alerts: AlertsConfig): AlertRules {
     groupInterval: alerts.group_interval,
     foldAbove: alerts.fold_above,
     clockOffset: alerts.clock_offset,
+    disk: { freeShare: alerts.disk_free / 100 },
   })
 }
 

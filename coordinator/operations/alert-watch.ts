@@ -9,6 +9,7 @@ import { longRun } from '../alerts/rules/long-running.ts'
 import { subjectKey } from '../jobs/job.ts'
 import type { InstanceRecord } from '../store/records.ts'
 import { aboutHost, aboutSubject, instancesByAgent } from './about.ts'
+import { diskFacts } from './disk-facts.ts'
 import { databaseOf, policyOf, subjectName } from './subject.ts'
 import { tellFact } from './tell-fact.ts'
 import { type Term, write } from './term.ts'
@@ -18,7 +19,7 @@ const page = 50
 
 /**
  * What only shows when one looks at everything from time to time: dead sites, failing or slow destinations, jobs
- * that run long, clocks that are off. Then the review of all open alerts: who is told what.
+ * that run long, clocks that are off, disks that are nearly full. Then the review of all open alerts: who is told what.
  */
 export async function watchAlerts(term: Term): Promise<void> {
   const now = term.clock.now()
@@ -29,6 +30,7 @@ export async function watchAlerts(term: Term): Promise<void> {
     ...runs.facts,
     ...speedFacts(term, runs),
     ...clockFacts(term),
+    ...diskFacts(term),
   ]
   for (let i = 0; i < facts.length; i += page)
     await write(term, 'alert-facts', async tx => {

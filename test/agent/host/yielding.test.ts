@@ -22,26 +22,26 @@ function reading(io: number | undefined, over: Partial<HostReading> = {}): HostR
   }
 }
 
-const after = (...looks: readonly (number | undefined)[]) =>
+const looked = (...looks: readonly (number | undefined)[]) =>
   looks.reduce<Yielding>((former, io) => yieldingAfter(former, reading(io), limits), notYielding)
 
 describe('how far an agent stands back', () => {
   test('a level further with each look under pressure, to a sixteenth and no further', () => {
-    expect(after(79)).toEqual(notYielding)
-    expect(after(81)).toEqual({ level: 1, why: 'io pressure 81% (limit 80%)' })
-    expect(after(81, 90).level).toBe(2)
-    expect(after(...Array.from({ length: 9 }, () => 100)).level).toBe(4)
+    expect(looked(79)).toEqual(notYielding)
+    expect(looked(81)).toEqual({ level: 1, why: 'io pressure 81% (limit 80%)' })
+    expect(looked(81, 90).level).toBe(2)
+    expect(looked(...Array.from({ length: 9 }, () => 100)).level).toBe(4)
   })
 
   test('and comes forward a level at a time, only when the pressure is well below the limit', () => {
-    expect(after(90, 90, 75).level).toBe(2)
-    expect(after(90, 90, 60).level).toBe(1)
-    expect(after(90, 90, 60, 60)).toEqual(notYielding)
+    expect(looked(90, 90, 75).level).toBe(2)
+    expect(looked(90, 90, 60).level).toBe(1)
+    expect(looked(90, 90, 60, 60)).toEqual(notYielding)
   })
 
   test('pressure that nobody tells presses nobody: unknown is not none, and not much', () => {
-    expect(after(undefined)).toEqual(notYielding)
-    expect(after(90, undefined)).toEqual(notYielding)
+    expect(looked(undefined)).toEqual(notYielding)
+    expect(looked(90, undefined)).toEqual(notYielding)
   })
 
   test('for what has a limit only', () => {

@@ -48,7 +48,7 @@ describe('what an agent tells of its host', () => {
     await agent.accept(await agent.next('assign'))
     const card = await waitUntil(
       async () => {
-        const { out } = await holdfast(fleet, 80, 'agent', 'get', 'host1')
+        const { out } = await holdfast(fleet, 200, 'agent', 'get', 'host1')
         return out.includes('/orders (job_') && out.includes('replication lag') ? out : undefined
       },
       { what: 'its work and its lag to be shown' },
@@ -68,6 +68,40 @@ describe('what an agent tells of its host', () => {
     expect(narrow).toContain('1 minor older')
   })
 
+  test('people are told of a disk that is nearly full, once, and when it has room again or is gone', async () => {
+    await using world = await withDatabase()
+    const { agent, fleet } = world
+    const [first, second] = resources.disks
+    if (first === undefined || second === undefined) throw new Error('two disks')
+    agent.resources = { ...resources, disks: [first, { ...second, freeBytes: 2 ** 30 }] }
+    const openAlerts = async () =>
+      (await fleet.store.read.openAlerts()).filter(each => each.kind === 'disk-low')
+    const [alert] = await waitUntil(
+      async () => {
+        const open = await openAlerts()
+        return open.length > 0 ? open : undefined
+      },
+      { what: 'the alert' },
+    )
+    expect(alert).toMatchObject({
+      dedupKey: `disk-low/${agent.agentId}//data`,
+      severity: 'warning',
+      facts: { hostname: 'host1', path: '/data', free_bytes: String(2 ** 30) },
+    })
+    // the other one fills, too, and this one is unmounted
+    agent.resources = { ...resources, disks: [{ ...first, freeBytes: 2 ** 30 }] }
+    const later = await waitUntil(
+      async () => {
+        const open = await openAlerts()
+        return open.length === 1 && open[0]?.facts['path'] === '/var' ? open : undefined
+      },
+      { what: 'the one to be over and the other to be told' },
+    )
+    expect(later[0]?.facts['path']).toBe('/var')
+    agent.resources = resources
+    await waitUntil(async () => (await openAlerts()).length === 0, { what: 'room again' })
+  })
+
   test('is unknown, not none, of an agent that does not look', async () => {
     await using world = await withDatabase()
     const { out } = await holdfast(world.fleet, 80, 'agent', 'get', 'host1')
@@ -84,7 +118,7 @@ describe('what an agent tells of its host', () => {
     agent.heartbeat()
     const card = await waitUntil(
       async () => {
-        const { out } = await holdfast(fleet, 80, 'agent', 'get', 'host1')
+        const { out } = await holdfast(fleet, 200, 'agent', 'get', 'host1')
         return out.includes('not believed') ? out : undefined
       },
       { what: 'the doubt to be shown' },

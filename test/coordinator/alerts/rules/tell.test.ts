@@ -6,6 +6,7 @@ import {
   judgeDestination,
   type StoreOutcome,
 } from '../../../../coordinator/alerts/rules/destination-health.ts'
+import { diskIsLow } from '../../../../coordinator/alerts/rules/disk-low.ts'
 import { longRun } from '../../../../coordinator/alerts/rules/long-running.ts'
 import { quietUntil } from '../../../../coordinator/alerts/rules/quiet-hours.ts'
 import { channelsFor } from '../../../../coordinator/alerts/rules/route.ts'
@@ -190,6 +191,19 @@ describe('facts that need a look at many', () => {
         alertRules().size,
       ),
     ).toBeUndefined()
+  })
+
+  it('a disk at the limit does not come and go; one of unknown size is never low', () => {
+    const disk = { totalBytes: 1_000, freeBytes: 50, reserveBytes: 0 }
+    expect(diskIsLow(disk, 0.05, false)).toBe(false)
+    expect(diskIsLow({ ...disk, freeBytes: 49 }, 0.05, false)).toBe(true)
+    expect(diskIsLow({ ...disk, freeBytes: 74 }, 0.05, true)).toBe(true)
+    expect(diskIsLow({ ...disk, freeBytes: 75 }, 0.05, true)).toBe(false)
+    // what the agent leaves free itself: staging stands still below it
+    expect(diskIsLow({ ...disk, freeBytes: 199, reserveBytes: 200 }, 0.05, false)).toBe(true)
+    expect(diskIsLow({ ...disk, freeBytes: 501, reserveBytes: 9_000 }, 0.05, false)).toBe(false)
+    expect(diskIsLow({ totalBytes: 0, freeBytes: 0, reserveBytes: 5 }, 0.05, false)).toBe(false)
+    expect(diskIsLow({ ...disk, freeBytes: 0 }, 0, false)).toBe(false)
   })
 
   it('a clock at the limit does not come and go', () => {
