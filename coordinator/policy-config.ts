@@ -96,6 +96,8 @@ export const settingKeys = {
   replica_max_lag: duration().optional(),
   /** Streams at the same time inside one PostgreSQL database, on one snapshot; 1: one archive; default by the host's cores and the tables' sizes. */
   streams: z.int().min(1).max(32).optional(),
+  /** An attempt that takes longer than this is ended and retried; never when absent. */
+  timeout: duration({ min: 1_000 }).optional(),
   /** A dump that blocks others for so long ends itself and is retried: production comes first; `0s`: never; default 30 s. */
   blocking_limit: duration().optional(),
   /** So many transactions since its snapshot end a PostgreSQL dump, which is retried: vacuum waits for it; 0: never; default 500,000,000. */
@@ -252,6 +254,7 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
     ...(each.must_finish === undefined ? {} : { mustFinish: each.must_finish }),
     ...(each.replica_max_lag === undefined ? {} : { replicaMaxLag: each.replica_max_lag }),
     ...(each.streams === undefined ? {} : { streams: each.streams }),
+    ...(each.timeout === undefined ? {} : { timeout: each.timeout }),
     ...(each.blocking_limit === undefined ? {} : { blockingLimit: each.blocking_limit }),
     ...(each.xmin_age_limit === undefined ? {} : { xminAgeLimit: each.xmin_age_limit }),
     ...(each.replay_lag_limit === undefined ? {} : { replayLagLimit: each.replay_lag_limit }),

@@ -3,6 +3,7 @@ import type { Duration } from '../../shared/time/index.ts'
 import { failureToWire } from '../../shared/wire/failure.ts'
 import type { Assign, AttemptRef, Grant } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { CancelReason } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
 import { attemptLog, attemptWorld } from './attempt-log.ts'
 import type { Send } from './frame.ts'
 import type { JournalRecord } from './journal-record.ts'
@@ -37,7 +38,7 @@ export interface AttemptsOptions {
   readonly onResult: (result: AttemptResult) => void
   /** The coordinator asks for an attempt that has ended: its result is to be said again. */
   readonly onAsked: (result: AttemptResult) => void
-  /** Attempts at the same time. */
+  /** Attempts at the same time; a restore may be one more. */
   readonly slots: number
   /** Seam for tests. */
   readonly recipeFor?: typeof recipeFor
@@ -211,7 +212,9 @@ export class Attempts {
     }
     try {
       demandOpen()
-      if (busy >= slots) throw new AppError('agent.busy', { context: { slots, busy } })
+      // one more for a restore, as the planner reckons: somebody waits for it
+      const most = assign.kind === JobKind.RESTORE ? slots + 1 : slots
+      if (busy >= most) throw new AppError('agent.busy', { context: { slots, busy } })
       const recipe = (this.#options.recipeFor ?? recipeFor)(
         assign,
         ref,

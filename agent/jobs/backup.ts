@@ -55,6 +55,7 @@ export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, 
       ...(request.destinations.further.length === 0 ? {} : { further: [...request.destinations.further] }),
       prefix: attemptPrefix(place),
     },
+    ...(spec.timeoutMs === undefined || spec.timeoutMs <= 0 ? {} : { timeout: spec.timeoutMs }),
     subject: request.subject.scope === 'database' ? request.subject.name : 'cluster',
     preflight: async () => {
       world.targetFor(request.instance, 'backup')

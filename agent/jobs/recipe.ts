@@ -57,6 +57,8 @@ export interface Recipe {
   readonly guarded: boolean
   /** Buckets, prefix and target, as the journal keeps them. */
   readonly place: Pick<OpenRecord, 'destination' | 'further' | 'prefix' | 'target' | 'instance'>
+  /** An attempt that takes longer ends itself, ms; absent: never. */
+  readonly timeout?: number
   /** Who is worked on, for the log. */
   readonly subject: string
   /** What can be known cheaply before accepting: credentials, tools, destination. Throws why not. */

@@ -1,4 +1,5 @@
-import type { AppError } from '../../shared/errors/index.ts'
+import { AppError } from '../../shared/errors/index.ts'
+import type { Duration } from '../../shared/time/index.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { PeakMemory } from '../host/peak-memory.ts'
 import { attemptWorld } from './attempt-log.ts'
@@ -50,6 +51,8 @@ export class Working {
     const world = attemptWorld(this.#world, this.#ref)
     const { log } = world
     const yieldedBefore = this.#world.yielding?.yieldedMs ?? 0
+    const over = new AbortController()
+    if (this.recipe.timeout !== undefined) this.#endAfter(this.recipe.timeout, over.signal)
     log.info('started', { kind: this.recipe.kind, subject: this.recipe.subject })
     const result = await conduct({
       recipe: this.recipe,
@@ -69,11 +72,20 @@ export class Working {
         },
       }),
     })
+    over.abort()
     if (result?.outcome === 'succeeded')
       log.info('succeeded', { raw_bytes: result.raw_bytes, stored_bytes: result.stored_bytes })
     else if (result !== undefined)
       log.error(result.outcome, { failure: result.failure, debris: result.debris.length })
     return result
+  }
+
+  /** By the monotonic clock: a wall clock that jumps ends nothing. One that commits is as good as done. */
+  #endAfter(timeout: Duration, over: AbortSignal): void {
+    this.#world.clock.sleep(timeout, over).then(
+      () => this.cancel(new AppError('job.timed-out', { context: { timeout_ms: timeout } })),
+      () => {},
+    )
   }
 
   /** Ends the work with this cause, unless it is too late for that. The first cause stays. */

@@ -52,12 +52,26 @@ export function backupCommand(terminal: Terminal): Command {
     {
       name: 'start',
       summary: 'back up a database now',
-      examples: ['holdfast backup start orders --wait'],
+      examples: [
+        'holdfast backup start orders --wait',
+        'holdfast backup start orders --priority high --reason "before the migration"',
+      ],
       exits: waitExits,
     },
-    command => waitOption(mutating(command.argument('<database>', 'database id, name, or service/name'))),
+    command =>
+      waitOption(
+        mutating(
+          command
+            .argument('<database>', 'database id, name, or service/name')
+            .option('--priority <priority>', 'low, normal, high (before all but restores)'),
+        ),
+      ),
     async (session, [database = ''], options) => {
-      const answer = await session.coordinator.ask('startBackup', { database, ...mutationOf(options) })
+      const answer = await session.coordinator.ask('startBackup', {
+        database,
+        ...(typeof options.priority === 'string' ? { priority: options.priority } : {}),
+        ...mutationOf(options),
+      })
       await waitFor(
         session,
         answer.job,

@@ -126,9 +126,18 @@ export interface CopyOrder {
   readonly manifestSha256: string
 }
 
+/** How a backup that a person asked for stands among others; absent: as its policy says. */
+export interface BackupOrder {
+  readonly priority?: Priority
+}
+
+/** `high` comes before everything but restores, `low` after everything that is as urgent. */
+export const priorities = ['low', 'normal', 'high'] as const
+export type Priority = (typeof priorities)[number]
+
 /** The particulars of a kind. A backup's are resolved at assignment, from policy and fleet as they are then. */
 export type JobOrder =
-  | { readonly kind: 'backup' }
+  | ({ readonly kind: 'backup' } & BackupOrder)
   | ({ readonly kind: 'restore' } & RestoreOrder)
   | ({ readonly kind: 'delete' } & DeleteOrder)
   | ({ readonly kind: 'copy' } & CopyOrder)

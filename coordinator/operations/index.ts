@@ -13,6 +13,7 @@ import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { Notifier } from '../alerts/index.ts'
 import type { Anchor } from '../audit/index.ts'
 import type { Job } from '../jobs/index.ts'
+import type { Priority } from '../jobs/job.ts'
 import type { EffectivePolicy } from '../policy/index.ts'
 import type { Aggregates, Store } from '../store/port.ts'
 import type {
@@ -80,7 +81,12 @@ export interface Status {
 export interface Operations {
   startBackup(
     principal: Principal,
-    request: { readonly databaseId: DatabaseId; readonly requestId: string; readonly reason: string },
+    request: {
+      readonly databaseId: DatabaseId
+      readonly requestId: string
+      readonly reason: string
+      readonly priority?: Priority
+    },
   ): Promise<{ readonly job: Job; readonly existing: boolean }>
   startRestore(
     principal: Principal,

@@ -145,7 +145,7 @@ export class Look {
       ...prediction,
       sizeBytes,
       ...facts.needs,
-      importance: policy?.importance ?? 1,
+      ...standingOf(job, policy),
       attempts: job.attempts,
       ...destinationOf(job, policy),
       // whoever starts a backup by hand means now
@@ -302,6 +302,20 @@ export class Look {
       sizeBytes: record?.sizeBytes ?? 0,
     }
   }
+}
+
+/** Above and below everything that policies can say. */
+const mostImportant = 1_000
+const leastImportant = -1_000
+
+/** How much a job matters: by its policy, or as the person who asked for it says. */
+function standingOf(
+  { order }: Job,
+  policy: Policy | undefined,
+): { readonly importance: number; readonly urgent?: true } {
+  const priority = order.kind === 'backup' ? order.priority : undefined
+  if (priority === 'high') return { importance: mostImportant, urgent: true }
+  return { importance: priority === 'low' ? leastImportant : (policy?.importance ?? 1) }
 }
 
 /** Where a job's bytes go. */

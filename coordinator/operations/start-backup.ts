@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors/index.ts'
 import { type DatabaseId, isId, type JobId } from '../../shared/model/identifiers.ts'
-import { type Job, subjectKey } from '../jobs/job.ts'
+import { type Job, type Priority, subjectKey } from '../jobs/job.ts'
 import { createJob } from './create-job.ts'
 import { once } from './once.ts'
 import { actorOf, covers, type Principal } from './principal.ts'
@@ -14,10 +14,15 @@ import type { Term } from './term.ts'
  */
 export async function startBackup(
   principal: Principal,
-  request: { readonly databaseId: DatabaseId; readonly requestId: string; readonly reason: string },
+  request: {
+    readonly databaseId: DatabaseId
+    readonly requestId: string
+    readonly reason: string
+    readonly priority?: Priority
+  },
   term: Term,
 ): Promise<{ readonly job: Job; readonly existing: boolean }> {
-  const { databaseId, requestId, reason } = request
+  const { databaseId, requestId, reason, priority } = request
   const answer = await once(term, 'start-backup', requestId, { databaseId }, async tx => {
     const database = await tx.databases.get(databaseId)
     if (database === undefined || !covers(principal.scope, database.clusterId))
@@ -43,7 +48,7 @@ export async function startBackup(
     const { job, inserted } = await createJob(
       tx,
       {
-        order: { kind: 'backup' },
+        order: priority === undefined ? { kind: 'backup' } : { kind: 'backup', priority },
         subject,
         dueSlot: `manual/${requestId}`,
         dueAt: now.wall,
@@ -52,7 +57,11 @@ export async function startBackup(
         reason,
         policy: { name: policy.name, version: policy.version },
         retry: policy.retry,
-        decision: { code: 'requested', text: `asked for by ${principal.name}`, numbers: {} },
+        decision: {
+          code: 'requested',
+          text: `asked for by ${principal.name}${priority === undefined ? '' : `, priority ${priority}`}`,
+          numbers: {},
+        },
       },
       now,
       term,

@@ -7,6 +7,7 @@ export type Urgency = 0 | 1 | 2
 
 /** Where a job stands: 0 overdue or slack < P90, 1 slack < 4 × P90, 2 the rest (facts-runtime H3). */
 export function urgencyOf(job: QueuedJob, now: Millis): Urgency {
+  if (job.urgent === true) return 0
   const slack = job.deadline - now
   return slack < job.p90 ? 0 : slack < 4 * job.p90 ? 1 : 2
 }
@@ -56,7 +57,7 @@ export function inOrder(jobs: readonly QueuedJob[], input: PlanInput): readonly 
     const restore = isManualRestore(job)
     const urgency = urgencyOf(job, now)
     const cluster = clusters[n]
-    const pressure = lines.levelOf(job, cluster, steps[n] ?? 0)
+    const pressure = job.urgent === true ? 2 : lines.levelOf(job, cluster, steps[n] ?? 0)
     const weight = job.importance + Math.max(0, Math.floor((now - job.dueAt) / 3_600_000))
     const backlog = cluster?.backlog ?? job.p50
     const group = classes[restore ? 0 : urgency + 1] ?? []

@@ -46,6 +46,8 @@ export interface QueuedJob {
   /** When the promise breaks: dueAt plus what is left of the RPO. */
   readonly deadline: Millis
   readonly manual: boolean
+  /** A person says that it must not wait for others: it stands where what is overdue does. */
+  readonly urgent?: boolean
   /** Predicted duration, median and pessimistic. */
   readonly p50: Duration
   readonly p90: Duration

@@ -96,6 +96,8 @@ export interface Policy {
   readonly replicaMaxLag?: Duration
   /** Streams at the same time inside one database; 1: one archive; absent: as the agent finds right. */
   readonly streams?: number
+  /** An attempt that takes longer is ended and retried; absent: never. */
+  readonly timeout?: Duration
   /** A dump ends itself when it blocks others for so long (P6); 0: never; absent: the agent's own. */
   readonly blockingLimit?: Duration
   /** So many transactions since its snapshot end a dump (P6); 0: never; absent: the agent's own. */

@@ -536,6 +536,13 @@ export const errorCodes = {
     exit: 22,
     retry: 'backoff',
   },
+  'job.timed-out': {
+    message: 'the attempt took longer than its policy allows',
+    hint: 'It is retried while attempts are left. Raise `timeout` of the policy if it must take that long.',
+    grpc: 'DEADLINE_EXCEEDED',
+    exit: 22,
+    retry: 'backoff',
+  },
   'stage.silent': {
     message: 'a stage of the pipeline was silent for too long',
     hint: 'The context says which; look at what it waits for, or raise `idle_timeout`.',

@@ -55,6 +55,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             maxRate: policy.maxRate ?? 0,
             idleTimeoutMs: policy.idleTimeout ?? 0,
             streams: policy.streams,
+            timeoutMs: policy.timeout,
             blockingLimitMs: policy.blockingLimit,
             xminAgeLimit: policy.xminAgeLimit,
             replayLagLimitMs: policy.replayLagLimit,

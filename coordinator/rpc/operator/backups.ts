@@ -11,6 +11,7 @@ import type {
   StartRestoreRequest,
   StartRestoreResponse,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import { priorities } from '../../jobs/job.ts'
 import { type AccessScope, covers } from '../../operations/principal.ts'
 import type { BackupRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
@@ -66,10 +67,14 @@ export function startBackup({ store, operations }: OperatorDeps) {
   ): Promise<StartBackupResponse> => {
     const database = await resolveDatabase(store.read, scope, request.database)
     const { requestId, reason } = request
+    const priority = priorities.find(each => each === request.priority)
+    if (priority === undefined && request.priority !== undefined)
+      throw invalid('priority', `\`${request.priority}\` is none`, priorities.join(', '))
     const { job, existing } = await operations.startBackup(principal, {
       databaseId: database.id,
       requestId,
       reason,
+      ...(priority === undefined ? {} : { priority }),
     })
     return { job: await jobToWire({ job }, new Names(store.read), store.read), existing }
   }

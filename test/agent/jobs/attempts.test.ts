@@ -111,6 +111,26 @@ async function bench(
 }
 
 describe.skipIf(servers.missing)('attempts', () => {
+  it('a restore may be one more than there are slots, since somebody waits for it; a backup may not', async () => {
+    await using folder = await temporaryFolder('attempts')
+    const { attempts, seen, backup, places, frames } = await bench(folder.path, { slots: 1 })
+    const restore = () => ({
+      attempt: newAttempt(),
+      kind: JobKind.RESTORE,
+      spec: { $case: 'restore' as const, value: restoreSpec(places.bucket, { manifestKey: 'v1/m' }) },
+    })
+    attempts.assign(backup(newAttempt()))
+    await seen('accepted')
+    frames.length = 0
+    attempts.assign(restore())
+    // what it is declined for, if at all, is not the slot
+    const first = await waitUntil(() => frames.find(each => each.$case !== 'progress'), { what: 'an answer' })
+    expect(first).not.toMatchObject({ value: { failure: { code: 'agent.busy' } } })
+    frames.length = 0
+    attempts.assign(backup(newAttempt()))
+    expect(await seen('declined')).toMatchObject({ value: { failure: { code: 'agent.busy' } } })
+  })
+
   it('a delete is declined by an agent that is no keeper, whatever the coordinator asks', async () => {
     await using folder = await temporaryFolder('attempts')
     const { attempts, seen, world, places } = await bench(folder.path)

@@ -53,6 +53,18 @@ const order = (decisions: readonly PlanDecision[]) =>
 const codes = (decision: PlanDecision | undefined) =>
   decision?.reasons.map(each => `${each.subject} ${each.code}`)
 
+describe('what a person asked for', () => {
+  it('goes first when it must, before what is overdue and matters more; only restores come before it', () => {
+    const decisions = planned([
+      job(1, { deadline: now - hour, importance: 100 }),
+      job(2, { urgent: true, manual: true, importance: 1_000 }),
+      job(3, { kind: 'restore', manual: true }),
+    ])
+    expect(order(decisions)).toEqual([3, 2, 1])
+    expect(decisions[1]?.reasons[0]).toMatchObject({ code: 'placed', numbers: { urgency: 0, weight: 1_000 } })
+  })
+})
+
 describe('what waits, with a reason for every candidate', () => {
   it('a job nobody can do says why there is nobody', () => {
     const [decision] = planned([

@@ -446,6 +446,10 @@ export interface BackupSpec {
   blockingLimitMs?:
     | number
     | undefined;
+  /** The attempt is ended once it took so long, by the agent's monotonic clock; absent: never. */
+  timeoutMs?:
+    | number
+    | undefined;
   /** A database that holds less is one stream, bytes; absent: the engine's own. */
   streamsFrom?:
     | number
@@ -3645,6 +3649,7 @@ function createBaseBackupSpec(): BackupSpec {
     globalsPasswords: undefined,
     streams: undefined,
     blockingLimitMs: undefined,
+    timeoutMs: undefined,
     streamsFrom: undefined,
     xminAgeLimit: undefined,
     replayLagLimitMs: undefined,
@@ -3734,6 +3739,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     }
     if (message.blockingLimitMs !== undefined) {
       writer.uint32(168).int64(message.blockingLimitMs);
+    }
+    if (message.timeoutMs !== undefined) {
+      writer.uint32(560).int64(message.timeoutMs);
     }
     if (message.streamsFrom !== undefined) {
       writer.uint32(176).int64(message.streamsFrom);
@@ -3979,6 +3987,14 @@ export const BackupSpec: MessageFns<BackupSpec> = {
             message.blockingLimitMs = longToNumber(reader.int64());
             continue;
           }
+          case 70: {
+            if (tag !== 560) {
+              break;
+            }
+
+            message.timeoutMs = longToNumber(reader.int64());
+            continue;
+          }
           case 22: {
             if (tag !== 176) {
               break;
@@ -4130,6 +4146,11 @@ export const BackupSpec: MessageFns<BackupSpec> = {
         : isSet(object.blocking_limit_ms)
         ? globalThis.Number(object.blocking_limit_ms)
         : undefined,
+      timeoutMs: isSet(object.timeoutMs)
+        ? globalThis.Number(object.timeoutMs)
+        : isSet(object.timeout_ms)
+        ? globalThis.Number(object.timeout_ms)
+        : undefined,
       streamsFrom: isSet(object.streamsFrom)
         ? globalThis.Number(object.streamsFrom)
         : isSet(object.streams_from)
@@ -4236,6 +4257,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     if (message.blockingLimitMs !== undefined) {
       obj.blockingLimitMs = Math.round(message.blockingLimitMs);
     }
+    if (message.timeoutMs !== undefined) {
+      obj.timeoutMs = Math.round(message.timeoutMs);
+    }
     if (message.streamsFrom !== undefined) {
       obj.streamsFrom = Math.round(message.streamsFrom);
     }
@@ -4289,6 +4313,7 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     message.globalsPasswords = object.globalsPasswords ?? undefined;
     message.streams = object.streams ?? undefined;
     message.blockingLimitMs = object.blockingLimitMs ?? undefined;
+    message.timeoutMs = object.timeoutMs ?? undefined;
     message.streamsFrom = object.streamsFrom ?? undefined;
     message.xminAgeLimit = object.xminAgeLimit ?? undefined;
     message.replayLagLimitMs = object.replayLagLimitMs ?? undefined;

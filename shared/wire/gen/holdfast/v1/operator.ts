@@ -680,6 +680,8 @@ export interface StartBackupRequest {
   database: string;
   requestId: string;
   reason: string;
+  /** high: before everything but restores; low: after what is as urgent; absent or normal: as its policy says. */
+  priority?: string | undefined;
 }
 
 export interface StartBackupResponse {
@@ -11400,7 +11402,7 @@ export const GetBackupResponse: MessageFns<GetBackupResponse> = {
 };
 
 function createBaseStartBackupRequest(): StartBackupRequest {
-  return { database: "", requestId: "", reason: "" };
+  return { database: "", requestId: "", reason: "", priority: undefined };
 }
 
 export const StartBackupRequest: MessageFns<StartBackupRequest> = {
@@ -11413,6 +11415,9 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
     }
     if (message.reason !== "") {
       writer.uint32(26).string(message.reason);
+    }
+    if (message.priority !== undefined) {
+      writer.uint32(562).string(message.priority);
     }
     return writer;
   },
@@ -11454,6 +11459,14 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
             message.reason = reader.string();
             continue;
           }
+          case 70: {
+            if (tag !== 562) {
+              break;
+            }
+
+            message.priority = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11475,6 +11488,7 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
         ? globalThis.String(object.request_id)
         : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      priority: isSet(object.priority) ? globalThis.String(object.priority) : undefined,
     };
   },
 
@@ -11489,6 +11503,9 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.priority !== undefined) {
+      obj.priority = message.priority;
+    }
     return obj;
   },
 
@@ -11500,6 +11517,7 @@ export const StartBackupRequest: MessageFns<StartBackupRequest> = {
     message.database = object.database ?? "";
     message.requestId = object.requestId ?? "";
     message.reason = object.reason ?? "";
+    message.priority = object.priority ?? undefined;
     return message;
   },
 };
