@@ -4,6 +4,7 @@ import type { PolicySource, PolicyView } from '../policy-source.ts'
 import { watchAlerts } from './alert-watch.ts'
 import { anchorAudit } from './anchor-audit.ts'
 import { cleanUpDebris } from './clean-up-debris.ts'
+import { ClockWatch } from './clock-watch.ts'
 import type { DiscoveryHealth } from './discovery-health.ts'
 import { expireLeases } from './expire-leases.ts'
 import { InstancePromises } from './instance-promises.ts'
@@ -44,10 +45,16 @@ export function startLoops(
   const scope = new Scope()
   const ticker = (name: string, every: number, work: () => Promise<unknown>): Ticker =>
     scope.own(new Ticker({ name, every, work, clock: term.clock, log: term.log, signal: term.signal }))
+  const clocks = new ClockWatch(term)
+  /** What a wall clock that jumped by a year would do to everything at once. */
+  const byTheWall = (name: string, every: number, work: () => Promise<unknown>): Ticker =>
+    ticker(name, every, async () => {
+      if (!clocks.doubts()) await work()
+    })
   const planTick = new PlanTick(term)
   const instances = new InstancePromises(term)
-  const planner = ticker('planning', times.planInterval, () => planTick.run())
-  const review = ticker('the review of instances', times.protectionInterval, async () => {
+  const planner = byTheWall('planning', times.planInterval, () => planTick.run())
+  const review = byTheWall('the review of instances', times.protectionInterval, async () => {
     await reviewInstances(term)
     if ((await refreshProtection(term)) > 0) planner.wake()
     await instances.run()
@@ -58,12 +65,14 @@ export function startLoops(
   })
   ticker('writing down who was seen', times.lastSeenFlush, () => flushLastSeen(term))
   // at once, too: a term may be shorter than an hour
-  ticker('removing old bookkeeping', pruneInterval, () => pruneLedgers(term)).wake()
-  ticker('the review of alerts', Math.min(longestUntold, 2 * times.heartbeat), () => watchAlerts(term))
+  byTheWall('removing old bookkeeping', pruneInterval, () => pruneLedgers(term)).wake()
+  ticker('the review of alerts', Math.min(longestUntold, 2 * times.heartbeat), () =>
+    watchAlerts(term, clocks.doubts()),
+  )
   ticker('the watch for clones', times.protectionInterval, () => tellClonesOver(term))
   const copies = new CopyWatch(term)
-  ticker('the watch for missing copies', times.protectionInterval, () => copies.run())
-  ticker('clean-up', times.protectionInterval, () => cleanUpDebris(term))
+  byTheWall('the watch for missing copies', times.protectionInterval, () => copies.run())
+  byTheWall('clean-up', times.protectionInterval, () => cleanUpDebris(term))
   const { anchors } = term.settings
   if (anchors !== undefined) ticker('anchoring the audit', anchors.every, () => anchorAudit(term))
   for (const source of sources) watchSource(source, term, health, scope, ticker, review)
