@@ -39,6 +39,7 @@ export async function together<Result>(
   }
   /** Nothing is left to begin, or nothing may any more. */
   const over = Promise.withResolvers<void>()
+  if (signal.aborted) over.resolve()
   signal.addEventListener('abort', () => over.resolve(), { once: true })
   const worker = async (_: unknown, number: number) => {
     for (;;) {

@@ -54,6 +54,9 @@ describe('streams of a host under pressure', () => {
     const failing = async () => {
       throw new Error('the first')
     }
+    await expect(
+      together([failing, failing, failing], 3, AbortSignal.abort(new Error('before')), pressed),
+    ).rejects.toThrow('the first')
     await expect(together([failing, done, done], 3, new AbortController().signal, pressed)).rejects.toThrow(
       'the first',
     )
