@@ -21,6 +21,8 @@ interface RawResponse {
 export interface CatalogQuery {
   /** The instances of this service; absent: which services there are. */
   readonly service?: string
+  /** Of instances; Consul takes any text here, while its expressions take no backquote. */
+  readonly tag?: string
   /** An expression of Consul's own language that instances have to pass. */
   readonly filter?: string
   /** Default that of the agent which is asked. */
@@ -64,7 +66,11 @@ export async function queryCatalog(
     const asked =
       query.service === undefined
         ? service.list(options)
-        : service.nodes({ service: query.service, ...options })
+        : service.nodes({
+            service: query.service,
+            ...(query.tag === undefined ? {} : { tag: query.tag }),
+            ...options,
+          })
     const [response, body] = (await asked) as unknown as [RawResponse, unknown]
     return {
       body,
@@ -102,13 +108,13 @@ function toAppError(thrown: unknown, question: string): AppError {
     return new AppError('discovery.invalid', options(`consul gave an answer for ${question} that is no JSON`))
   if (status === 401 || status === 403)
     return new AppError('discovery.denied', options(`consul denied reading ${question} (${status})`))
-  if (status !== 200 && status < 500 && status !== 429)
-    return new AppError(
-      'discovery.invalid',
-      options(`consul answered ${status} for ${question}${said(error.response?.body)}`),
-    )
-  const reason = status === 200 ? 'does not answer' : `answered ${status}`
-  return new AppError('discovery.unavailable', options(`consul ${reason} for ${question}: ${detail}`))
+  const words = said(error.response?.body)
+  // a filter that is none is a 400 or a 500, by the version
+  if (status !== 200 && ((status < 500 && status !== 429) || /boolean expression/i.test(words)))
+    return new AppError('discovery.invalid', options(`consul answered ${status} for ${question}${words}`))
+  if (status !== 200)
+    return new AppError('discovery.unavailable', options(`consul answered ${status} for ${question}${words}`))
+  return new AppError('discovery.unavailable', options(`consul does not answer for ${question}: ${detail}`))
 }
 
 /** What Consul says of a question it does not understand, such as a filter that is none. */

@@ -17,20 +17,6 @@ export interface ServiceSelector {
 /** A selector with the name of one service. */
 export type NamedSelector = ServiceSelector & { readonly name: string }
 
-/** The one expression for tag and filter, as Consul takes it; undefined when everything is meant. */
-export function expressionOf({ tag, filter }: ServiceSelector): string | undefined {
-  const parts = [
-    ...(tag === undefined ? [] : [`${quoted(tag)} in ServiceTags`]),
-    ...(filter === undefined ? [] : [`(${filter})`]),
-  ]
-  return parts.length === 0 ? undefined : parts.join(' and ')
-}
-
-/** Consul's expressions take a text between backquotes as it is, one between quotes with escapes. */
-function quoted(text: string): string {
-  return text.includes('`') ? JSON.stringify(text) : `\`${text}\``
-}
-
 /** What is asked, as people read it in a failure. */
 export function nameOfQuestion(selector: ServiceSelector, datacenter: string | undefined): string {
   const what =

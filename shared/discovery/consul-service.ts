@@ -1,7 +1,7 @@
 import { AppError } from '../errors/index.ts'
 import { readAccess } from './consul-acl.ts'
 import { instancesFrom } from './consul-answer.ts'
-import { expressionOf, type NamedSelector, nameOfQuestion } from './consul-selector.ts'
+import { type NamedSelector, nameOfQuestion } from './consul-selector.ts'
 import { type ConsulWorld, type Heard, watchQuestion } from './consul-watch.ts'
 import { type DiscoveredInstance, instanceKey } from './port.ts'
 
@@ -35,7 +35,7 @@ export async function watchService(
 ): Promise<void> {
   const { clock, times } = world
   const name = nameOfQuestion(service, datacenter)
-  const filter = expressionOf(service)
+  const { tag, filter } = service
   let known: readonly DiscoveredInstance[] | undefined
   let doubtSince: number | undefined
 
@@ -70,6 +70,7 @@ export async function watchService(
       query: {
         service: service.name,
         name,
+        ...(tag === undefined ? {} : { tag }),
         ...(filter === undefined ? {} : { filter }),
         ...(datacenter === undefined ? {} : { datacenter }),
       },

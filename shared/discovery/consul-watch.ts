@@ -43,7 +43,7 @@ export interface Heard {
 
 /** A question asked over and over. */
 export interface Question {
-  readonly query: Pick<CatalogQuery, 'service' | 'filter' | 'datacenter' | 'name'>
+  readonly query: Pick<CatalogQuery, 'service' | 'tag' | 'filter' | 'datacenter' | 'name'>
   /** Takes an answer in; what it throws counts as a failure of the question. */
   readonly take: (heard: Heard) => Promise<void>
   readonly failed: (error: AppError) => void

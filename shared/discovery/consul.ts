@@ -30,7 +30,8 @@ export interface ConsulDiscoveryOptions {
 
 const usualTimes: ConsulTimes = {
   wait: 60_000,
-  network: 5_000,
+  // longer than a server without a leader holds a question (7 s): it is to say so itself
+  network: 10_000,
   pause: 500,
   poll: 15_000,
   emptyGrace: 60_000,

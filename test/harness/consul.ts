@@ -9,9 +9,14 @@ import { provision } from './provision.ts'
 import { temporaryFolder } from './temporary-folder.ts'
 import { waitUntil } from './wait-until.ts'
 
-/** `acl`: default policy deny, with a management token. An anonymous query then gets an empty 200, as in life. */
 export interface ConsulOptions {
+  /** Default policy deny, with a management token. An anonymous query then gets an empty 200, as in life. */
   readonly acl?: boolean
+  /** PEM files. It then listens on `tlsUrl` too, to those with a certificate of this authority. */
+  readonly tls?: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }
+  readonly datacenter?: string
+  /** Federated with this one, of another datacenter. */
+  readonly joins?: ConsulServer
 }
 
 /** A service to register with the agent. */
@@ -29,6 +34,9 @@ export interface ConsulServer extends AsyncDisposable {
   readonly host: string
   readonly port: number
   readonly url: string
+  /** With `tls`. */
+  readonly tlsUrl: string
+  readonly wanPort: number
   readonly datacenter: string
   /** The management token when ACLs are on. */
   readonly token: string | undefined
@@ -46,8 +54,30 @@ export interface ConsulServer extends AsyncDisposable {
   stop(): Promise<void>
 }
 
+/** Consul servers of one datacenter: one leads while most of them live. */
+export async function startConsulServers(count: number): Promise<readonly ConsulServer[]> {
+  const first = await freePorts(portsOfOne * count)
+  const started = await Promise.allSettled(
+    Array.from({ length: count }, (_, i) => start({}, { count, first, port: first + i * portsOfOne })),
+  )
+  const servers = started.flatMap(each => (each.status === 'fulfilled' ? [each.value] : []))
+  if (servers.length === count) return servers
+  await Promise.all(servers.map(each => each.stop()))
+  throw started.find(each => each.status === 'rejected')?.reason
+}
+
+/** HTTP, RPC, LAN, WAN, HTTPS. */
+const portsOfOne = 5
+
 /** Starts a Consul of its own on free ports of 127.0.0.1; a fraction of a second, with ACLs about two. */
 export async function startConsul(options: ConsulOptions = {}): Promise<ConsulServer> {
+  return start(options, undefined)
+}
+
+async function start(
+  options: ConsulOptions,
+  group: { readonly count: number; readonly first: number; readonly port: number } | undefined,
+): Promise<ConsulServer> {
   const found = await provision('consul')
   if (!found.available) throw new Error(`no Consul for this test: ${found.reason}`)
   const folder = await temporaryFolder('consul')
@@ -66,7 +96,35 @@ export async function startConsul(options: ConsulOptions = {}): Promise<ConsulSe
     configuration.push('-config-file', file)
   }
   const host = '127.0.0.1'
-  const port = await freePorts(3)
+  const port = group?.port ?? (await freePorts(portsOfOne))
+  const datacenter = options.datacenter ?? 'dc1'
+  if (group !== undefined) {
+    const file = join(folder.path, 'group.json')
+    await writeFile(file, JSON.stringify({ performance: { raft_multiplier: 1 } }))
+    configuration.push(
+      ...['-dev=false', '-server', '-bootstrap-expect', String(group.count), '-data-dir', folder.path],
+      ...['-node', `server-${port}`, '-config-file', file, '-retry-interval', '1s'],
+      ...['-retry-join', `${host}:${group.first + 2}`],
+    )
+  }
+  if (options.datacenter !== undefined || options.joins !== undefined)
+    configuration.push('-datacenter', datacenter, '-node', `dev-${datacenter}`)
+  // a node is the same one after a restart
+  if (group === undefined) configuration.push('-serf-wan-port', String(port + 3), '-node-id', randomUUID())
+  if (options.joins !== undefined)
+    configuration.push('-retry-join-wan', `${host}:${options.joins.wanPort}`, '-retry-interval-wan', '1s')
+  if (options.tls !== undefined) {
+    const file = join(folder.path, 'tls.json')
+    const { caFile, certFile, keyFile } = options.tls
+    await writeFile(
+      file,
+      JSON.stringify({
+        ...{ ca_file: caFile, cert_file: certFile, key_file: keyFile, verify_incoming_https: true },
+        ports: { https: port + 4 },
+      }),
+    )
+    configuration.push('-config-file', file)
+  }
   const url = `http://${host}:${port}`
   let server: OwnedProcess | undefined
 
@@ -86,7 +144,7 @@ export async function startConsul(options: ConsulOptions = {}): Promise<ConsulSe
     // The node registers itself a moment after it leads; until then nothing else can be registered in the catalog
     return ((await request('GET', '/v1/catalog/nodes')) as unknown[]).length > 0
   }
-  const start = async () => {
+  const begin = async () => {
     const started = await startProcess(
       join(servicesFolder, 'consul'),
       [found.root ?? '', String(port), ...configuration],
@@ -110,7 +168,7 @@ export async function startConsul(options: ConsulOptions = {}): Promise<ConsulSe
     await folder.remove()
   }
   try {
-    await start()
+    await begin()
   } catch (error) {
     await stop()
     throw error
@@ -119,7 +177,9 @@ export async function startConsul(options: ConsulOptions = {}): Promise<ConsulSe
     host,
     port,
     url,
-    datacenter: 'dc1',
+    tlsUrl: `https://${host}:${port + 4}`,
+    wanPort: port + 3,
+    datacenter,
     token,
     get pid() {
       return server?.pid ?? -1
@@ -153,7 +213,7 @@ export async function startConsul(options: ConsulOptions = {}): Promise<ConsulSe
     },
     restart: async () => {
       await server?.stop('SIGKILL')
-      await start()
+      await begin()
     },
     log: () => readFile(logFile, 'utf8'),
     stop,

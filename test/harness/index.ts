@@ -1,4 +1,11 @@
-export { type ConsulOptions, type ConsulRegistration, type ConsulServer, startConsul } from './consul.ts'
+export { makeAuthority, type TestAuthority } from './authority.ts'
+export {
+  type ConsulOptions,
+  type ConsulRegistration,
+  type ConsulServer,
+  startConsul,
+  startConsulServers,
+} from './consul.ts'
 export { type FaultProxy, startFaultProxy, type WireFault } from './fault-proxy.ts'
 export { freePort, freePorts } from './free-port.ts'
 export { type KmsCall, type KmsFake, type KmsKeyState, startKms } from './kms.ts'

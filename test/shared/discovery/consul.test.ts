@@ -106,6 +106,7 @@ describe('discovery from consul', () => {
     consul.put('postgres', [entry('a'), entry('b')])
     await until(() => nodes()?.length === 2, 'the second instance')
     expect(snapshots).toHaveLength(2)
+    await until(() => consul.questions.length === 3, 'the next question')
     expect(consul.questions.map(question => question.index)).toEqual(['0', '11', '12'])
   })
 

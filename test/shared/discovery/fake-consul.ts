@@ -18,6 +18,7 @@ export interface FakeConsul extends AsyncDisposable {
     /** Empty: which services there are. */
     readonly service: string
     readonly datacenter: string
+    readonly tag: string
     readonly filter: string
     readonly index: string
     readonly token: string | undefined
@@ -69,10 +70,9 @@ export async function startFakeConsul(): Promise<FakeConsul> {
       ])
       return access === 'off' || access === 'granted' ? Object.fromEntries([['consul', []], ...tagged]) : {}
     }
-    // of Consul's expressions, the one for a tag
-    const tag = /`(.+)` in ServiceTags/.exec(url.searchParams.get('filter') ?? '')?.[1]
+    const tag = url.searchParams.get('tag')
     return (services.get(serviceOf(url)) ?? []).filter(
-      each => here(each) && (tag === undefined || [field(each, 'ServiceTags')].flat().includes(tag)),
+      each => here(each) && (tag === null || [field(each, 'ServiceTags')].flat().includes(tag)),
     )
   }
 
@@ -98,6 +98,7 @@ export async function startFakeConsul(): Promise<FakeConsul> {
     questions.push({
       service: serviceOf(url),
       datacenter,
+      tag: url.searchParams.get('tag') ?? '',
       filter: url.searchParams.get('filter') ?? '',
       index: asked,
       token: typeof token === 'string' ? token : undefined,
