@@ -161,6 +161,8 @@ export const coordinatorConfigSchema = z
         last_seen: duration({ min: 50 }).prefault('30s'),
         /** An agent silent for this long is gone for good: a keeper cleans up after it. */
         agent_gone: duration({ min: 100 }).prefault('6h'),
+        /** A server that discovery no longer shows is a gap for so long; then its databases get a tombstone. Backups stay. */
+        gone_grace: duration({ min: 50 }).prefault('7d'),
         debris_retry: duration({ min: 50 }).prefault('10m'),
         leader_stale: duration({ min: 200 }).prefault('15s'),
         leader_renew: duration({ min: 20 }).prefault('3s'),
@@ -256,6 +258,7 @@ export function settingsOf(config: CoordinatorConfig): Settings {
       leaseTick: times.lease_tick,
       lastSeenFlush: times.last_seen,
       agentGone: times.agent_gone,
+      goneGrace: times.gone_grace,
       debrisRetry: times.debris_retry,
       leaderStale: times.leader_stale,
       leaderRenew: times.leader_renew,

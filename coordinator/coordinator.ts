@@ -147,6 +147,7 @@ export async function startCoordinator(
       version,
       startedAt,
       discovery: health,
+      goneGrace: settings.times.goneGrace,
       term: led,
       draining: () => draining,
       notifiers,

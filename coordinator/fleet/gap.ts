@@ -29,10 +29,15 @@ export function gapOf(input: GapInput): { readonly code: GapReason; readonly det
     }
   if (inventoryFailure !== undefined)
     return {
-      code: inventoryFailure.code === 'agent.no-credential' ? 'no-credential' : 'inventory-failing',
+      code: reasonOf(inventoryFailure.code),
       detail: `${inventoryFailure.code}: ${inventoryFailure.message}`,
     }
   if (input.inventoriedAt === undefined)
     return { code: 'not-inventoried', detail: `${agent.hostname} did not report its databases yet` }
   return undefined
+}
+
+function reasonOf(code: string): GapReason {
+  if (code === 'agent.no-credential') return 'no-credential'
+  return code.startsWith('tool.') ? 'tools-missing' : 'inventory-failing'
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { DatabaseId } from '../../shared/model/identifiers.ts'
-import type { Now } from '../../shared/time/index.ts'
+import { isoOf, type Now } from '../../shared/time/index.ts'
 import { isLimited } from '../planner/index.ts'
 import { dueAfter, type Policy } from '../policy/index.ts'
 import { protectionOf } from '../protection/index.ts'
@@ -75,10 +75,7 @@ export function judge(
 ): DatabaseStateRecord {
   const policy = policyOf(database, term)
   const paused = pauseOf(database, term, now.wall)
-  const gap =
-    paused === undefined
-      ? instanceGap(database, term)
-      : ({ code: 'paused', detail: pauseText(paused) } as const)
+  const gap = instanceGap(database, term)
   const window =
     policy === undefined || !isLimited(policy) ? undefined : windowOf(database, state, policy, term)
   const protection = protectionOf({
@@ -96,6 +93,7 @@ export function judge(
     jobOpen: state.openJobId !== undefined,
     ...(window?.tooSmall === undefined ? {} : { windowTooSmall: window.tooSmall }),
     ...(gap === undefined ? {} : { instanceGap: gap }),
+    ...(paused === undefined ? {} : { paused: pauseText(paused) }),
   })
   const { policyName: _, rpoMs: __, nextDueAt, allowedMs: ___, outgrowsAt: ____, ...rest } = state
   // after a final failure or a cancel it is due again when the hold is over; a success takes the hold away
@@ -147,8 +145,13 @@ function instanceGap(
   database: DatabaseRecord,
   term: Pick<Term, 'fleet'>,
 ): { readonly code: GapReason; readonly detail: string } | undefined {
-  const present = term.fleet.instancesOf(database.clusterId).filter(each => each.goneSince === undefined)
-  if (present.length === 0) return { code: 'gone', detail: 'discovery no longer shows its instance' }
+  const all = term.fleet.instancesOf(database.clusterId)
+  const present = all.filter(each => each.goneSince === undefined)
+  if (present.length === 0) {
+    const since = term.fleet.cluster(database.clusterId)?.goneSince
+    const when = since === undefined ? '' : `, gone since ${isoOf(since)}`
+    return { code: 'gone', detail: `discovery no longer shows its server${when}` }
+  }
   const gap = present.every(each => each.gap !== undefined) ? present[0]?.gap : undefined
   const code = gapReasons.find(each => each === gap?.code)
   return gap === undefined || code === undefined ? undefined : { code, detail: gap.detail }

@@ -130,6 +130,8 @@ export interface Operations {
   resume(principal: Principal, request: Asked & PauseSubject): Promise<PauseRecord>
   /** What is paused now; needs a leader. */
   pauses(): readonly PauseRecord[]
+  /** What vanished since then is still within its time of grace. */
+  goneSinceAtLeast(): Millis
   /** What is in force, with the databases each rule speaks of and what a look at it finds. */
   policies(): Promise<PoliciesView>
   effectivePolicy(database: DatabaseRecord): EffectivePolicy
@@ -186,6 +188,8 @@ export interface OperationsDeps {
   readonly version: string
   readonly startedAt: Millis
   readonly discovery: DiscoveryHealth
+  /** How long a server that vanished is a gap. */
+  readonly goneGrace: Duration
   /** The term this process leads in now, if it does. */
   readonly term: () => Term | undefined
   /** Whether the process takes no new requests. */
@@ -222,6 +226,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     pause: async (principal, request) => pause(principal, request, led()),
     resume: async (principal, request) => resume(principal, request, led()),
     pauses: () => led().pauses.holding(clock.now().wall),
+    goneSinceAtLeast: () => clock.now().wall - deps.goneGrace,
     policies: async () => viewPolicies(led()),
     effectivePolicy: database => effectivePolicyOf(database, led()),
     checkPolicies: async text => checkPolicies(text, led()),

@@ -34,6 +34,11 @@ export class Pauses {
       .sort((a, b) => (a.key < b.key ? -1 : 1))
   }
 
+  /** Those whose time was over at `at`. */
+  over(at: Millis): readonly PauseRecord[] {
+    return [...this.#pauses.values()].filter(({ until }) => until !== undefined && until <= at)
+  }
+
   get none(): boolean {
     return this.#pauses.size === 0
   }

@@ -4,7 +4,7 @@ import type { Finding } from '../policy/lint/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
 import type { InForce, PolicyProblem } from './policies-in-force.ts'
 import { reviewPolicies } from './review-policies.ts'
-import { policySubjectOf, takes } from './subject.ts'
+import { policySubjectOf, takes, wishOf } from './subject.ts'
 import type { Term } from './term.ts'
 
 /** Databases looked at between two turns of the loop: some milliseconds. */
@@ -36,10 +36,8 @@ export async function viewPolicies(term: Term): Promise<PoliciesView> {
 
 /** What holds for a database, with its own interval where that comes from promise and size. */
 export function effectivePolicyOf(database: DatabaseRecord, term: Term): EffectivePolicy {
-  const subject = policySubjectOf(database, term.fleet)
-  if (subject === undefined) return { rules: [], settings: [], disagreements: [] }
-  const effective = term.policies.book.of(subject)
-  const { policy } = effective
+  const { effective, policy } = wishOf(database, term)
+  if (effective === undefined) return { rules: [], settings: [], disagreements: [] }
   return policy === undefined
     ? effective
     : { ...effective, policy: withPace(policy, () => takes(database, term.fleet)) }

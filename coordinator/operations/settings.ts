@@ -20,6 +20,8 @@ export interface Times {
   readonly lastSeenFlush: Duration
   /** An agent silent for this long is gone for good: a keeper cleans up after it. */
   readonly agentGone: Duration
+  /** How long a server that discovery no longer shows is a gap, before its databases get their tombstone. */
+  readonly goneGrace: Duration
   /** How long a failed clean-up waits for the next. */
   readonly debrisRetry: Duration
   /** A leader that did not renew for this long is taken over. */

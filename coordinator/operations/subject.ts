@@ -4,6 +4,7 @@ import { readServiceMeta } from '../fleet/service-meta.ts'
 import type { JobKind, JobSubject } from '../jobs/job.ts'
 import { predict } from '../planner/index.ts'
 import {
+  type EffectivePolicy,
   grantWish,
   type Policy,
   type PolicySubject,
@@ -75,17 +76,23 @@ export function policyOf(
 }
 
 /** The policy the rules choose, and what became of what the service meta of its instances asks for. */
-export function wishOf(database: DatabaseRecord, term: Pick<Term, 'fleet' | 'policies'>): WishVerdict {
+export function wishOf(
+  database: DatabaseRecord,
+  term: Pick<Term, 'fleet' | 'policies'>,
+): WishVerdict & { readonly effective?: EffectivePolicy } {
   const subject = policySubjectOf(database, term.fleet)
   if (subject === undefined) return { policy: undefined }
-  const chosen = term.policies.book.of(subject).policy
+  const { book } = term.policies
+  const rules = book.of(subject)
   const asked = term.fleet
     .instancesOf(database.clusterId)
     .filter(each => each.goneSince === undefined && Object.keys(each.meta).length > 0)
     .map(each => readServiceMeta(each.meta).wishes)
   const name = asked.find(each => each.policy !== undefined)?.policy
-  const verdict =
-    name === undefined ? { policy: chosen } : grantWish(chosen, term.policies.book.named(name, subject), name)
+  const named = name === undefined ? undefined : book.named(name, subject)
+  const granted = name === undefined ? { policy: rules.policy } : grantWish(rules.policy, named?.policy, name)
+  const taken = named !== undefined && granted.policy === named.policy
+  const verdict = { ...granted, effective: taken ? named : rules }
   const importance = asked.flatMap(each => each.importance ?? [])
   if (verdict.policy === undefined || importance.length === 0) return verdict
   return { ...verdict, policy: withImportance(verdict.policy, Math.max(...importance)) }

@@ -5,7 +5,9 @@ import { watchAlerts } from './alert-watch.ts'
 import { anchorAudit } from './anchor-audit.ts'
 import { cleanUpDebris } from './clean-up-debris.ts'
 import { ClockWatch } from './clock-watch.ts'
+import { closeGone } from './close-gone.ts'
 import type { DiscoveryHealth } from './discovery-health.ts'
+import { endPauses } from './end-pauses.ts'
 import { expireLeases } from './expire-leases.ts'
 import { InstancePromises } from './instance-promises.ts'
 import { CopyWatch } from './plan-copies.ts'
@@ -56,9 +58,11 @@ export function startLoops(
   const planner = byTheWall('planning', times.planInterval, () => planTick.run())
   const review = byTheWall('the review of instances', times.protectionInterval, async () => {
     await reviewInstances(term)
+    await closeGone(term)
     if ((await refreshProtection(term)) > 0) planner.wake()
     await instances.run()
   })
+  ticker('the end of pauses', times.protectionInterval, () => endPauses(term))
   ticker('the lease clock', times.leaseTick, () => expireLeases(term, false))
   ticker('the watch for silent agents', times.heartbeat, async () => {
     if (await tellSilence(term)) review.wake()

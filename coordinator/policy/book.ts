@@ -85,12 +85,12 @@ export class PolicyBook {
   }
 
   /** What a rule, asked for by its name, would come to for a database that its selector need not match; undefined of no such rule. */
-  named(name: string, subject: PolicySubject): Policy | undefined {
+  named(name: string, subject: PolicySubject): EffectivePolicy | undefined {
     const rule = this.#selectors.find(each => each.layer === 'rule' && each.name === name)
     if (rule === undefined) return undefined
-    if (this.kind === 'first-match') return this.#combine([rule]).policy
+    if (this.kind === 'first-match') return this.#combine([rule])
     const { rules } = this.of(subject)
-    return this.#combine(this.rules.filter(each => each === rule || rules.includes(each))).policy
+    return this.#combine(this.rules.filter(each => each === rule || rules.includes(each)))
   }
 
   /** The rules that a cluster's databases have in common: asked once for all of them. */

@@ -14,6 +14,16 @@ import type { GapReason, Protection, ProtectionInput } from './protection.ts'
  * `detail` names instants, never ages: it changes only when facts do, so that a look at the clock writes nothing.
  */
 export function protectionOf(input: ProtectionInput): Protection {
+  const judged = judge(input)
+  const { paused } = input
+  const silent = paused === undefined || judged.reason === '' || judged.reason === 'paused'
+  // what is worse than a pause stands first, and the pause beside it
+  return silent || judged.reason === 'gone' || judged.reason === 'no-policy'
+    ? judged
+    : { ...judged, detail: `${judged.detail}; ${paused}` }
+}
+
+function judge(input: ProtectionInput): Protection {
   const { now, policy, firstSeenAt, lastDataAsOf } = input
   if (input.goneSince !== undefined)
     return { state: 'unprotected', reason: 'gone', detail: `not seen since ${isoOf(input.goneSince)}` }
@@ -29,7 +39,11 @@ export function protectionOf(input: ProtectionInput): Protection {
   if (now > deadline) return { state: 'breached', ...breachReason(input, deadline), ...times }
   if (input.windowTooSmall !== undefined)
     return { state: 'breached', reason: 'window-too-small', detail: input.windowTooSmall, ...times }
-  if (lastDataAsOf === undefined && obstacle !== undefined && obstacle.reason !== 'failing')
+  if (
+    lastDataAsOf === undefined &&
+    obstacle !== undefined &&
+    (obstacle.reason !== 'failing' || input.paused !== undefined)
+  )
     return { state: 'unprotected', ...obstacle, ...times }
   if (lastDataAsOf !== undefined && now < dueAt)
     return { state: 'protected', reason: '', detail: '', ...times }
@@ -47,10 +61,10 @@ function obstacleOf(input: ProtectionInput): Why | undefined {
   if (!input.connectable) return { reason: 'not-connectable', detail: 'it does not allow connections' }
   if (input.consecutiveFailures > 0)
     return {
-      reason: 'failing',
+      reason: input.lastFailureCode?.startsWith('tool.') === true ? 'tools-missing' : 'failing',
       detail: `${input.consecutiveFailures} in a row${input.lastFailureCode === undefined ? '' : `, last ${input.lastFailureCode}`}`,
     }
-  return undefined
+  return input.paused === undefined ? undefined : { reason: 'paused', detail: input.paused }
 }
 
 function breachReason(input: ProtectionInput, deadline: number): Why {

@@ -21,6 +21,7 @@ export const gapReasons = [
   'unknown-engine',
   'window-too-small',
   'paused',
+  'tools-missing',
 ] as const
 export type GapReason = (typeof gapReasons)[number]
 
@@ -39,6 +40,8 @@ export interface ProtectionInput {
   readonly jobOpen: boolean
   /** Its windows cannot hold a backup in time, in words; the window wins, the promise breaks now. */
   readonly windowTooSmall?: string
+  /** By whom and why its scheduled backups are held, in words. It explains what nothing worse does, and hides nothing. */
+  readonly paused?: string
   /** Why no job can run on its instance now, if so. */
   readonly instanceGap?: { readonly code: GapReason; readonly detail: string }
 }

@@ -7,7 +7,7 @@ import { globalsName, Names } from './naming.ts'
 import { filterOf, invalid, pageOf } from './narrow.ts'
 
 /** The ledger's chapters, in order; a page token names its chapter and the place in it. */
-const chapters = ['instance', 'breached', 'unprotected'] as const
+const chapters = ['instance', 'gone', 'breached', 'unprotected'] as const
 type Chapter = (typeof chapters)[number]
 
 /**
@@ -31,7 +31,9 @@ export function listGaps({ store, operations }: OperatorDeps) {
       const found =
         chapter === 'instance'
           ? await instanceGaps(store.read, page)
-          : await databaseGaps(store.read, page, chapter, names)
+          : chapter === 'gone'
+            ? await goneGaps(store.read, page, operations.goneSinceAtLeast())
+            : await databaseGaps(store.read, page, chapter, names)
       for (const { gap, clusterId } of found.items)
         if (covers(scope, clusterId) && (reason === undefined || gap.reason === reason)) gaps.push(gap)
       after = found.next
@@ -105,6 +107,33 @@ async function instanceGaps(read: ReadModel, page: { size: number; after?: strin
             },
           ],
     ),
+  }
+}
+
+/**
+ * Servers that discovery no longer shows, nor any other of their cluster, until the time of grace is over: what was
+ * protected is so a while longer, and nobody would see why it will not be.
+ */
+async function goneGaps(read: ReadModel, page: { size: number; after?: string }, from: number) {
+  const { items, next } = await read.instances(page, { gone: true })
+  const recent = items.filter(each => (each.goneSince ?? 0) >= from)
+  const alone: typeof recent = []
+  for (const each of recent)
+    if ((await read.cluster(each.clusterId))?.goneSince !== undefined) alone.push(each)
+  return {
+    next,
+    items: alone.map(instance => ({
+      clusterId: instance.clusterId,
+      gap: {
+        subjectKind: 'instance',
+        subjectId: instance.id,
+        subjectName: `${instance.service}@${instance.nodeName || instance.address}`,
+        state: 'unprotected',
+        reason: 'gone',
+        detail: 'discovery no longer shows it; its backups stay',
+        since: instance.goneSince ?? 0,
+      },
+    })),
   }
 }
 

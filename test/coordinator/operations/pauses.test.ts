@@ -135,6 +135,9 @@ describe('a pause', () => {
     const assign = await agent.next('assign')
     expect(assign.spec?.$case).toBe('backup')
     expect((await holdfast(fleet, 'pause', 'list')).out).toContain('nothing is paused')
+    await waitUntil(async () => (await fleet.store.read.pauses()).length === 0, { what: 'its row to go' })
+    const { items } = await fleet.store.read.audit({ size: 10 }, { action: 'fleet.pause-ended' })
+    expect(items).toMatchObject([{ actor: 'system', reason: 'a moment', subject: 'fleet' }])
   })
 })
 

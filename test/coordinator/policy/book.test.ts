@@ -36,6 +36,25 @@ const book = (kind: 'layered' | 'first-match', rules: readonly PolicyRule[]) =>
     policy: policyNamed(name, { selector, rpo: Number(settings['rpo'] ?? 26) }),
     settings: { rpo: 26, ...settings },
   }))
+describe('a rule asked for by its name', () => {
+  const cheap = rule('cheap', { services: ['other'] }, { rpo: 40, destination: 'a' })
+  const base = rule('base', {}, { rpo: 20, destination: 'a' })
+
+  it('is the policy, though its selector does not match; an unknown one is none', () => {
+    const first = book('first-match', [base, cheap])
+    expect(first.named('cheap', shop)?.policy).toMatchObject({ name: 'cheap', rpo: 40 })
+    expect(first.named('nowhere', shop)).toBeUndefined()
+  })
+
+  it('is laid over those that match, where rules are layered', () => {
+    const gold = rule('gold', { services: ['other'] }, { rpo: 2 }, { rank: 9 })
+    const layered = book('layered', [fleet({ rpo: 30, destination: 'a' }), base, gold])
+    expect(layered.of(shop).policy?.rpo).toBe(20)
+    expect(layered.named('gold', shop)?.policy?.rpo).toBe(2)
+    expect(layered.named('fleet', shop)).toBeUndefined()
+  })
+})
+
 const told = ({ settings }: EffectivePolicy) =>
   Object.fromEntries(
     settings.map(({ key, value, rule: by }) => [key, `${value} by ${by?.name ?? 'default'}`]),

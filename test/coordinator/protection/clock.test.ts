@@ -81,7 +81,7 @@ describe('P1: the RPO clock', () => {
 
   it('is at risk as soon as it is due and the job fails or nothing can run', () => {
     const wide = { policy: { rpo: 96 * hour } }
-    expect(at(25, { ...wide, consecutiveFailures: 1, lastFailureCode: 'tool.missing' })).toBe(
+    expect(at(25, { ...wide, consecutiveFailures: 1, lastFailureCode: 'database.unreachable' })).toBe(
       'at-risk: failing',
     )
     expect(at(25, { ...wide, ...gap })).toBe('at-risk: agent-silent')
@@ -109,5 +109,65 @@ describe('P1: the RPO clock', () => {
     const impossible = { policy: { rpo: 6 * hour } }
     expect(at(5, impossible)).toBe('protected')
     expect(at(7, impossible)).toBe('breached: overdue')
+  })
+})
+
+describe('a pause', () => {
+  const paused = 'host host7 is paused by ops: storage moves'
+  const told = (hours: number, change: Partial<ProtectionInput>) => {
+    const { state, reason, detail } = protectionOf({
+      now: base + hours * hour,
+      policy,
+      firstSeenAt: base - 100 * hour,
+      lastDataAsOf: base,
+      dueAt: base + 24 * hour,
+      connectable: true,
+      consecutiveFailures: 0,
+      jobOpen: false,
+      paused,
+      ...change,
+    })
+    return { state, reason, detail }
+  }
+
+  it('explains what nothing worse does', () => {
+    expect(told(1, {})).toEqual({ state: 'protected', reason: '', detail: '' })
+    expect(told(25, {})).toEqual({ state: 'at-risk', reason: 'paused', detail: paused })
+    expect(told(27, {})).toEqual({ state: 'breached', reason: 'paused', detail: paused })
+    expect(fresh(1, { paused })).toBe('unprotected: paused')
+  })
+
+  it('hides nothing worse: that stands first, the pause beside it', () => {
+    expect(told(27, gap)).toMatchObject({ reason: 'agent-silent', detail: `no heartbeat; ${paused}` })
+    const failing = { consecutiveFailures: 2, lastFailureCode: 'database.unreachable' }
+    expect(told(27, failing)).toMatchObject({
+      reason: 'failing',
+      detail: `2 in a row, last database.unreachable; ${paused}`,
+    })
+    expect(fresh(1, { paused, ...failing })).toBe('unprotected: failing')
+    expect(told(1, { windowTooSmall: 'w' })).toMatchObject({ state: 'breached', reason: 'window-too-small' })
+  })
+
+  it('says nothing of what is gone, or nobody promised', () => {
+    expect(told(1, { goneSince: base }).detail).not.toContain('paused')
+    expect(
+      protectionOf({
+        ...{ now: base, firstSeenAt: base, connectable: true },
+        consecutiveFailures: 0,
+        jobOpen: false,
+        paused,
+      }).detail,
+    ).not.toContain('paused')
+  })
+})
+
+describe('tools that are missing', () => {
+  it('are a reason of their own', () => {
+    expect(at(27, { consecutiveFailures: 1, lastFailureCode: 'tool.missing' })).toBe(
+      'breached: tools-missing',
+    )
+    expect(at(27, { consecutiveFailures: 1, lastFailureCode: 'tool.too-old' })).toBe(
+      'breached: tools-missing',
+    )
   })
 })

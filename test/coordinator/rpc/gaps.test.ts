@@ -11,8 +11,9 @@ function deps(instances: number, discovery: readonly object[]): OperatorDeps {
   return {
     store: {
       read: {
-        instances: async () => ({
-          items: Array.from({ length: instances }, () => ({ clusterId: 'cls_1' })),
+        instances: async (_: object, filter: { gone?: boolean }) => ({
+          items:
+            filter.gone === true ? [] : Array.from({ length: instances }, () => ({ clusterId: 'cls_1' })),
           next: undefined,
         }),
         databaseStates: empty,
@@ -20,7 +21,10 @@ function deps(instances: number, discovery: readonly object[]): OperatorDeps {
         gaps: empty,
       },
     },
-    operations: { status: async () => ({ discovery, startedAt: 7, leader: true }) },
+    operations: {
+      status: async () => ({ discovery, startedAt: 7, leader: true }),
+      goneSinceAtLeast: () => 0,
+    },
   } as unknown as OperatorDeps
 }
 
