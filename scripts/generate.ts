@@ -21,6 +21,7 @@ import { errorsPage } from './errors-page.ts'
 import { logsPage } from './logs-page.ts'
 import { manifestJsonSchema } from './manifest-json-schema.ts'
 import { metricsPage } from './metrics-page.ts'
+import { policyPage } from './policy-page.ts'
 
 const root = join(import.meta.dirname, '..')
 /** A folder whose every file is generated. */
@@ -32,6 +33,7 @@ const pages: Readonly<Record<string, () => string>> = {
   'docs/reference/logs.md': logsPage,
   'docs/reference/manifest-v1.schema.json': manifestJsonSchema,
   'docs/reference/metrics.md': metricsPage,
+  'docs/reference/policy.md': policyPage,
   ...dashboardFiles,
 }
 

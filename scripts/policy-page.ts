@@ -1,0 +1,364 @@
+import { findingCodes } from '../coordinator/policy/lint/index.ts'
+
+/** What the page says of a setting. */
+export interface DocumentedSetting {
+  readonly default: string
+  readonly meaning: string
+  /** A line of YAML, or several, that could stand under `fleet`. */
+  readonly example: string
+}
+
+/** Every setting; test/house/policy-page.test.ts holds it against the schema and reads every example. */
+export const policySettings: Readonly<Record<string, DocumentedSetting>> = {
+  rpo: {
+    default: '26h',
+    meaning:
+      'No good backup whose data is younger than this is a breach. At least the longest time between two backups',
+    example: 'rpo: 4h',
+  },
+  every: {
+    default: 'layers: `auto`; a list of `policies`: `24h`',
+    meaning:
+      'How long after a backup the next one is due. `auto`: from `rpo` and how long a backup takes: `rpo` less twice that and the longest wait between attempts, at most three quarters of `rpo`, at least a quarter',
+    example: 'every: auto',
+  },
+  cron: {
+    default: '–',
+    meaning: 'In place of `every`: minute, hour, day of month, month, day of week',
+    example: 'cron: 30 1 * * *',
+  },
+  zone: {
+    default: 'UTC',
+    meaning: 'IANA zone whose clocks `cron` speaks of. A time that they show twice comes once',
+    example: 'cron: 30 1 * * *\nzone: Europe/Berlin',
+  },
+  windows: {
+    default: 'any time',
+    meaning:
+      'When jobs may start: UTC, or the zone named; on every day, or on those named. Past midnight where the end is not after the start. The window wins over `rpo`, and `window-too-small` opens at once',
+    example: 'windows: [22:00-06:00, "Sat,Sun 00:00-12:00 Europe/Berlin"]',
+  },
+  blackouts: {
+    default: 'none',
+    meaning: 'When they may not, whatever `windows` says',
+    example: 'blackouts: [Mon-Fri 08:00-18:00 Europe/Berlin]',
+  },
+  must_finish: {
+    default: '`true`',
+    meaning: 'Whether a job must end inside its window, by its predicted P90',
+    example: 'must_finish: false',
+  },
+  importance: {
+    default: '1',
+    meaning: 'Whose promise is kept first where not all can be: 0 to 100',
+    example: 'importance: 9',
+  },
+  replica_max_lag: {
+    default: '5m',
+    meaning: 'Replication lag up to which a replica is preferred to its primary; `0s`: never',
+    example: 'replica_max_lag: 30s',
+  },
+  destination: {
+    default: 'must be given by some rule',
+    meaning: 'Where backups go, or `destinations`',
+    example: 'destination: main',
+  },
+  destinations: {
+    default: '–',
+    meaning: 'Several, the preferred one first: every backup is to lie in each',
+    example: 'destinations: [main, far]',
+  },
+  copies: {
+    default: '`at-once`',
+    meaning: 'Of several: written with the dump, or copied `after` its commit',
+    example: 'destinations: [main, far]\ncopies: after',
+  },
+  min_copies: {
+    default: '1',
+    meaning: 'Copies that must be committed for success; what is missing is copied later, and told of',
+    example: 'destinations: [main, far]\nmin_copies: 2',
+  },
+  copy_patience: {
+    default: '10m',
+    meaning: 'How long destinations beyond `min_copies` may hold a dump up, in all',
+    example: 'destinations: [main, far]\ncopy_patience: 30m',
+  },
+  'retry.attempts': {
+    default: '4',
+    meaning: 'Attempts of a job, the first included: 1 to 100',
+    example: 'retry: { attempts: 6 }',
+  },
+  'retry.base_delay': {
+    default: '30s',
+    meaning: 'Wait before the second attempt; it doubles with each',
+    example: 'retry: { base_delay: 1m }',
+  },
+  'retry.max_delay': {
+    default: '15m',
+    meaning: 'The longest wait between two attempts, and after the last before the backup is due again',
+    example: 'retry: { max_delay: 1h }',
+  },
+  max_rate: {
+    default: 'no limit',
+    meaning: 'Most bytes a second that each job stores; budgets limit what all of them store',
+    example: 'max_rate: 50MB',
+  },
+  streams: {
+    default: 'by cores and size',
+    meaning:
+      'Streams at the same time inside one PostgreSQL database, on one snapshot: 1 to 32; 1: one archive',
+    example: 'streams: 4',
+  },
+  strategy: {
+    default: '`streaming`',
+    meaning:
+      '`streaming`; `staged` over a private folder of the host, refused without room; `auto`: staged where there is room',
+    example: 'strategy: auto',
+  },
+  blocking_limit: {
+    default: '30s',
+    meaning: 'A dump that blocks others for so long ends itself and is retried; `0s`: never',
+    example: 'blocking_limit: 10s',
+  },
+  xmin_age_limit: {
+    default: '500,000,000',
+    meaning:
+      'So many transactions since its snapshot end a PostgreSQL dump, which is retried: vacuum waits for it; 0: never',
+    example: 'xmin_age_limit: 200000000',
+  },
+  replay_lag_limit: {
+    default: 'never',
+    meaning: 'A dump from a replica ends itself when what the replica received is not replayed for so long',
+    example: 'replay_lag_limit: 30m',
+  },
+  replay_backlog_limit: {
+    default: 'never',
+    meaning: 'The same when so much log is received and not replayed',
+    example: 'replay_backlog_limit: 10GB',
+  },
+  idle_timeout: {
+    default: 'the agent’s',
+    meaning: 'A stream without a byte for so long is ended and retried; at least 10s',
+    example: 'idle_timeout: 5m',
+  },
+  codec: {
+    default: '`zstd`',
+    meaning: '`zstd`, `gzip`, `xz`, `bzip2` or `none`',
+    example: 'codec: gzip',
+  },
+  codec_level: {
+    default: 'zstd 1, gzip and xz 6, bzip2 9',
+    meaning: 'Level of `codec`',
+    example: 'codec: zstd\ncodec_level: 6',
+  },
+  'compression.codec': {
+    default: '`zstd`',
+    meaning: '`compression` says more than `codec` and stands in its place',
+    example: 'compression: { codec: xz }',
+  },
+  'compression.level': {
+    default: 'as of `codec_level`',
+    meaning: 'zstd 1 to 19, the others 1 to 9',
+    example: 'compression: { level: 9 }',
+  },
+  'compression.long': {
+    default: 'off',
+    meaning: 'zstd’s long mode: log2 of its window in bytes, 10 to 31',
+    example: 'compression: { long: 27 }',
+  },
+  'compression.threads': {
+    default: 'one',
+    meaning: 'Threads of zstd or xz: 1 to 64',
+    example: 'compression: { threads: 2 }',
+  },
+  'encryption.required': {
+    default: '`false`',
+    meaning: 'Nothing may be stored in plaintext',
+    example: 'encryption: { required: true }',
+  },
+  'encryption.recipients': {
+    default: 'none',
+    meaning: 'age recipients: `age1…`, `ssh-ed25519 …`, `ssh-rsa …` (public keys)',
+    example: 'encryption: { recipients: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p] }',
+  },
+  'encryption.recipients_file': {
+    default: 'none',
+    meaning: 'A file of recipients on the agents’ hosts',
+    example: 'encryption: { recipients_file: /etc/holdfast/recipients }',
+  },
+  'encryption.kms_key': {
+    default: 'none',
+    meaning: 'AWS KMS key that wraps an identity made for each backup: ARN, id or alias',
+    example: 'encryption: { kms_key: alias/holdfast }',
+  },
+  'encryption.break_glass': {
+    default: 'none',
+    meaning: 'Further recipients of every encrypted backup, for the day the key is gone',
+    example: 'encryption: { break_glass: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p] }',
+  },
+  globals_passwords: {
+    default: '`false`',
+    meaning:
+      'A cluster’s globals with the password verifiers of its roles: only where `encryption` says who can read it, or is `required`',
+    example: 'globals_passwords: true\nencryption: { required: true }',
+  },
+  tell_success: {
+    default: '`false`',
+    meaning: 'Whether people are told of each backup that succeeded',
+    example: 'tell_success: true',
+  },
+}
+
+const findings: Readonly<Record<(typeof findingCodes)[number], readonly [string, string]>> = {
+  disagreement: [
+    'error',
+    'two rules of equal rank give one database different values; the one written first holds',
+  ],
+  'no-destination': ['error', 'rules match a database and none says where its backups go: it has no policy'],
+  'promise-too-short': [
+    'error where it is made shorter, else warning',
+    '`rpo` is shorter than the last backup took',
+  ],
+  'loses-policy': ['warning', 'databases that have a policy would have none'],
+  'window-too-short': ['warning', 'a backup is predicted to take longer than the longest window is open'],
+  'windows-too-full': [
+    'warning',
+    'the backups of a cluster, which does one at a time, take more of the time than its windows are open',
+  ],
+  'matches-nothing': ['warning', 'a rule, or a database, of which there is none'],
+  'all-at-once': [
+    'warning',
+    'more than half of all databases with a `cron`, 20 at least, are due at one instant',
+  ],
+  'clock-skips': [
+    'warning',
+    'a `cron` or a window names a time that the clocks of its zone skip within a year',
+  ],
+  'clock-repeats': ['warning', 'a `cron` names a time that they show twice'],
+  'budget-of-nothing': ['warning', 'a budget of a host, cluster, site or destination there is not'],
+  'budget-too-small': ['error', 'a `max_rate` below 16 KiB a second: a unit is missing'],
+}
+
+/** docs/reference/policy.md: how policies are written, inherited, kept and changed. */
+export function policyPage(): string {
+  return `# Policies
+
+Made by \`npm run gen\` from \`scripts/policy-page.ts\`; its examples and its list of settings are tested against the program. Why it is so:
+[ADR 0200](../adr/0200-policies-are-in-one-place.md).
+
+A policy says what is promised to a database and how it is kept. \`holdfast policy get --effective DATABASE\` shows what holds for one, and which rule gave each value.
+
+## Inheritance
+
+\`\`\`yaml
+fleet:                                   # for every database that nothing stronger speaks of
+  destination: main
+  rpo: 26h
+rules:                                   # for what they match; all that match are laid over each other
+  - name: production
+    match: { tags: [prod] }
+    rpo: 4h
+    importance: 5
+  - name: nightly in Frankfurt
+    match: { datacenters: [fra], databases: ["*_archive"] }
+    cron: 30 1 * * *
+    zone: Europe/Berlin
+    rpo: 26h
+databases:                               # for one each: service/name, cluster/name, or its id
+  orders-db/orders: { rpo: 1h }
+  orders-db/(globals): { every: 12h, rpo: 26h }
+\`\`\`
+
+- From the weakest to the strongest: what is built in, \`fleet\`, \`rules\`, \`databases\`. Each setting is inherited by itself: a rule changes what it says and nothing else.
+- Rules are as strong as the most exact thing they ask: \`engines\`, \`datacenters\`, \`services\`, \`tags\`, \`clusters\`, \`databases\`, in that order. \`rank\` (-1000 to 1000, 0 when
+  absent) decides before that. Rules of equal rank must agree about every database there is; should they not, the one written first holds, and it is told.
+- A rule must match in each field it gives, and in one of the values of each. \`clusters\`, \`databases\` and \`exclude\` are patterns with \`*\`. A cluster's globals have no
+  name: only \`*\`, or no \`databases\`, speaks for them.
+- What only means something together is inherited together, from the strongest rule that gives any of it: \`every\`, \`cron\`, \`zone\`; \`destination\`, \`destinations\`, \`copies\`, \`min_copies\`,
+  \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`. \`retry\` and \`encryption\` are inherited key by key.
+- A database is counted under the strongest rule that matches it (\`fleet\` when none does). Its policy's version changes with any value. One of which no rule says
+  where its backups go has no policy: the gap \`no-policy\`.
+
+The other form is a list of whole policies, of which the first that matches is all there is. It is not mixed with the layers:
+
+\`\`\`yaml
+policies:
+  - name: important
+    match: { services: [orders-db] }
+    rpo: 8h
+    every: 6h
+    destination: main
+  - name: everything
+    destination: main
+\`\`\`
+
+There are no named parents, hence no cycles of them.
+
+## Settings
+
+| setting | default | meaning | example |
+|---|---|---|---|
+${Object.entries(policySettings)
+  .map(
+    ([key, { default: usual, meaning, example }]) =>
+      `| \`${key}\` | ${usual} | ${meaning} | \`${example.replaceAll('\n', '`, `')}\` |`,
+  )
+  .join('\n')}
+
+Retention and verification are not settings yet: nothing would obey them, so they are refused.
+
+## Budgets
+
+In the configuration, or with the policies; then in place of those of the configuration. \`slots\` are jobs at a time, \`max_rate\` the bytes a second that all of them store.
+\`host\`, \`cluster\`, \`site\` and \`destination\` are for each of a kind; the plural ones for single ones by name, in place of the kind's. A site is a datacenter.
+
+\`\`\`yaml
+fleet: { destination: main }
+budgets:
+  cluster: { slots: 1 }
+  site: { slots: 40, max_rate: 2GB }
+  sites: { ams: { slots: 10 } }
+  destinations: { main: { max_rate: 1GB } }
+  hosts: { db-host-7: { slots: 1, max_rate: 50MB } }
+\`\`\`
+
+## Where they are kept
+
+The policies in force come from one place at a time; \`holdfast policy list\` says which.
+
+| place | in the coordinator's configuration | changed by |
+|---|---|---|
+| its configuration | \`policies\`, or \`policy: { fleet, rules, databases }\`; \`budgets\` | a restart |
+| what was applied | the same | \`holdfast policy apply FILE\`, in place of the configuration's until \`--from-configuration\` |
+| a file of its own | \`policy: { file: /etc/holdfast/policies.yaml }\` | writing the file; looked at every 2 s |
+| Consul | \`policy: { consul: { key: holdfast/policies } }\` | writing the key; a blocking query |
+
+Consul is that of \`discovery.consul\`, with its token and certificates, unless \`address\`, \`datacenter\`, \`token_file\` or \`tls\` say otherwise. Its token needs \`key:read\`.
+Until there is something in a watched place, what the configuration has holds.
+
+Each text that comes into force is kept under a number (\`policy get --revision N\`), and the audit has who, why and what changed (\`policies.changed\`). It holds from then on,
+without a restart: for the clocks of promises, for what is due, and for every job that starts.
+
+A text in a watched place that cannot be in force, an empty one, or none at all leaves the last good one in force, over restarts, too. It opens the alert \`policies-refused\`, and
+\`policy list\` says why. A Consul that does not answer changes nothing.
+
+## What a look at them finds
+
+\`policy validate\` and \`policy list\` tell it; \`policy apply\`, and what is watched, refuse an error that those in force do not have.
+
+| code | severity | meaning |
+|---|---|---|
+${findingCodes.map(code => `| \`${code}\` | ${findings[code].join(' | ')} |`).join('\n')}
+
+## Commands
+
+\`\`\`
+holdfast policy list                                   # rules, how many databases each speaks of, findings
+holdfast policy get > policies.yaml                    # the text in force
+holdfast policy get --effective orders-db/orders       # each value, and who gave it
+holdfast policy validate policies.yaml                 # exit 1: it would be refused
+holdfast policy diff policies.yaml                     # exit 1: it would change something
+holdfast policy apply policies.yaml --reason "CHG-91"
+\`\`\`
+`
+}
