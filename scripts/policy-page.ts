@@ -219,7 +219,10 @@ const findings: Readonly<Record<(typeof findingCodes)[number], readonly [string,
     'error where it is made shorter, else warning',
     '`rpo` is shorter than the last backup took',
   ],
-  'loses-policy': ['warning', 'databases that have a policy would have none'],
+  'loses-policy': [
+    'error where none would have one, else warning',
+    'databases that have a policy would have none',
+  ],
   'window-too-short': ['warning', 'a backup is predicted to take longer than the longest window is open'],
   'windows-too-full': [
     'warning',

@@ -43,6 +43,7 @@ export async function reviewPolicies(
   let looked = 0
   let databases = 0
   let changed = 0
+  let kept = 0
   for (const { record, state } of term.fleet.databases()) {
     if (++looked % slice === 0) await turn()
     const subject = policySubjectOf(record, term.fleet)
@@ -65,13 +66,14 @@ export async function reviewPolicies(
     lint.look(next)
     before.look(last)
     const [was, will] = [last.effective.policy, next.effective.policy]
+    if (will !== undefined) kept++
     if (was?.version === will?.version) continue
     changed++
     note(effects, was?.name ?? '', will?.name ?? '', name)
   }
   const findings = [
     ...lint.findings(),
-    ...losses(effects),
+    ...losses(effects, kept),
     ...budgetFindings(candidate.budgets ?? budgets, term),
   ]
   const stood = new Set([...before.findings(), ...budgetFindings(budgets, term)].map(keyOf))
@@ -99,13 +101,16 @@ function note(effects: Map<string, PolicyEffect>, before: string, after: string,
   }
 }
 
-/** Databases that nothing would promise anything to any more: somebody may want that, nobody may overlook it. */
-function losses(effects: ReadonlyMap<string, PolicyEffect>): readonly Finding[] {
+/**
+ * Databases that nothing would promise anything to any more: somebody may want that, nobody may overlook it. That none
+ * has a promise any more nobody wants.
+ */
+function losses(effects: ReadonlyMap<string, PolicyEffect>, kept: number): readonly Finding[] {
   return [...effects.values()]
     .filter(each => each.after === '')
     .map(({ before, count, examples }) => ({
       code: 'loses-policy',
-      severity: 'warning',
+      severity: kept === 0 ? 'error' : 'warning',
       where: before,
       text: `${count} database${count === 1 ? '' : 's'} would have no policy any more, such as ${examples[0] ?? ''}`,
     }))

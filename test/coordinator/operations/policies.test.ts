@@ -132,6 +132,7 @@ describe('refused, and those in force stay', () => {
       'equal rank and disagree on importance',
     ],
     ['what nothing says the destination of', 'rules: [{ name: a, match: {}, rpo: 30h }]', 'no-destination'],
+    ['an end of every promise', 'policies: []', 'loses-policy'],
     ['nothing at all', '', 'is empty'],
   ] as const
 
