@@ -12,7 +12,7 @@ const entryFiles = '^(cli/holdfast|agent/main|coordinator/main|bench/run|demo/ru
 
 /** One library lives in one room: [name, packages, where they may be imported]. */
 const homes = [
-  ['@aws-sdk', '@aws-sdk|@smithy|@aws-crypto', '^(shared/object-store|agent/encryption)/'],
+  ['@aws-sdk', '@aws-sdk|@smithy|@aws-crypto', '^(shared/object-store|shared/secrets|agent/encryption)/'],
   ['croner', 'croner', '^coordinator/policy/'],
   ['nodemailer', 'nodemailer|@types/nodemailer', '^coordinator/alerts/'],
   ['pg', 'pg|@types/pg|pg-protocol|pg-types', '^(coordinator/store|agent/engines)/'],
@@ -36,7 +36,8 @@ const homes = [
 
 /** The same for what Node brings. */
 const builtins = [
-  ['child_process', '^agent/(process|engines)/'],
+  // the coordinator runs none but the commands that give secrets
+  ['child_process', '^agent/(process|engines)/|^shared/secrets/command\\.ts$'],
   // the agent's only use of it is the lock on its state folder: `begin exclusive` needs no flock and ends with the process
   ['sqlite', '^coordinator/store/|^agent/identity/state-lock\\.ts$'],
 ]

@@ -7,6 +7,7 @@ import {
   type Loaded,
   loadConfig,
   readEnvironment,
+  secret,
   secretFile,
   url,
 } from '../shared/config/index.ts'
@@ -15,10 +16,10 @@ import { codecs, engineKinds } from '../shared/model/engine.ts'
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { isRecipient } from '../shared/model/recipient.ts'
 
-/** A login of one purpose. The password is only ever a path. */
+/** A login of one purpose. The password is only ever where it comes from. */
 const login = z.strictObject({
   user: z.string().min(1),
-  password_file: secretFile().optional(),
+  password_file: secret().optional(),
 })
 
 /** Which instances an entry is for: every key given must be equal; an empty match fits all. */
@@ -44,9 +45,9 @@ const instance = z.strictObject({
 const destination = z.strictObject({
   credentials: z
     .strictObject({
-      access_key_id_file: secretFile(),
-      secret_access_key_file: secretFile(),
-      session_token_file: secretFile().optional(),
+      access_key_id_file: secret(),
+      secret_access_key_file: secret(),
+      session_token_file: secret().optional(),
     })
     .optional(),
 })
@@ -56,9 +57,9 @@ const recipient = z.string().refine(isRecipient, {
 })
 
 const credentials = z.strictObject({
-  access_key_id_file: secretFile(),
-  secret_access_key_file: secretFile(),
-  session_token_file: secretFile().optional(),
+  access_key_id_file: secret(),
+  secret_access_key_file: secret(),
+  session_token_file: secret().optional(),
 })
 
 const encryption = z.strictObject({

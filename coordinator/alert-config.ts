@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { duration, secretFile, url } from '../shared/config/index.ts'
+import { duration, secret, url } from '../shared/config/index.ts'
 import { type AlertRules, alertRules, type ChannelSpec, type Route } from './alerts/index.ts'
 import { isZone, weekdays } from './alerts/rules/quiet-hours.ts'
 import { severities } from './alerts/rules/severity.ts'
@@ -9,8 +9,8 @@ const timeout = () => duration({ min: 100, max: 45_000 }).prefault('10s')
 const clockTime = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'expected a time of day such as 22:00')
 
 /** A URL that may be a secret stands in the configuration or in a file of its own. */
-const target = { url: url().optional(), url_file: secretFile().optional() }
-const oneTarget = (it: { readonly url?: string | undefined; readonly url_file?: string | undefined }) =>
+const target = { url: url().optional(), url_file: secret().optional() }
+const oneTarget = (it: { readonly url?: string | undefined; readonly url_file?: unknown }) =>
   (it.url === undefined) !== (it.url_file === undefined)
 const oneTargetMessage = { message: 'expected either `url` or `url_file`' }
 
@@ -22,7 +22,7 @@ const channel = z.discriminatedUnion('kind', [
     kind: z.literal('webhook'),
     ...target,
     /** Signs each message (docs/reference/alerts.md). */
-    secret_file: secretFile().optional(),
+    secret_file: secret().optional(),
     timeout: timeout(),
   }),
   z.strictObject({ kind: z.literal('slack'), ...target, timeout: timeout() }),
@@ -35,7 +35,7 @@ const channel = z.discriminatedUnion('kind', [
     /** Certificates to trust instead of the system's. */
     ca_file: z.string().min(1).optional(),
     user: z.string().min(1).optional(),
-    password_file: secretFile().optional(),
+    password_file: secret().optional(),
     from: z.string().min(3),
     to: texts,
     timeout: timeout(),
@@ -43,7 +43,7 @@ const channel = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('pagerduty'),
     /** The integration key of a service (Events API v2). */
-    key_file: secretFile(),
+    key_file: secret(),
     url: url().prefault('https://events.pagerduty.com/v2/enqueue'),
     timeout: timeout(),
   }),
@@ -52,7 +52,7 @@ const channel = z.discriminatedUnion('kind', [
     /** Its address; `/api/v2/alerts` is added. */
     url: url(),
     user: z.string().min(1).optional(),
-    password_file: secretFile().optional(),
+    password_file: secret().optional(),
     timeout: timeout(),
   }),
 ])

@@ -6,7 +6,7 @@ import {
   type Loaded,
   loadConfig,
   readEnvironment,
-  secretFile,
+  secret,
   url,
 } from '../shared/config/index.ts'
 import { logLevels } from '../shared/log/index.ts'
@@ -122,7 +122,7 @@ export const coordinatorConfigSchema = z
             message: 'expected sqlite:/absolute/file.db or postgres://user@host/database',
           })
           .prefault('sqlite:/var/lib/holdfast/coordinator/holdfast.db'),
-        password_file: secretFile().optional(),
+        password_file: secret().optional(),
       })
       .prefault({}),
     discovery: discoverySchema.prefault({}),
@@ -138,7 +138,7 @@ export const coordinatorConfigSchema = z
     dead_man: z
       .strictObject({
         url: url().optional(),
-        url_file: secretFile().optional(),
+        url_file: secret().optional(),
         every: duration({ min: 100 }).prefault('1m'),
       })
       .prefault({}),

@@ -1,12 +1,12 @@
 import { hostname } from 'node:os'
 import { type Clock, newId, systemClock } from '../shared/clock/index.ts'
-import { readSecretFile } from '../shared/config/secret-file.ts'
 import type { Discovery } from '../shared/discovery/index.ts'
 import { AppError } from '../shared/errors/index.ts'
 import { Scope } from '../shared/lifecycle/index.ts'
 import type { Log } from '../shared/log/index.ts'
 import { createMetrics, startStatusServer } from '../shared/metrics/index.ts'
 import { version } from '../shared/model/version.ts'
+import { readSecret } from '../shared/secrets/index.ts'
 import { channelSpecsOf } from './alert-config.ts'
 import {
   AlertBook,
@@ -444,8 +444,12 @@ async function lastAnchor(
 
 async function deadManUrl({
   dead_man: { url, url_file: file },
-}: CoordinatorConfig): Promise<string | undefined> {
-  return url ?? (file === undefined ? undefined : readSecretFile(file))
+}: CoordinatorConfig): Promise<(() => Promise<string>) | undefined> {
+  if (url !== undefined) return async () => url
+  if (file === undefined) return undefined
+  // what is wrong is told at the start
+  await readSecret(file)
+  return () => readSecret(file)
 }
 
 function once(work: (force?: AbortSignal) => Promise<void>): (force?: AbortSignal) => Promise<void> {

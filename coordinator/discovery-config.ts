@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import { duration, secretFile, url } from '../shared/config/index.ts'
-import { readSecretFile } from '../shared/config/secret-file.ts'
+import { duration, secret, secretFile, url } from '../shared/config/index.ts'
 import {
   type ConsulTls,
   consulDiscovery,
@@ -9,6 +8,7 @@ import {
 } from '../shared/discovery/index.ts'
 import type { Log } from '../shared/log/index.ts'
 import { engineKinds } from '../shared/model/engine.ts'
+import { readSecret } from '../shared/secrets/index.ts'
 
 const text = z.string().min(1)
 
@@ -43,7 +43,7 @@ export const consulTlsSchema = z
 const consul = z
   .strictObject({
     address: url().prefault('http://127.0.0.1:8500'),
-    token_file: secretFile().optional(),
+    token_file: secret().optional(),
     services: z.array(service).min(1),
     /** Where the services are looked for; default the datacenter of the Consul at `address`. */
     datacenters: z.array(text).min(1).optional(),
@@ -92,7 +92,7 @@ function fromConsul(said: z.infer<typeof consul>, log: Log): Discovery {
       : {
           tls: consulTlsOf(files),
         }),
-    ...(tokenFile === undefined ? {} : { token: () => readSecretFile(tokenFile) }),
+    ...(tokenFile === undefined ? {} : { token: () => readSecret(tokenFile) }),
   })
 }
 

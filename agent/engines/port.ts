@@ -6,16 +6,17 @@ import type {
   Requirements,
   SnapshotPosition,
 } from '../../shared/model/manifest.ts'
+import type { SecretSource } from '../../shared/secrets/index.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { Command } from '../process/command.ts'
 
-/** Where a server is and how to log in. The password is read from its file when needed, never kept. */
+/** Where a server is and how to log in. The password is read from where it comes from when needed, never kept. */
 export interface InstanceTarget {
   readonly engine: EngineKind
   readonly host: string
   readonly port: number
   readonly user: string
-  readonly passwordFile?: string
+  readonly passwordFile?: SecretSource
   /** Database to connect to for cluster-wide questions; default by engine (`postgres`, none). */
   readonly maintenanceDatabase?: string
   /** `disable`, `prefer` (default), `require`, `verify-full`. */

@@ -1,22 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { readSecretFile } from '../../shared/config/secret-file.ts'
 import { AppError } from '../../shared/errors/index.ts'
+import { describeSecret, readSecret } from '../../shared/secrets/index.ts'
 import type { EngineContext, InstanceTarget } from './port.ts'
 
 /**
  * Reads the password of a target at the moment it is used; it is never kept. Undefined when the target has no
- * password file. Errors: `secret.exposed`, `secret.unreadable`.
+ * password. Errors: `secret.exposed`, `secret.unreadable`.
  */
 export async function readPassword(target: InstanceTarget): Promise<string | undefined> {
-  const path = target.passwordFile
-  if (path === undefined) return undefined
-  const password = await readSecretFile(path)
+  const source = target.passwordFile
+  if (source === undefined) return undefined
+  const password = await readSecret(source)
   if (/[\r\n\0]/.test(password))
     throw new AppError('secret.unreadable', {
       message: 'a password cannot hold a line break or a NUL',
-      context: { path },
+      context: { source: describeSecret(source) },
     })
   return password
 }

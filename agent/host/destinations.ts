@@ -1,4 +1,3 @@
-import { readSecretFile } from '../../shared/config/secret-file.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { Destination } from '../../shared/model/destination.ts'
 import {
@@ -7,6 +6,7 @@ import {
   openObjectStore,
   type StoreCredentials,
 } from '../../shared/object-store/index.ts'
+import { readSecret } from '../../shared/secrets/index.ts'
 import type { AgentConfig } from '../config.ts'
 
 /**
@@ -38,16 +38,36 @@ export function credentialsOf(
 /** Rotated files are taken up within this, ms: the SDK keeps what never expires. */
 const rereadAfter = 900_000
 
-/** Credentials that are read from their files whenever they are asked for. */
-export function sourceOf(
-  credentials: NonNullable<AgentConfig['destinations'][string]['credentials']>,
-): () => Promise<StoreCredentials> {
-  return async () => ({
-    accessKeyId: await readSecretFile(credentials.access_key_id_file),
-    secretAccessKey: await readSecretFile(credentials.secret_access_key_file),
-    ...(credentials.session_token_file === undefined
-      ? {}
-      : { sessionToken: await readSecretFile(credentials.session_token_file) }),
-    expiration: new Date(Date.now() + rereadAfter),
-  })
+type Credentials = NonNullable<AgentConfig['destinations'][string]['credentials']>
+
+/** A pair that changes so often is none. */
+const mostTries = 5
+
+/**
+ * Credentials that are read whenever they are asked for. Key and id are two secrets: a rotation between the two
+ * reads would make a pair that nobody knows, so they are read until they stand still.
+ */
+export function sourceOf(credentials: Credentials): () => Promise<StoreCredentials> {
+  return async () => {
+    let read = await pairOf(credentials)
+    for (let tries = 1; tries < mostTries; tries++) {
+      const again = await pairOf(credentials)
+      const still =
+        again.accessKeyId === read.accessKeyId &&
+        again.secretAccessKey === read.secretAccessKey &&
+        again.sessionToken === read.sessionToken
+      read = again
+      if (still) break
+    }
+    return { ...read, expiration: new Date(Date.now() + rereadAfter) }
+  }
+}
+
+async function pairOf(credentials: Credentials): Promise<Omit<StoreCredentials, 'expiration'>> {
+  const { access_key_id_file: id, secret_access_key_file: key, session_token_file: token } = credentials
+  return {
+    accessKeyId: await readSecret(id),
+    secretAccessKey: await readSecret(key),
+    ...(token === undefined ? {} : { sessionToken: await readSecret(token) }),
+  }
 }

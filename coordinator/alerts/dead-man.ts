@@ -4,8 +4,8 @@ import type { Log } from '../../shared/log/index.ts'
 import type { Duration } from '../../shared/time/index.ts'
 
 export interface DeadManOptions {
-  /** Where somebody else misses us; a secret, since such URLs carry a token. */
-  readonly url: string
+  /** Where somebody else misses us; a secret, since such URLs carry a token; asked for before each ping. */
+  readonly url: () => Promise<string>
   readonly every: Duration
   /** Whether this coordinator leads and does its work: only then it says so. */
   readonly healthy: () => boolean
@@ -52,7 +52,7 @@ async function run(options: DeadManOptions, signal: AbortSignal): Promise<void> 
 async function ping(options: DeadManOptions, signal: AbortSignal): Promise<string | undefined> {
   const deadline = AbortSignal.timeout(options.timeout ?? 10_000)
   try {
-    const response = await fetch(options.url, {
+    const response = await fetch(await options.url(), {
       method: options.method ?? 'GET',
       signal: AbortSignal.any([deadline, signal]),
     })

@@ -1,6 +1,7 @@
 import { type Clock, newId } from '../../shared/clock/index.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { IdKind, IdOf } from '../../shared/model/identifiers.ts'
+import type { SecretSource } from '../../shared/secrets/index.ts'
 import type { Backend } from './dialect.ts'
 import { StoreLeadership } from './leadership.ts'
 import { migrate } from './migrate.ts'
@@ -20,7 +21,7 @@ export interface StoreOptions {
   readonly log: Log
   readonly newId?: <K extends IdKind>(kind: K) => IdOf<K>
   /** PostgreSQL: the file with the password, 0600, read at each connection. */
-  readonly passwordFile?: string
+  readonly passwordFile?: SecretSource
   /** Default 100. */
   readonly maxBatch?: number
   /** Default 5 on SQLite, where a batch blocks the event loop, 50 on PostgreSQL. */

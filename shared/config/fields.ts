@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { SecretSource } from '../secrets/source.ts'
 import { type Duration, parseDuration } from '../time/index.ts'
 import { forms } from './forms.ts'
 
@@ -66,9 +67,40 @@ export function byteSize() {
     .register(forms, { expected, show: 'bytes' })
 }
 
-/** The path of a file that holds a secret. Only the path is configuration; reading is `readSecretFile`. */
+/** The path of a file that holds a secret and that a program is to read itself, such as an identity of age. */
 export function secretFile() {
   return z.string().min(1).register(forms, { expected: 'the path of a file that holds the secret' })
+}
+
+const secretForms = z.union([
+  z.string().min(1),
+  z.strictObject({ file: z.string().min(1) }),
+  z.strictObject({ mounted: z.string().startsWith('/') }),
+  z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/) }),
+  z.strictObject({
+    command: z.array(z.string()).min(1),
+    pass_env: z.array(z.string().min(1)).optional(),
+    timeout: duration({ min: 100, max: 60_000 }).optional(),
+  }),
+  z.strictObject({
+    aws_secrets_manager: z.strictObject({
+      id: z.string().min(1),
+      field: z.string().min(1).optional(),
+      region: z.string().min(1).optional(),
+      endpoint: url().optional(),
+    }),
+  }),
+])
+
+/**
+ * Where a secret comes from: the path of a file, or a section that names another provider. Only this is
+ * configuration; reading is `readSecret` of `shared/secrets`.
+ */
+export function secret(): z.ZodType<SecretSource, z.input<typeof secretForms>> {
+  return secretForms.register(forms, {
+    expected:
+      'the path of a file that holds the secret, or one of `file`, `mounted`, `env`, `command`, `aws_secrets_manager`',
+  })
 }
 
 /** A place to listen on or to dial, as people write it. */

@@ -6,6 +6,7 @@ export {
   hostPort,
   parseByteSize,
   parseHostPort,
+  secret,
   secretFile,
   showByteSize,
   showDuration,

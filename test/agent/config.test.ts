@@ -45,6 +45,30 @@ describe('the configuration of the agent', () => {
       await expect(load(`${wrong}\n`)).rejects.toMatchObject({ code: 'config.invalid' })
   })
 
+  it('takes a secret as a path or from a provider, and shows where it comes from', async () => {
+    await using folder = await temporaryFolder('config')
+    const file = join(folder.path, 'agent.yaml')
+    const load = async (source: string) => {
+      await writeFile(file, `instances: [{ user: u, password_file: ${source} }]\n`)
+      return loadAgentConfig(file, {}, {})
+    }
+    for (const source of [
+      '/etc/pw',
+      '{ file: /etc/pw }',
+      '{ mounted: /var/run/secrets/db/password }',
+      '{ env: DB_PASSWORD }',
+      '{ command: [/usr/bin/pass, show, db], pass_env: [VAULT_ADDR], timeout: 5s }',
+      '{ aws_secrets_manager: { id: prod/db, field: password } }',
+    ])
+      expect((await load(source)).value.instances[0]?.password_file, source).toBeDefined()
+    expect((await load('{ command: [/usr/bin/pass, show, db] }')).render()).toContain('/usr/bin/pass')
+    for (const wrong of ['{ env: "A B" }', '{ command: [] }', '{ vault: x }', '{ env: A, file: b }', '7'])
+      await expect(load(wrong), wrong).rejects.toMatchObject({
+        code: 'config.invalid',
+        context: { problems: expect.arrayContaining([expect.stringContaining('password_file')]) },
+      })
+  })
+
   it('takes file, environment and flags, the last strongest', async () => {
     await using folder = await temporaryFolder('config')
     const file = join(folder.path, 'agent.yaml')

@@ -2,6 +2,7 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { Log } from '../../../shared/log/index.ts'
+import type { SecretSource } from '../../../shared/secrets/index.ts'
 import type { Backend, Dialect } from '../dialect.ts'
 import type { Schema } from '../schema.ts'
 import { filePasswordClient } from './file-password-client.ts'
@@ -55,7 +56,7 @@ export const postgresDialect: Dialect = {
  */
 export async function openPostgres(
   url: string,
-  options: { readonly passwordFile?: string; readonly log: Log },
+  options: { readonly passwordFile?: SecretSource; readonly log: Log },
 ): Promise<Backend> {
   const { log, passwordFile } = options
   const connect = (name: string, max: number, queryTimeoutMs: number) => {

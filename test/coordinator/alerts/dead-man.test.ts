@@ -17,7 +17,7 @@ afterEach(() => scope.close())
 
 function watched(healthy: () => boolean, log: Log = silentLog) {
   return scope.own(
-    startDeadMan({ url: `${sink.url}ping/s3cr3t`, every: 10, healthy, clock: systemClock, log }),
+    startDeadMan({ url: async () => `${sink.url}ping/s3cr3t`, every: 10, healthy, clock: systemClock, log }),
   )
 }
 
