@@ -1,6 +1,7 @@
 import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import type { SecretSource } from '../../../shared/secrets/index.ts'
 import type { S3Server } from '../s3.ts'
 
 /** A database server an agent may log in to. */
@@ -8,7 +9,8 @@ export interface StackLogin {
   readonly engine: 'postgres' | 'mysql' | 'mariadb'
   readonly port: number
   readonly user: string
-  readonly passwordFile: string
+  /** A path, or another provider. */
+  readonly passwordFile: SecretSource
   /** Its name in the static file; default made of agent, engine and port. */
   readonly service?: string
 }
@@ -26,6 +28,8 @@ export interface AgentOptions {
   readonly toolPaths?: Readonly<Record<string, string>>
   /** Section `encryption` of its configuration. */
   readonly encryption?: Readonly<Record<string, unknown>>
+  /** Variables of its process. */
+  readonly env?: Readonly<Record<string, string>>
   /** Where it dials, when not the coordinator itself (a fault proxy). */
   readonly coordinator?: string
 }

@@ -61,6 +61,7 @@ export async function writeCoordinatorConfig(
     status: { port: around.statusPort },
     log: { level: 'debug', format: 'json' },
     stop_grace: '2s',
+    ...options.more,
   }
   const file = join(folder, 'coordinator.yaml')
   await writeFile(file, stringify(config))

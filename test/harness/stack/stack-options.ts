@@ -41,6 +41,8 @@ export interface CoordinatorOptions {
   readonly serviceEngines?: Readonly<Record<string, string>>
   /** File with Consul's ACL token. */
   readonly consulTokenFile?: string
+  /** Further sections of its configuration, as they stand in the file. */
+  readonly more?: Readonly<Record<string, unknown>>
   /** Variables of its process: crash points, proxies. */
   readonly env?: Readonly<Record<string, string>>
 }

@@ -63,7 +63,7 @@ export async function layStack(options: StackOptions): Promise<Stack> {
       launcher: 'holdfast-agent',
       args: ['run', '--config', file],
       logFile: join(folder, `${agent.name}.log`),
-      env: {},
+      env: agent.env ?? {},
     })
     agents.set(
       agent.name,
