@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -52,6 +52,34 @@ describe('dashboards for Grafana', () => {
       )
       expect(new Set(cells).size, dashboard.title).toBe(cells.length)
     }
+  })
+})
+
+describe('the compose file', () => {
+  const home = join(projectRoot, 'deploy/observability')
+  const { services } = parse(readFileSync(join(home, 'compose.yaml'), 'utf8')) as {
+    readonly services: Readonly<
+      Record<string, { readonly image: string; readonly volumes: readonly string[] }>
+    >
+  }
+
+  test('mounts only what is there, by pinned images', () => {
+    expect(Object.keys(services)).toEqual(['prometheus', 'alertmanager', 'grafana'])
+    for (const { image, volumes } of Object.values(services)) {
+      expect(image).toMatch(/:v?\d+\.\d+\.\d+$/)
+      for (const [from = ''] of volumes.map(each => each.split(':')))
+        if (from.startsWith('.')) expect(existsSync(join(home, from)), from).toBe(true)
+    }
+  })
+
+  test('scrapes what the configuration beside the rules scrapes', () => {
+    const jobs = (path: string) =>
+      (
+        parse(readFileSync(join(projectRoot, path), 'utf8')) as {
+          readonly scrape_configs: readonly { readonly job_name: string; readonly metrics_path?: string }[]
+        }
+      ).scrape_configs.map(({ job_name, metrics_path }) => [job_name, metrics_path])
+    expect(jobs('deploy/observability/prometheus.yml')).toEqual(jobs('deploy/prometheus/scrape.yaml'))
   })
 })
 

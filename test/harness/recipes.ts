@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 
 import { isExecutable } from './cache-folder.ts'
@@ -17,6 +17,7 @@ export type ServiceName =
   | 'bzip2'
   | 'jq'
   | 'prometheus'
+  | 'alertmanager'
   | 'awscli'
   | 'rclone'
 
@@ -162,6 +163,17 @@ export const recipes: Readonly<Record<ServiceName, Recipe>> = {
     wrap: ['usr/bin/prometheus', 'usr/bin/promtool'],
     bin: 'tools',
   },
+  alertmanager: {
+    host: () =>
+      isExecutable('/usr/bin/prometheus-alertmanager') &&
+      existsSync('/usr/share/prometheus/alertmanager/default.tmpl')
+        ? '/usr/bin'
+        : undefined,
+    suite: 'bookworm',
+    packages: ['prometheus-alertmanager'],
+    wrap: ['usr/bin/prometheus-alertmanager', 'usr/bin/amtool'],
+    bin: 'tools',
+  },
   // Never the host's: what is compared with should be the same everywhere, and version 2
   awscli: {
     host: () => undefined,
@@ -199,6 +211,7 @@ export const tools: Partial<Record<ServiceName, readonly string[]>> = {
   bzip2: ['bzip2'],
   jq: ['jq'],
   prometheus: ['prometheus', 'promtool'],
+  alertmanager: ['prometheus-alertmanager', 'amtool'],
   awscli: ['aws'],
   rclone: ['rclone'],
 }
