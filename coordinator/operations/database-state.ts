@@ -7,7 +7,6 @@ import { protectionOf } from '../protection/index.ts'
 import { type GapReason, gapReasons } from '../protection/protection.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
-import { outgrowsAt, timeAllowed } from '../trends/index.ts'
 import { aboutDatabase } from './about.ts'
 import { pauseOf, pauseText } from './pauses.ts'
 import { nameOf, policyOf } from './subject.ts'
@@ -95,7 +94,7 @@ export function judge(
     ...(gap === undefined ? {} : { instanceGap: gap }),
     ...(paused === undefined ? {} : { paused: pauseText(paused) }),
   })
-  const { policyName: _, rpoMs: __, nextDueAt, allowedMs: ___, outgrowsAt: ____, ...rest } = state
+  const { policyName: _, rpoMs: __, nextDueAt, ...rest } = state
   // after a final failure or a cancel it is due again when the hold is over; a success takes the hold away
   const held = state.lastFailure === undefined ? undefined : nextDueAt
   // due when its window opens; what fits into none is not made into a job that could only wait
@@ -106,23 +105,11 @@ export function judge(
     ...rest,
     ...(policy === undefined ? {} : { policyName: policy.name, rpoMs: policy.rpo }),
     ...(due === undefined ? {} : { nextDueAt: due }),
-    ...outlook(state, policy),
     protection: protection.state,
     reason: protection.reason,
     reasonDetail: protection.detail,
     since: same ? state.since : now.wall,
   }
-}
-
-/** How long its backups may take, and when they will take longer: facts, not a question of `now`. */
-function outlook(
-  { trend }: DatabaseStateRecord,
-  policy: Policy | undefined,
-): Pick<DatabaseStateRecord, 'allowedMs' | 'outgrowsAt'> {
-  if (trend === undefined || policy === undefined) return {}
-  const allowedMs = timeAllowed(policy, trend.to)
-  const at = outgrowsAt(trend, allowedMs)
-  return { allowedMs, ...(at === undefined ? {} : { outgrowsAt: at }) }
 }
 
 function windowOf(

@@ -99,7 +99,7 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
   const before = await tx.databases.state(database.id)
   const newest = before?.lastDataAsOf === undefined || before.lastDataAsOf <= dataAsOf
   if (newest) await noteSizes(tx, backup, database, before, now.wall, term)
-  const trend = newest ? await keepHistory(tx, backup, database.id) : undefined
+  const outlook = newest ? await keepHistory(tx, backup, database, term) : {}
   afterCommit(term, tx, () => term.outcomes.note(result.destination, { subject: database.id, at: now.wall }))
   await changeDatabaseState(
     tx,
@@ -108,7 +108,7 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
       const counted = { ...state, backups: state.backups + 1 }
       // an older snapshot that arrives late never turns the clock back
       if (state.lastDataAsOf !== undefined && state.lastDataAsOf > dataAsOf) return counted
-      const { lastFailure: _, lastAssignedAt: __, ...fresh } = counted
+      const { lastFailure: _, lastAssignedAt: __, allowedMs: ___, outgrowsAt: ____, ...fresh } = counted
       return {
         ...fresh,
         consecutiveFailures: 0,
@@ -121,7 +121,7 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
         recentDurations: withSample(state.recentDurations, duration),
         recentRawBytes: withSample(state.recentRawBytes, backup.rawBytes),
         recentStoredBytes: withSample(state.recentStoredBytes, backup.storedBytes),
-        ...(trend === undefined ? {} : { trend }),
+        ...outlook,
       }
     },
     now,

@@ -26,9 +26,7 @@ export async function refreshProtection(term: Term): Promise<number> {
       after.reasonDetail !== before.reasonDetail ||
       after.policyName !== before.policyName ||
       after.rpoMs !== before.rpoMs ||
-      after.nextDueAt !== before.nextDueAt ||
-      after.allowedMs !== before.allowedMs ||
-      after.outgrowsAt !== before.outgrowsAt
+      after.nextDueAt !== before.nextDueAt
     )
       changed.push(record.id)
   }

@@ -130,7 +130,7 @@ export interface DatabaseStateRecord {
   readonly recentStoredBytes?: readonly number[]
   /** What its history says. */
   readonly trend?: Trend
-  /** How long a backup may take under its policy; absent without a trend. */
+  /** How long a backup might take under its policy at the last one; absent without a trend. */
   readonly allowedMs?: Duration
   /** When its backups will take longer than that, growing as they do; absent when that cannot be told. */
   readonly outgrowsAt?: Millis
