@@ -222,7 +222,7 @@ export const errorCodes = {
   },
   'enrol.no-authority': {
     message: 'this coordinator certifies nobody: it has no CA key',
-    hint: 'Set `tls.ca_key_file`, or give the agent a certificate of your own PKI (`coordinator.tls` of the agent).',
+    hint: 'Set `tls.ca_key_file`, or use certificates of your own PKI.',
     grpc: 'FAILED_PRECONDITION',
     exit: 10,
     retry: 'after-fix',

@@ -24,6 +24,8 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
   'agent get': ['agent get db-host-7', `agent get ${id('agent', 2)}`],
   'agent drain': ['agent drain db-host-7 --reason "kernel update"'],
   'agent undrain': ['agent undrain db-host-7'],
+  'agent token create': ['agent token create --host db-host-9'],
+  'agent revoke': ['agent revoke db-host-7 --reason "the host was stolen"', 'agent revoke no-such-host'],
   'job list': ['job list', 'job list --state failed', 'job list --limit 2', 'job list --kind delete'],
   'job get': [
     `job get ${job(1)}`,

@@ -323,8 +323,8 @@ describe('renewal', () => {
       what: 'the next key to be certified',
     })
     await connected(agent)
-    const now = new X509Certificate(await readFile(file))
-    await waitUntil(() => now.validToDate.getTime() > Date.now() + 29 * day, { what: 'the next certificate' })
+    const ends = async () => new X509Certificate(await readFile(file)).validToDate.getTime()
+    await waitUntil(async () => (await ends()) > Date.now() + 29 * day, { what: 'the next certificate' })
     await agent.stop()
   })
 })
