@@ -27,6 +27,7 @@ import { auditProblems, auditSchema } from './audit-config.ts'
 import { budgetsOf, budgetsSchema } from './budget-config.ts'
 import { discoverySchema } from './discovery-config.ts'
 import { operatorsSchema, tlsProblems, tlsSchema } from './identity/tls-config.ts'
+import { limitsSchema } from './limits-config.ts'
 import type { Settings } from './operations/index.ts'
 import { policyOf, policySchema, selectorOf } from './policy-config.ts'
 import { bookOf, documentProblems, layerKeys, watchedPolicies } from './policy-document.ts'
@@ -148,6 +149,8 @@ export const coordinatorConfigSchema = z
     budgets: budgetsSchema.prefault({}),
     /** Who may ask and steer, by what, and what takes two. */
     access: accessSchema.prefault({}),
+    /** What one peer may ask of this process. */
+    limits: limitsSchema.prefault({}),
     times: z
       .strictObject({
         heartbeat: duration({ min: 50 }).prefault('10s'),

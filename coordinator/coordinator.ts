@@ -191,6 +191,7 @@ export async function startCoordinator(
             counts: counts.link,
             term: led,
             draining: () => draining,
+            limits: config.limits,
             refused: (actor, reason, subject, at) => {
               counts.securityRefused()
               security.refused(actor, reason, subject, at)
@@ -203,9 +204,10 @@ export async function startCoordinator(
             security.refused('newcomer', reason, subject, clock.now().wall)
           }),
         ],
-        onRefused: ({ peer, path, reason }) => {
+        limits: config.limits,
+        onRefused: ({ peer, actor, path, reason }) => {
           counts.securityRefused()
-          security.refused(peer.replace(/:\d+$/, ''), reason, path, clock.now().wall)
+          security.refused(actor ?? peer.replace(/:\d+$/, ''), reason, path, clock.now().wall)
         },
       }),
     )

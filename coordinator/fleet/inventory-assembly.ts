@@ -50,8 +50,6 @@ export type Assembled =
   | { readonly kind: 'more' }
   | { readonly kind: 'refused'; readonly reason: string }
 
-/** A server with more is not a server we know; the limit keeps one agent from filling our memory. */
-const mostDatabases = 100_000
 /** Characters of names and evidence in one chunk; an honest chunk has 50,000 at most. */
 const largestChunk = 512 * 1024
 
@@ -68,6 +66,12 @@ interface Partial {
  */
 export class InventoryAssembly {
   readonly #partials = new Map<InstanceId, Partial>()
+  readonly #mostDatabases: number
+
+  /** @param mostDatabases a server with more is not a server we know; the limit keeps one agent from filling our memory */
+  constructor(mostDatabases: number) {
+    this.#mostDatabases = mostDatabases
+  }
 
   take(chunk: InventoryChunk): Assembled {
     if (chunk.failure !== undefined) {
@@ -92,7 +96,7 @@ export class InventoryAssembly {
     if (partial !== known && (chunk.facts === undefined || chunk.chunk > 1))
       return this.#refuse(chunk, 'inventory-begins-in-the-middle')
     if (chunk.chunk !== partial.next) return this.#refuse(chunk, 'inventory-chunk-missing')
-    if (partial.databases.length + chunk.databases.length > mostDatabases)
+    if (partial.databases.length + chunk.databases.length > this.#mostDatabases)
       return this.#refuse(chunk, 'inventory-too-large')
     partial.next++
     if (chunk.facts !== undefined) partial.facts = chunk.facts

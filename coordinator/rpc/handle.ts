@@ -12,6 +12,7 @@ import type { AccessScope, Principal } from '../operations/principal.ts'
 import type { CallerOf, PeerCall } from './caller.ts'
 import { dropConnection } from './drop-connection.ts'
 import type { LiveStreams } from './live-streams.ts'
+import { sizeOf } from './readable.ts'
 
 /** What every handler gets beside its request. */
 export interface CallContext {
@@ -53,8 +54,9 @@ export interface BidiHandler<Req> {
 
 /** Time in which a peer may take in why its stream was cut, before its connection is. */
 const lastWordsMs = 1_000
-/** Frames of one stream that may be in work at a time; beyond, the peer is not read. */
+/** Frames of one stream that may be in work at a time, and their bytes; beyond, the peer is not read. */
 const mostInWork = 64
+const mostBytesInWork = 16 << 20
 /** Frames a peer may leave unread before it is cut. */
 const mostUnread = 2_000
 
@@ -124,6 +126,7 @@ class BidiStream<Req, Res> {
   readonly #open: (call: BidiCall<Res>, context: CallContext) => BidiHandler<Req>
   #handler: BidiHandler<Req> | undefined
   #inWork = 0
+  #bytesInWork = 0
   #over = false
 
   constructor(
@@ -172,15 +175,22 @@ class BidiStream<Req, Res> {
 
   #take(message: Req): void {
     if (this.#over) return
+    const bytes = sizeOf(message)
     this.#inWork++
-    if (this.#inWork >= mostInWork) this.#call.pause()
+    this.#bytesInWork += bytes
+    if (this.#busy) this.#call.pause()
     this.#guard(
       () => this.#handler?.onMessage(message),
       () => {
         this.#inWork--
-        if (this.#inWork < mostInWork && this.#call.isPaused()) this.#call.resume()
+        this.#bytesInWork -= bytes
+        if (!this.#busy && this.#call.isPaused()) this.#call.resume()
       },
     )
+  }
+
+  get #busy(): boolean {
+    return this.#inWork >= mostInWork || this.#bytesInWork >= mostBytesInWork
   }
 
   #write(message: Res): void {

@@ -1,9 +1,6 @@
 import {
-  type Metadata,
   Server,
   ServerCredentials,
-  ServerInterceptingCall,
-  type ServerInterceptor,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
@@ -14,17 +11,31 @@ import { parseHostPort } from '../../shared/config/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { LiveMaterial } from '../../shared/tls/index.ts'
-import { appErrorToStatus } from '../../shared/wire/call-failure.ts'
 import { isLoopback, largestMessage } from '../../shared/wire/channel.ts'
-import { refusal } from './access.ts'
-import type { CallerFacts, CallerOf } from './caller.ts'
+import { limitsSchema } from '../limits-config.ts'
+import { Admission, type AdmissionLimits } from './admission.ts'
+import type { CallerOf } from './caller.ts'
 import { contractFiles, contractFolder } from './contract-files.ts'
+import { doors, type RefusedCall } from './doors.ts'
+import { readable } from './readable.ts'
 import { TlsCredentials } from './tls-credentials.ts'
+
+/** Every service of it gets its messages read in a way that ends no call as a defect of ours. */
+class Doorkeeper extends Server {
+  override addService(definition: ServiceDefinition, implementation: UntypedServiceImplementation): void {
+    super.addService(readable(definition), implementation)
+  }
+}
 
 /** One service with its handlers, already wrapped. */
 export interface ServedService {
   readonly definition: ServiceDefinition
   readonly implementation: UntypedServiceImplementation
+}
+
+export interface ServerLimits extends AdmissionLimits {
+  /** Bytes of one message. */
+  readonly message: number
 }
 
 export interface ServerOptions {
@@ -37,12 +48,10 @@ export interface ServerOptions {
   readonly services: readonly ServedService[]
   readonly callerOf: CallerOf
   readonly log: Log
-  /** A call was refused for who made it. */
-  readonly onRefused?: (refused: {
-    readonly peer: string
-    readonly path: string
-    readonly reason: string
-  }) => void
+  /** What one peer may ask of this process; the defaults of the configuration when absent. */
+  readonly limits?: ServerLimits
+  /** A call was refused at the door. */
+  readonly onRefused?: (refused: RefusedCall) => void
 }
 
 export interface RunningServer {
@@ -68,9 +77,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { tls } = options
   if (tls === undefined && (!options.insecureLoopback || !isLoopback(address.host)))
     throw new AppError('listen.plaintext-refused', { context: { listen: options.listen } })
-  const server = new Server({
-    interceptors: [authenticate(options)],
-    'grpc.max_receive_message_length': largestMessage,
+  const { limits = limitsSchema.parse({}) } = options
+  const server = new Doorkeeper({
+    interceptors: [doors({ ...options, admission: new Admission(limits, () => performance.now()) })],
+    'grpc.max_receive_message_length': limits.message,
     'grpc.max_send_message_length': 4 * largestMessage,
     'grpc.max_concurrent_streams': 128,
     'grpc.keepalive_time_ms': 30_000,
@@ -103,36 +113,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       closing ??= shutDown(server, graceMs)
       return closing
     },
-  }
-}
-
-/** Lets a call in when who makes it is established and may: known from its metadata on, before any handler hears of it. */
-function authenticate(options: ServerOptions): ServerInterceptor {
-  return (method, call) =>
-    new ServerInterceptingCall(call, {
-      start: next =>
-        next({
-          onReceiveMetadata: (metadata, enter) => {
-            const facts = {
-              getPeer: () => call.getPeer(),
-              getAuthContext: () => call.getAuthContext(),
-              metadata,
-            }
-            const no = refused(options.callerOf, method.path, facts)
-            if (no === undefined) return enter(metadata)
-            options.onRefused?.({ peer: call.getPeer(), path: method.path, reason: no.code })
-            const status: { code: number; details: string; metadata: Metadata | null } = appErrorToStatus(no)
-            call.sendStatus(status)
-          },
-        }),
-    })
-}
-
-function refused(callerOf: CallerOf, path: string, call: CallerFacts): AppError | undefined {
-  try {
-    return refusal(path, callerOf(path, call))
-  } catch (thrown) {
-    return AppError.from(thrown, 'access.unauthenticated')
   }
 }
 

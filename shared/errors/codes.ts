@@ -164,6 +164,13 @@ export const errorCodes = {
     exit: 12,
     retry: 'never',
   },
+  'access.flooding': {
+    message: 'more is asked than one peer may ask for',
+    hint: 'Ask less often, or have `limits` of the coordinator raised.',
+    grpc: 'RESOURCE_EXHAUSTED',
+    exit: 14,
+    retry: 'backoff',
+  },
   'approval.needed': {
     message: 'this needs the approval of a second person',
     hint: 'Have an admin grant it (`holdfast approval grant`), then repeat the command with --approval and its id.',

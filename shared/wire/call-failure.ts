@@ -20,7 +20,9 @@ export function appErrorToStatus(
     errorMetadataKey,
     Buffer.from(WireFailure.encode(fitted(failureToWire(error, problems))).finish()),
   )
-  return { code: status[error.traits.grpc], details: error.message.slice(0, longestValue), metadata }
+  // grpc-js throws, outside of every promise, at a text that was cut inside a character
+  const details = error.message.slice(0, longestValue).toWellFormed()
+  return { code: status[error.traits.grpc], details, metadata }
 }
 
 /**

@@ -12,6 +12,7 @@ import { cloneRetryHeartbeats } from '../../operations/clones.ts'
 import { recordAgent, type SeenAgent, tellClone } from '../../operations/record-agent.ts'
 import { settleHello } from '../../operations/settle-running.ts'
 import type { Term } from '../../operations/term.ts'
+import { Bucket } from '../bucket.ts'
 import type { BidiCall, BidiHandler, CallContext } from '../handle.ts'
 import { takeFrame } from './frames.ts'
 import { agentFromHello, runningRefs } from './from-wire.ts'
@@ -32,7 +33,8 @@ type State =
  * order. Frames of a stream that was superseded, or of a term that ended, count no more.
  */
 export class Session implements BidiHandler<ConnectRequest>, AgentSession {
-  readonly assembly = new InventoryAssembly()
+  readonly assembly: InventoryAssembly
+  readonly #frames: Bucket
   readonly #link: Link
   readonly #call: BidiCall<ConnectResponse>
   readonly #context: CallContext
@@ -43,6 +45,9 @@ export class Session implements BidiHandler<ConnectRequest>, AgentSession {
     this.#link = link
     this.#call = call
     this.#context = context
+    this.assembly = new InventoryAssembly(link.limits.databases)
+    this.#frames = new Bucket(link.limits.frames, link.clock.now().mono)
+    void this.#awaitHello()
   }
 
   get agentId(): AgentId {
@@ -75,6 +80,7 @@ export class Session implements BidiHandler<ConnectRequest>, AgentSession {
 
   async onMessage({ frame }: ConnectRequest): Promise<void> {
     if (this.#state.kind === 'over') return
+    await this.#paced()
     if (frame === undefined) {
       // a newer peer: counted and ignored (architecture §10)
       this.#link.counts.unknownFrame()
@@ -103,6 +109,36 @@ export class Session implements BidiHandler<ConnectRequest>, AgentSession {
     this.#leave()
   }
 
+  /** A stream that says nothing costs as much as one that works. */
+  async #awaitHello(): Promise<void> {
+    const { signal } = this.#context
+    const { hello } = this.#link.limits
+    await this.#link.clock.sleep(hello, signal).catch(() => undefined)
+    if (this.#state.kind !== 'new' || signal.aborted) return
+    this.#link.counts.refused('no-hello')
+    this.#link.refused(this.#address, 'no-hello', '', this.#link.clock.now().wall)
+    this.#state = { kind: 'over' }
+    this.#call.fail(new AppError('link.protocol', { message: 'no Hello came' }))
+  }
+
+  /**
+   * Waits when more comes than is allowed. What waits is in work: soon the stream is not read any more, and the peer
+   * slows down. Nothing of an honest agent is lost, such as the results of a long outage.
+   */
+  async #paced(): Promise<void> {
+    const wait = this.#frames.reserve(this.#link.clock.now().mono)
+    if (wait === 0) return
+    const state = this.#state
+    const actor = state.kind === 'serving' ? `agent:${state.agent.id}` : this.#address
+    this.#link.counts.refused('flooding')
+    this.#link.refused(actor, 'flooding', '', this.#link.clock.now().wall)
+    await this.#link.clock.sleep(wait, this.#context.signal).catch(() => undefined)
+  }
+
+  get #address(): string {
+    return this.#call.peer.replace(/:\d+$/, '')
+  }
+
   async #greet(hello: Hello): Promise<void> {
     const link = this.#link
     const now = link.clock.now()
@@ -113,7 +149,7 @@ export class Session implements BidiHandler<ConnectRequest>, AgentSession {
     const problem = typeof agent === 'string' ? agent : this.#objection(hello, agent)
     if (typeof agent === 'string' || problem !== undefined) {
       link.counts.refused('hello')
-      link.refused(this.#call.peer.replace(/:\d+$/, ''), 'bad-hello', hello.agentId.slice(0, 64), now.wall)
+      link.refused(this.#address, 'bad-hello', hello.agentId.slice(0, 64), now.wall)
       return this.#refuse(new AppError('link.refused', { message: problem ?? 'bad hello' }), 60_000)
     }
     this.#state = { kind: 'greeting', agent, term }

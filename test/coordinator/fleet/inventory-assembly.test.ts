@@ -19,7 +19,7 @@ function chunk(over: Partial<InventoryChunk>): InventoryChunk {
 
 describe('inventory in chunks', () => {
   test.each([0, 1])('a generation counts when its last chunk came; chunks may count from %i', from => {
-    const assembly = new InventoryAssembly()
+    const assembly = new InventoryAssembly(100_000)
     expect(assembly.take(chunk({ chunk: from, facts, databases: [database('a')] })).kind).toBe('more')
     const whole = assembly.take(chunk({ chunk: from + 1, last: true, databases: [database('b')] }))
     expect(whole).toMatchObject({
@@ -29,7 +29,7 @@ describe('inventory in chunks', () => {
   })
 
   test('half a list never counts as a whole one: a missing chunk drops the generation', () => {
-    const assembly = new InventoryAssembly()
+    const assembly = new InventoryAssembly(100_000)
     assembly.take(chunk({ facts, databases: [database('a')] }))
     expect(assembly.take(chunk({ chunk: 2, last: true }))).toEqual({
       kind: 'refused',
@@ -39,21 +39,21 @@ describe('inventory in chunks', () => {
   })
 
   test('after a refused first chunk the rest of the generation is refused too', () => {
-    const assembly = new InventoryAssembly()
+    const assembly = new InventoryAssembly(100_000)
     const huge = chunk({ facts, databases: [database('x'.repeat(600_000))] })
     expect(assembly.take(huge)).toEqual({ kind: 'refused', reason: 'inventory-chunk-too-large' })
     expect(assembly.take(chunk({ chunk: 1, last: true, databases: [database('b')] })).kind).toBe('refused')
   })
 
   test('a newer generation drops what an older one left unfinished', () => {
-    const assembly = new InventoryAssembly()
+    const assembly = new InventoryAssembly(100_000)
     assembly.take(chunk({ facts, databases: [database('old')] }))
     const whole = assembly.take(chunk({ generation: 2, facts, last: true, databases: [database('new')] }))
     expect(whole).toMatchObject({ kind: 'whole', inventory: { databases: [{ name: 'new' }] } })
   })
 
   test('instances do not disturb each other', () => {
-    const assembly = new InventoryAssembly()
+    const assembly = new InventoryAssembly(100_000)
     const other = newId('instance')
     assembly.take(chunk({ facts, databases: [database('a')] }))
     assembly.take(chunk({ instanceId: other, facts, databases: [database('x')] }))
@@ -64,7 +64,7 @@ describe('inventory in chunks', () => {
   })
 
   test('a failure is told at once and drops what was begun', () => {
-    const assembly = new InventoryAssembly()
+    const assembly = new InventoryAssembly(100_000)
     assembly.take(chunk({ facts, databases: [database('a')] }))
     const failure = new AppError('database.unreachable').toFailure()
     expect(assembly.take(chunk({ failure }))).toEqual({
