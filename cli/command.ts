@@ -1,13 +1,17 @@
 import { Command } from 'commander'
+import { Answer } from '../shared/command-line/index.ts'
 import { AppError } from '../shared/errors/index.ts'
 import { defaultCoordinator } from '../shared/model/ports.ts'
 import { type Coordinator, connect } from './connect.ts'
 import { readIdentity } from './identity.ts'
 import { json } from './print/json.ts'
+import type { Paint } from './print/paint.ts'
 import { rowsAsCsv } from './print/rows.ts'
 import { atWords } from './print/table.ts'
 import { yaml } from './print/yaml.ts'
+import type { Screen } from './screen.ts'
 import { tokenOf } from './token.ts'
+import { keepWatching, watchOf } from './watch.ts'
 
 /** Where a command writes and what it knows of its surroundings; tests give their own. */
 export interface Terminal {
@@ -17,6 +21,10 @@ export interface Terminal {
   readonly width: number
   /** Whether stderr is a terminal that can repaint a progress line. */
   readonly interactive: boolean
+  /** Colours a state, where colours are wanted. */
+  readonly paint: Paint
+  /** The whole terminal, where stdout is one. */
+  readonly screen?: Screen
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly now: () => number
   readonly signal: AbortSignal
@@ -63,6 +71,7 @@ export function leaf(
     .option('--token-file <path>', 'file of your token, yours alone (HOLDFAST_TOKEN_FILE; or HOLDFAST_TOKEN)')
     .option('--identity <folder>', 'ca.crt, client.crt and client.key to ask with (HOLDFAST_IDENTITY)')
     .option('-o, --output <format>', `${formats.slice(0, -1).join(', ')} or ${formats.at(-1)}`, 'table')
+    .option('--no-color', 'no colours; as with NO_COLOR, or where the output is no terminal')
     .addHelpText('after', helpTail(about))
   return command.action(async (...given: unknown[]) => {
     const options = command.opts<Record<string, string | boolean | undefined>>()
@@ -83,7 +92,25 @@ export function leaf(
         else terminal.out(`${sentence(text(), terminal.width)}\n`)
       }
       const forPeople = format === 'table' || format === 'wide'
-      await action({ terminal, coordinator, forPeople, print }, args, options)
+      const watch = watchOf(options, terminal, forPeople)
+      if (watch === undefined) return await action({ terminal, coordinator, forPeople, print }, args, options)
+      await keepWatching(watch, titleOf(command, args), terminal, async () => {
+        let picture = ''
+        const add = (text: string) => {
+          picture += text
+        }
+        const painted: Session['print'] = (_answer, text) => add(`${sentence(text(), terminal.width)}\n`)
+        try {
+          await action(
+            { terminal: { ...terminal, err: add }, coordinator, forPeople, print: painted },
+            args,
+            options,
+          )
+        } catch (thrown) {
+          if (!(thrown instanceof Answer)) throw thrown
+        }
+        return picture
+      })
     } finally {
       coordinator.close()
     }
@@ -97,6 +124,22 @@ function sentence(text: string, width: number): string {
 
 function text(option: string | boolean | undefined): string | undefined {
   return typeof option === 'string' ? option : undefined
+}
+
+/** The command line as somebody would write it, without what says how it is shown. */
+function titleOf(command: Command, args: readonly string[]): string {
+  const names: string[] = []
+  for (let each: Command | null = command; each !== null; each = each.parent) names.unshift(each.name())
+  const given = command.options.filter(
+    each =>
+      command.getOptionValueSource(each.attributeName()) === 'cli' &&
+      !['watch', 'every', 'color', 'coordinator'].includes(each.attributeName()),
+  )
+  const options = given.flatMap(each => {
+    const value: unknown = command.getOptionValue(each.attributeName())
+    return value === true ? [each.long ?? ''] : [each.long ?? '', String(value)]
+  })
+  return [...names, ...args.filter(arg => arg !== ''), ...options].join(' ')
 }
 
 function formatOf(option: string | boolean | undefined): Format {

@@ -3,10 +3,11 @@ import { AppError } from '../shared/errors/index.ts'
 import { formatFilter } from '../shared/model/filter.ts'
 import type { Session } from './command.ts'
 import { atWords } from './print/table.ts'
+import { watchOption } from './watch.ts'
 
 /** The paging options every list has. */
 export function paged(command: Command): Command {
-  return command
+  return watchOption(command)
     .option('--limit <n>', 'rows to show', '50')
     .option('--page-token <token>', 'continue where a former page ended')
     .option('--all', 'show every row, page by page')

@@ -4,7 +4,8 @@ import { printFailure } from '../shared/errors/print.ts'
 import { failureFromWire } from '../shared/wire/failure.ts'
 import type { Job } from '../shared/wire/gen/holdfast/v1/operator.ts'
 import type { Session } from './command.ts'
-import { progressWords } from './commands/observed.ts'
+import { isEnded, progressLine } from './print/progress.ts'
+import { atWords } from './print/table.ts'
 import { bytes, shortDuration } from './print/units.ts'
 
 /** What `--wait` promises in `--help`. */
@@ -23,29 +24,62 @@ export async function waitFor(
   said: string,
 ): Promise<void> {
   if (!job) return
-  if (options.wait !== true) {
-    session.print(job, () => `${job.jobId} ${job.kind} of ${job.subjectName}: ${said}`)
-    return
-  }
-  const { terminal } = session
-  if (session.forPeople) terminal.err(`${job.jobId} ${job.kind} of ${job.subjectName}: ${said}\n`)
-  const begun = terminal.now()
+  if (options.wait === true) return follow(session, job, said)
+  session.print(job, () => `${job.jobId} ${job.kind} of ${job.subjectName}: ${said}`)
+}
+
+/**
+ * Follows a job to its end: on a terminal by a line that is painted again, elsewhere by a line for each state. Ends
+ * with exit 1 when the job did not succeed.
+ */
+export async function follow(session: Session, job: Job, said: string): Promise<void> {
+  const { terminal, forPeople } = session
+  const begun = atWords(`${job.jobId} ${job.kind} of ${job.subjectName}: ${said}`, terminal.width)
+  if (forPeople) terminal.err(`${begun.join('\n')}\n`)
+  const line = forPeople && terminal.interactive ? new ProgressLine(session, job) : undefined
   let last = job
-  for await (const next of session.coordinator.watchJob(job.jobId, terminal.signal)) {
-    if (terminal.interactive && session.forPeople)
-      terminal.err(`\r\u001b[K${progressLine(next, terminal.now() - begun)}`)
-    last = next
+  try {
+    for await (const next of session.coordinator.watchJob(job.jobId, terminal.signal)) {
+      line?.show(next)
+      if (forPeople && line === undefined && next.state !== last.state && !isEnded(next))
+        terminal.err(`${next.state}${next.agentHost === '' ? '' : ` on ${next.agentHost}`}\n`)
+      last = next
+    }
+  } finally {
+    line?.clear()
   }
-  if (terminal.interactive && session.forPeople) terminal.err('\r\u001b[K')
   session.print(last, () => endLine(last))
   if (last.state === 'succeeded') return
   if (last.failure) terminal.err(`${printFailure(failureFromWire(last.failure))}\n`)
   throw new Answer(1)
 }
 
-function progressLine(job: Job, elapsed: number): string {
-  if (!job.progress) return `${job.state} · ${shortDuration(elapsed)}`
-  return `${job.state} · ${progressWords(job.progress)} · ${shortDuration(elapsed)}`
+/** One line of the terminal, painted again at every report and every second, so that its clock does not stand still. */
+class ProgressLine {
+  readonly #session: Session
+  readonly #since: number
+  readonly #tick: NodeJS.Timeout
+  #job: Job
+
+  constructor(session: Session, job: Job) {
+    this.#session = session
+    this.#job = job
+    this.#since = session.terminal.now()
+    this.#tick = setInterval(() => this.show(this.#job), 1_000)
+  }
+
+  show(job: Job): void {
+    this.#job = job
+    const { terminal } = this.#session
+    const elapsed = terminal.now() - (job.startedAt || this.#since)
+    // the last column stays empty: some terminals go on in the next line once it is full
+    terminal.err(`\r\u001b[K${progressLine(job, Math.max(0, elapsed), terminal.width - 1)}`)
+  }
+
+  clear(): void {
+    clearInterval(this.#tick)
+    this.#session.terminal.err('\r\u001b[K')
+  }
 }
 
 function endLine(job: Job): string {

@@ -6,6 +6,7 @@ import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { card, table } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+import { watchOption } from '../watch.ts'
 import { joining } from './agent-joining.ts'
 
 /** `holdfast agent list|get|drain|undrain`. */
@@ -37,7 +38,7 @@ export function agentCommand(terminal: Terminal): Command {
   const get = leaf(
     terminal,
     { name: 'get', summary: 'show one agent', examples: ['holdfast agent get db-host-7'] },
-    command => command.argument('<agent>', 'agent id or hostname'),
+    command => watchOption(command.argument('<agent>', 'agent id or hostname')),
     async ({ coordinator, print }, [agent = '']) => {
       const answer = await coordinator.ask('getAgent', { agent })
       print(answer.agent, () => (answer.agent ? agentCard(answer.agent, terminal) : ''))
@@ -86,7 +87,7 @@ function agentTable(rows: readonly Agent[], terminal: Terminal): string {
     rows,
     [
       { heading: 'HOST', value: a => a.hostname, shrinkTo: 10 },
-      { heading: 'STATE', value: stateOf },
+      { heading: 'STATE', value: stateOf, paint: terminal.paint },
       { heading: 'SEEN', value: a => ago(a.lastSeenAt, terminal.now()) },
       { heading: 'RUNNING', value: slotsOf, align: 'right' },
       { heading: 'CLOCK', value: a => `${a.clockOffsetMs} ms`, align: 'right' },
@@ -170,13 +171,13 @@ function roleOf(agent: Agent): string {
   return [agent.keeper ? 'keeper' : '', agent.pool ? 'pool' : ''].filter(Boolean).join(',') || 'host'
 }
 
-function agentCard(agent: Agent, { now: clock, width }: Terminal): string {
+function agentCard(agent: Agent, { now: clock, width, paint }: Terminal): string {
   const now = clock()
   return card(
     [
       ['agent', agent.agentId],
       ['host', agent.hostname],
-      ['state', `${stateOf(agent)}, last seen ${ago(agent.lastSeenAt, now)}`],
+      ['state', `${stateOf(agent)}, last seen ${ago(agent.lastSeenAt, now)}`, paint],
       ['first seen', instant(agent.firstSeenAt)],
       ['role', roleOf(agent)],
       ['version', versionOf(agent)],

@@ -8,6 +8,7 @@ import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { card, table } from '../print/table.ts'
 import { ago, instant } from '../print/units.ts'
+import { watchOption } from '../watch.ts'
 
 /** `holdfast alert list|get|ack|silence|silences|unsilence|test`: what people are or were told. */
 export function alertCommand(terminal: Terminal): Command {
@@ -40,10 +41,10 @@ function listing(terminal: Terminal): Command {
             [
               { heading: 'ID', value: a => a.alertId, wide: true },
               { heading: 'ALERT', value: a => a.kind },
-              { heading: 'SEVERITY', value: a => a.severity },
-              { heading: 'STATE', value: stateOf },
+              { heading: 'SEVERITY', value: a => a.severity, paint: terminal.paint },
+              { heading: 'STATE', value: stateOf, paint: terminal.paint },
               { heading: 'OPENED', value: a => ago(a.openedAt, terminal.now()) },
-              { heading: 'TOLD', value: a => a.delivery },
+              { heading: 'TOLD', value: a => a.delivery, paint: terminal.paint },
               { heading: 'SUMMARY', value: a => a.summary, shrinkTo: 20 },
             ],
             terminal.width,
@@ -61,7 +62,7 @@ function get(terminal: Terminal): Command {
       summary: 'show one alert: who was told what, and what it explains',
       examples: ['holdfast alert get alr_01890a5d-…', 'holdfast alert get site-silent/ams'],
     },
-    command => command.argument('<alert>', 'alert id, or the key of an open alert'),
+    command => watchOption(command.argument('<alert>', 'alert id, or the key of an open alert')),
     async ({ coordinator, print }, [alert = '']) => {
       const answer = await coordinator.ask('getAlert', { alert })
       print(answer, () => alertCard(answer, terminal))
@@ -159,7 +160,7 @@ function silences(terminal: Terminal): Command {
       summary: 'list the silences that hold now',
       examples: ['holdfast alert silences'],
     },
-    command => command,
+    watchOption,
     async ({ coordinator, print }) => {
       const answer = await coordinator.ask('listSilences', {})
       print(
@@ -242,7 +243,7 @@ function alertCard({ alert, messages, members }: GetAlertResponse, terminal: Ter
         ['alert', alert.alertId],
         ['about', alert.dedupKey],
         ['kind', `${alert.kind}, ${alert.severity}`],
-        ['state', stateOf(alert)],
+        ['state', stateOf(alert), terminal.paint],
         ['summary', alert.summary],
         ['opened', seen],
         ['last seen', instant(alert.lastSeenAt)],
@@ -266,7 +267,7 @@ function alertCard({ alert, messages, members }: GetAlertResponse, terminal: Ter
         [
           { heading: 'CHANNEL', value: m => m.channel, shrinkTo: 10 },
           { heading: 'EVENT', value: m => m.event },
-          { heading: 'STATE', value: m => m.state },
+          { heading: 'STATE', value: m => m.state, paint: terminal.paint },
           { heading: 'TRIES', value: m => String(m.attempts), align: 'right' },
           { heading: 'WHEN', value: m => ago(m.createdAt, now) },
           { heading: 'NEXT', value: m => (m.nextAttemptAt === 0 ? '' : ago(m.nextAttemptAt, now)) },
@@ -281,7 +282,7 @@ function alertCard({ alert, messages, members }: GetAlertResponse, terminal: Ter
         members,
         [
           { heading: 'EXPLAINS', value: m => m.kind },
-          { heading: 'SEVERITY', value: m => m.severity },
+          { heading: 'SEVERITY', value: m => m.severity, paint: terminal.paint },
           { heading: 'SUMMARY', value: m => m.summary, shrinkTo: 20 },
         ],
         terminal.width,

@@ -3,8 +3,10 @@ import { Database, type Trend } from '../../shared/wire/gen/holdfast/v1/operator
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged } from '../list.ts'
 import { trendLines } from '../print/outlook.ts'
+import { change, sparkline } from '../print/sparkline.ts'
 import { card, table } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+import { watchOption } from '../watch.ts'
 import { backupTable } from './backup-table.ts'
 import { jobTable } from './job-table.ts'
 
@@ -42,7 +44,7 @@ export function databaseCommand(terminal: Terminal): Command {
       summary: 'show one database, its last backups and jobs',
       examples: ['holdfast database get orders', 'holdfast database get orders-db/orders'],
     },
-    command => command.argument('<database>', 'database id, name, or service/name'),
+    command => watchOption(command.argument('<database>', 'database id, name, or service/name')),
     async ({ coordinator, print }, [database = '']) => {
       const answer = await coordinator.ask('getDatabase', { database })
       print(answer, () => {
@@ -74,7 +76,7 @@ function databaseTable(rows: readonly Database[], terminal: Terminal): string {
       { heading: 'SERVICE', value: d => d.service, shrinkTo: 7 },
       { heading: 'ENGINE', value: d => d.engine, shrinkTo: 6 },
       { heading: 'SIZE', value: d => (d.scope === 'cluster' ? '-' : bytes(d.sizeBytes)), align: 'right' },
-      { heading: 'STATE', value: d => d.protection || '-' },
+      { heading: 'STATE', value: d => d.protection || '-', paint: terminal.paint },
       { heading: 'REASON', value: d => d.reason || '-', shrinkTo: 7 },
       { heading: 'POLICY', value: d => d.policy || '-', wide: true },
       { heading: 'DATA AS OF', value: d => ago(d.lastBackupDataAsOf, now) },
@@ -87,7 +89,11 @@ function databaseTable(rows: readonly Database[], terminal: Terminal): string {
   )
 }
 
-function databaseCard(database: Database, trend: Trend | undefined, { now: clock, width }: Terminal): string {
+function databaseCard(
+  database: Database,
+  trend: Trend | undefined,
+  { now: clock, width, paint }: Terminal,
+): string {
   const now = clock()
   return card(
     [
@@ -100,7 +106,10 @@ function databaseCard(database: Database, trend: Trend | undefined, { now: clock
       ['policy', database.policy || 'none'],
       [
         'protection',
-        [database.protection, database.reason, database.reasonDetail].filter(Boolean).join(' · '),
+        [...new Set([database.protection, database.reason, database.reasonDetail])]
+          .filter(Boolean)
+          .join(' · '),
+        paint,
       ],
       ['RPO', database.rpoMs > 0 ? shortDuration(database.rpoMs) : '-'],
       [
@@ -116,10 +125,20 @@ function databaseCard(database: Database, trend: Trend | undefined, { now: clock
       ['open job', database.openJobId],
       ['backups', String(database.backups)],
       ...trendLines(trend, now),
+      ['sizes', lately(database.recentRawBytes, bytes)],
+      ['stored', lately(database.recentStoredBytes, bytes)],
+      ['durations', lately(database.recentDurationMs, shortDuration)],
       ['first seen', instant(database.firstSeenAt)],
       ['gone since', database.goneSince === 0 ? '' : instant(database.goneSince)],
       ['evidence', database.evidence.map(e => `${e.kind} ${e.value}`).join(', ')],
     ],
     width,
   )
+}
+
+/** The last backups as a line, what they began and ended with, and what that comes to; nothing of fewer than two. */
+function lately(values: readonly number[], shown: (value: number) => string): string {
+  if (values.length < 2) return ''
+  const ends = `${shown(values[0] ?? 0)} → ${shown(values.at(-1) ?? 0)}`
+  return [`${sparkline(values)}  ${ends}`, change(values)].filter(Boolean).join(', ')
 }

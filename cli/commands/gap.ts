@@ -35,7 +35,7 @@ export function gapCommand(terminal: Terminal): Command {
               [
                 { heading: 'WHAT', value: g => g.subjectKind },
                 { heading: 'NAME', value: g => g.subjectName || g.subjectId, shrinkTo: 16 },
-                { heading: 'STATE', value: g => g.state },
+                { heading: 'STATE', value: g => g.state, paint: terminal.paint },
                 { heading: 'REASON', value: g => g.reason },
                 { heading: 'SINCE', value: g => ago(g.since, terminal.now()) },
                 { heading: 'DETAIL', value: g => g.detail, shrinkTo: 12 },

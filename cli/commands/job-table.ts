@@ -11,7 +11,7 @@ export function jobTable(rows: readonly Job[], terminal: Terminal): string {
       { heading: 'JOB', value: j => j.jobId },
       { heading: 'KIND', value: j => j.kind, drop: 2 },
       { heading: 'SUBJECT', value: j => j.subjectName, shrinkTo: 12, cut: 'start' },
-      { heading: 'STATE', value: j => j.state },
+      { heading: 'STATE', value: j => j.state, paint: terminal.paint },
       ...(rows.some(leftOf) ? [{ heading: 'LEFT', value: (j: Job) => leftOf(j) || '-' }] : []),
       { heading: 'SIZE', value: j => sizeOf(j), align: 'right', drop: 1 },
       { heading: 'HOST', value: j => j.agentHost || '-', wide: true },

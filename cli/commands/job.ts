@@ -7,15 +7,17 @@ import { mutating, mutationOf } from '../mutation.ts'
 import { story } from '../print/story.ts'
 import { atWords, card, table } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
-import { waitExits, waitFor, waitOption } from '../wait.ts'
+import { follow, waitExits, waitFor, waitOption } from '../wait.ts'
+import { watchOption } from '../watch.ts'
 import { jobTable } from './job-table.ts'
 import { observedFields, progressWords } from './observed.ts'
 
-/** `holdfast job list|get|start|cancel|explain`. */
+/** `holdfast job list|get|watch|start|cancel|explain`. */
 export function jobCommand(terminal: Terminal): Command {
   return noun('job', 'units of work', [
     listing(terminal),
     get(terminal),
+    watch(terminal),
     start(terminal),
     cancel(terminal),
     explain(terminal),
@@ -54,10 +56,27 @@ function get(terminal: Terminal): Command {
   return leaf(
     terminal,
     { name: 'get', summary: 'show one job with its attempts', examples: ['holdfast job get job_01890a5d-…'] },
-    command => command.argument('<job>', 'job id'),
+    command => watchOption(command.argument('<job>', 'job id')),
     async ({ coordinator, print }, [jobId = '']) => {
       const answer = await coordinator.ask('getJob', { jobId })
       print(answer, () => jobCard(answer, terminal))
+    },
+  )
+}
+
+function watch(terminal: Terminal): Command {
+  return leaf(
+    terminal,
+    {
+      name: 'watch',
+      summary: 'follow a job to its end: how far it is, how fast, and when it will be done',
+      examples: ['holdfast job watch job_01890a5d-…'],
+      exits: '0 it succeeded; 1 it failed or was cancelled',
+    },
+    command => command.argument('<job>', 'job id'),
+    async (session, [jobId = '']) => {
+      const { job } = await session.coordinator.ask('getJob', { jobId })
+      if (job) await follow(session, job, job.state)
     },
   )
 }
@@ -156,7 +175,7 @@ function jobCard(answer: GetJobResponse, terminal: Terminal): string {
         value: a => (a.endedAt > 0 && a.startedAt > 0 ? shortDuration(a.endedAt - a.startedAt) : '-'),
         align: 'right',
       },
-      { heading: 'OUTCOME', value: a => a.outcome || 'open' },
+      { heading: 'OUTCOME', value: a => a.outcome || 'open', paint: terminal.paint },
       {
         heading: 'FAILURE',
         value: a => (a.failure ? `${a.failure.code}: ${a.failure.message}` : '-'),
@@ -165,17 +184,18 @@ function jobCard(answer: GetJobResponse, terminal: Terminal): string {
     ],
     terminal.width,
   )
-  return `${card(jobFields(job, terminal.now()), terminal.width)}${answer.attempts.length > 0 ? `\n\n${attempts}` : ''}`
+  return `${card(jobFields(job, terminal), terminal.width)}${answer.attempts.length > 0 ? `\n\n${attempts}` : ''}`
 }
 
-function jobFields(job: Job, now: number): readonly (readonly [string, string])[] {
+function jobFields(job: Job, { now: clock, paint }: Terminal): Parameters<typeof card>[0] {
+  const now = clock()
   return [
     ['job', job.jobId],
     ['kind', job.kind],
     ['subject', job.subjectName],
     ['into', job.into],
     ['destination', job.destination],
-    ['state', job.state],
+    ['state', job.state, paint],
     ['origin', [job.origin, job.requestedBy, job.reason].filter(Boolean).join(' · ')],
     ['created', instant(job.createdAt)],
     ['due', instant(job.dueAt)],

@@ -6,6 +6,7 @@ import { leaf, noun, type Terminal } from '../command.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { table } from '../print/table.ts'
 import { ago, instant } from '../print/units.ts'
+import { watchOption } from '../watch.ts'
 
 const subjects = {
   database: ['<database>', 'database id, name, or service/name', 'orders-db/orders'],
@@ -91,7 +92,7 @@ function listing(terminal: Terminal): Command {
   return leaf(
     terminal,
     { name: 'list', summary: 'list what is paused now', examples: ['holdfast pause list'] },
-    command => command,
+    watchOption,
     async ({ coordinator, print }) => {
       const { pauses } = await coordinator.ask('listPauses', {})
       print(

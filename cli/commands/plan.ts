@@ -8,6 +8,7 @@ import { leaf, type Terminal } from '../command.ts'
 import { gantt } from '../print/gantt.ts'
 import { table } from '../print/table.ts'
 import { instant, shortDuration } from '../print/units.ts'
+import { watchOption } from '../watch.ts'
 
 /** Bars beyond this many are no picture any more. */
 const mostBars = 40
@@ -27,7 +28,7 @@ export function planCommand(terminal: Terminal): Command {
       exits: '0 every promise will be kept; 1 at least one will not',
     },
     command =>
-      command
+      watchOption(command)
         .option('--at <time>', 'from this time on: ISO 8601, or a duration from now such as 6h')
         .option('--for <duration>', 'how far to look from there', '24h')
         .option('--what-if <file>', 'suppose other slots, budgets, agents away, longer backups (YAML)')

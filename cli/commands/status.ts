@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { leaf, type Terminal } from '../command.ts'
 import { card } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+import { watchOption } from '../watch.ts'
 
 /** `holdfast status`: the fleet on one screen. */
 export function statusCommand(terminal: Terminal): Command {
@@ -12,7 +13,7 @@ export function statusCommand(terminal: Terminal): Command {
       summary: 'show the state of the fleet and of the coordinator',
       examples: ['holdfast status', 'holdfast status -o json | jq .breached'],
     },
-    command => command,
+    watchOption,
     async ({ coordinator, print }) => {
       const status = await coordinator.ask('getStatus', {})
       // counted for the whole fleet only

@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import type { Paint } from './paint.ts'
 
 /** A column: its heading, the text of a row, and whether it may be cut when the table is too wide. */
 export interface Column<T> {
@@ -11,6 +12,8 @@ export interface Column<T> {
   readonly cut?: 'end' | 'start' | 'middle'
   /** Last column only: goes on in further lines instead of being cut. */
   readonly wrap?: boolean
+  /** Colours a cell, once it has its width. */
+  readonly paint?: Paint
   /** Shown only where width does not matter (`-o wide`). */
   readonly wide?: true
   /** May be left out where the table would be too wide even with everything shortened: the lowest number first. */
@@ -50,9 +53,9 @@ export function table<T>(rows: readonly T[], all: readonly Column<T>[], width: n
     widths[widest.i] = (widths[widest.i] ?? 0) - 1
     excess--
   }
-  const line = (row: readonly string[]) =>
+  const line = (row: readonly string[], heads = false) =>
     row
-      .map((cell, i) => cellOf(cell, widths[i] ?? 0, columns[i]))
+      .map((cell, i) => cellOf(cell, widths[i] ?? 0, columns[i], heads ? undefined : columns[i]?.paint))
       .join('  ')
       .trimEnd()
   const last = columns.length - 1
@@ -62,7 +65,13 @@ export function table<T>(rows: readonly T[], all: readonly Column<T>[], width: n
     const blank = row.slice(0, last).map(() => '')
     return [line([...row.slice(0, last), first]), ...rest.map(more => line([...blank, more]))]
   }
-  return [columns.map(column => column.heading), ...cells].flatMap(lines).join('\n')
+  return [
+    line(
+      columns.map(column => column.heading),
+      true,
+    ),
+    ...cells.flatMap(lines),
+  ].join('\n')
 }
 
 /**
@@ -70,15 +79,15 @@ export function table<T>(rows: readonly T[], all: readonly Column<T>[], width: n
  * between words: an id or a URL stays one that can be copied.
  */
 export function card(
-  fields: readonly (readonly [name: string, value: string])[],
+  fields: readonly (readonly [name: string, value: string, paint?: Paint])[],
   width = Number.POSITIVE_INFINITY,
 ): string {
   const shown = fields.filter(([, value]) => value !== '')
   const margin = widest(shown.map(([name]) => name)) + 2
   return shown
-    .flatMap(([name, value]) =>
-      atWords(printable(value), width - margin).map(
-        (line, i) => (i === 0 ? name.padEnd(margin) : ' '.repeat(margin)) + line,
+    .flatMap(([name, value, paint]) =>
+      atWords(printable(value), width - margin).map((line, i) =>
+        i === 0 ? name.padEnd(margin) + (paint?.(line) ?? line) : ' '.repeat(margin) + line,
       ),
     )
     .join('\n')
@@ -109,10 +118,11 @@ function fitting<T extends Pick<Column<unknown>, 'drop' | 'shrinkTo'> & { readon
       )
 }
 
-function cellOf<T>(text: string, width: number, column: Column<T> | undefined): string {
+function cellOf<T>(text: string, width: number, column: Column<T> | undefined, paint?: Paint): string {
   const shown = stringWidth(text) > width ? shortened(text, width, column?.cut ?? 'end') : text
   const padding = ' '.repeat(Math.max(0, width - stringWidth(shown)))
-  return column?.align === 'right' ? padding + shown : shown + padding
+  const painted = paint === undefined ? shown : paint(shown)
+  return column?.align === 'right' ? padding + painted : painted + padding
 }
 
 function shortened(text: string, width: number, cut: 'end' | 'start' | 'middle'): string {

@@ -1,4 +1,5 @@
 import type { Terminal } from '../../cli/command.ts'
+import { plainly } from '../../cli/print/paint.ts'
 import { run } from '../../cli/program.ts'
 import type { Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { type Answers, startFakeOperatorService } from '../harness/fake-operator-service.ts'
@@ -20,22 +21,23 @@ export interface Surroundings extends Partial<Omit<Terminal, 'out' | 'err' | 'no
 /** Runs one command line against a coordinator of its own, with neither colours nor repainting, 100 columns wide. */
 export async function holdfast(argv: readonly string[], around: Surroundings = {}) {
   const { answers = {}, watched = [], address, at = now, environment, ...terminal } = around
-  const service = await startFakeOperatorService(answers, watched)
+  const service = address === undefined ? await startFakeOperatorService(answers, watched) : undefined
   let out = ''
   let err = ''
   try {
     const status = await run(argv, {
       width: 100,
       interactive: false,
+      paint: plainly,
       signal: new AbortController().signal,
       ...terminal,
-      environment: { HOLDFAST_COORDINATOR: address ?? service.address, ...environment },
+      environment: { HOLDFAST_COORDINATOR: address ?? service?.address, ...environment },
       out: text => (out += text),
       err: text => (err += text),
       now: () => at,
     })
-    return { status, out, err, seen: service.seen }
+    return { status, out, err, seen: service?.seen ?? [] }
   } finally {
-    await service.stop()
+    await service?.stop()
   }
 }

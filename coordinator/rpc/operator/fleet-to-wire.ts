@@ -134,5 +134,8 @@ export async function databaseToWire(
     service: instances[0]?.service ?? cluster?.name ?? '',
     evidence: database.evidence.map(({ kind, value }) => ({ kind, value })),
     backups: state?.backups ?? 0,
+    recentRawBytes: [...(state?.recentRawBytes ?? [])],
+    recentStoredBytes: [...(state?.recentStoredBytes ?? [])],
+    recentDurationMs: [...(state?.recentDurations ?? [])],
   }
 }

@@ -34,6 +34,7 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
     `job get ${job(4)}`,
     'job get job_1',
   ],
+  'job watch': [`job watch ${job(1)}`, `job watch ${job(4)}`],
   'job start': ['job start scratch --reason "before the migration"'],
   'job cancel': [`job cancel ${job(3)} --reason "wrong database"`],
   'job explain': [`job explain ${job(2)}`],

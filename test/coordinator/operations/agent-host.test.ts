@@ -48,8 +48,8 @@ describe('what an agent tells of its host', () => {
     await agent.accept(await agent.next('assign'))
     const card = await waitUntil(
       async () => {
-        const { out } = await holdfast(fleet, 200, 'agent', 'get', 'host1')
-        return out.includes('/orders (job_') && out.includes('replication lag') ? out : undefined
+        const { out } = await holdfast(fleet, 80, 'agent', 'get', 'host1')
+        return /\/orders\s+\(job_/.test(out) && out.includes('replication lag') ? out : undefined
       },
       { what: 'its work and its lag to be shown' },
     )

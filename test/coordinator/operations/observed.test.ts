@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { run } from '../../../cli/program.ts'
+import { holdfast } from '../../cli/holdfast.ts'
 import { failureOf } from '../../harness/fake-agent.ts'
 import { withDatabase } from '../running.ts'
 
@@ -33,15 +33,8 @@ test('what a failed attempt took is kept, and shown with its job', async () => {
     outcome: 'failed',
     observed,
   })
-  let out = ''
-  const status = await run(['job', 'get', ref.jobId, '-o', 'json'], {
-    out: text => (out += text),
-    err: text => (out += text),
-    width: 100,
-    interactive: false,
-    environment: { HOLDFAST_COORDINATOR: `127.0.0.1:${fleet.port}` },
-    now: Date.now,
-    signal: new AbortController().signal,
+  const { status, out } = await holdfast(['job', 'get', ref.jobId, '-o', 'json'], {
+    address: `127.0.0.1:${fleet.port}`,
   })
   expect(status, out).toBe(0)
   let card = ''

@@ -1,24 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { run } from '../../../cli/program.ts'
+import { holdfast as cli } from '../../cli/holdfast.ts'
 import { successOf } from '../../harness/fake-agent.ts'
 import { waitUntil } from '../../harness/index.ts'
 import { discovered, type Running, withDatabase } from '../running.ts'
 
 /** The command as people type it, against the coordinator of the test. */
-async function holdfast(fleet: Running, ...argv: string[]) {
-  let out = ''
-  let err = ''
-  const status = await run(argv, {
-    out: text => (out += text),
-    err: text => (err += text),
-    width: 140,
-    interactive: false,
-    environment: { HOLDFAST_COORDINATOR: `127.0.0.1:${fleet.port}` },
-    now: Date.now,
-    signal: new AbortController().signal,
-  })
-  return { status, out, err }
-}
+const holdfast = (fleet: Running, ...argv: string[]) =>
+  cli(argv, { address: `127.0.0.1:${fleet.port}`, width: 140, at: Date.now() })
 
 const stateOf = (fleet: Running, id: string) => fleet.store.read.databaseState(id as never)
 

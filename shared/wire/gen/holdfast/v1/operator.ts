@@ -385,6 +385,10 @@ export interface Database {
   service: string;
   evidence: Evidence[];
   backups: number;
+  /** Of the last good backups, oldest first, ten at most. */
+  recentRawBytes: number[];
+  recentStoredBytes: number[];
+  recentDurationMs: number[];
 }
 
 export interface ListDatabasesRequest {
@@ -6393,6 +6397,9 @@ function createBaseDatabase(): Database {
     service: "",
     evidence: [],
     backups: 0,
+    recentRawBytes: [],
+    recentStoredBytes: [],
+    recentDurationMs: [],
   };
 }
 
@@ -6463,6 +6470,27 @@ export const Database: MessageFns<Database> = {
     }
     if (message.backups !== 0) {
       writer.uint32(176).int32(message.backups);
+    }
+    if (message.recentRawBytes.length !== 0) {
+      writer.uint32(322).fork();
+      for (const v of message.recentRawBytes) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message.recentStoredBytes.length !== 0) {
+      writer.uint32(330).fork();
+      for (const v of message.recentStoredBytes) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message.recentDurationMs.length !== 0) {
+      writer.uint32(338).fork();
+      for (const v of message.recentDurationMs) {
+        writer.int64(v);
+      }
+      writer.join();
     }
     return writer;
   },
@@ -6656,6 +6684,60 @@ export const Database: MessageFns<Database> = {
             message.backups = reader.int32();
             continue;
           }
+          case 40: {
+            if (tag === 320) {
+              message.recentRawBytes.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 322) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.recentRawBytes.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 41: {
+            if (tag === 328) {
+              message.recentStoredBytes.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 330) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.recentStoredBytes.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 42: {
+            if (tag === 336) {
+              message.recentDurationMs.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 338) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.recentDurationMs.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6746,6 +6828,21 @@ export const Database: MessageFns<Database> = {
         ? object.evidence.map((e: any) => Evidence.fromJSON(e))
         : [],
       backups: isSet(object.backups) ? globalThis.Number(object.backups) : 0,
+      recentRawBytes: globalThis.Array.isArray(object?.recentRawBytes)
+        ? object.recentRawBytes.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.recent_raw_bytes)
+        ? object.recent_raw_bytes.map((e: any) => globalThis.Number(e))
+        : [],
+      recentStoredBytes: globalThis.Array.isArray(object?.recentStoredBytes)
+        ? object.recentStoredBytes.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.recent_stored_bytes)
+        ? object.recent_stored_bytes.map((e: any) => globalThis.Number(e))
+        : [],
+      recentDurationMs: globalThis.Array.isArray(object?.recentDurationMs)
+        ? object.recentDurationMs.map((e: any) => globalThis.Number(e))
+        : globalThis.Array.isArray(object?.recent_duration_ms)
+        ? object.recent_duration_ms.map((e: any) => globalThis.Number(e))
+        : [],
     };
   },
 
@@ -6817,6 +6914,15 @@ export const Database: MessageFns<Database> = {
     if (message.backups !== 0) {
       obj.backups = Math.round(message.backups);
     }
+    if (message.recentRawBytes?.length) {
+      obj.recentRawBytes = message.recentRawBytes.map((e) => Math.round(e));
+    }
+    if (message.recentStoredBytes?.length) {
+      obj.recentStoredBytes = message.recentStoredBytes.map((e) => Math.round(e));
+    }
+    if (message.recentDurationMs?.length) {
+      obj.recentDurationMs = message.recentDurationMs.map((e) => Math.round(e));
+    }
     return obj;
   },
 
@@ -6847,6 +6953,9 @@ export const Database: MessageFns<Database> = {
     message.service = object.service ?? "";
     message.evidence = object.evidence?.map((e) => Evidence.fromPartial(e)) || [];
     message.backups = object.backups ?? 0;
+    message.recentRawBytes = object.recentRawBytes?.map((e) => e) || [];
+    message.recentStoredBytes = object.recentStoredBytes?.map((e) => e) || [];
+    message.recentDurationMs = object.recentDurationMs?.map((e) => e) || [];
     return message;
   },
 };
