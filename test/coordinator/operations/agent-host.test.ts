@@ -1,22 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { run } from '../../../cli/program.ts'
 import type { HostResources } from '../../../shared/wire/gen/holdfast/v1/common.ts'
+import { holdfast as cli } from '../../cli/holdfast.ts'
 import { waitUntil } from '../../harness/index.ts'
 import { type Running, withDatabase } from '../running.ts'
 
-async function holdfast(fleet: Running, width: number, ...argv: string[]) {
-  let out = ''
-  const status = await run(argv, {
-    out: text => (out += text),
-    err: text => (out += text),
-    width,
-    interactive: false,
-    environment: { HOLDFAST_COORDINATOR: `127.0.0.1:${fleet.port}` },
-    now: Date.now,
-    signal: new AbortController().signal,
-  })
-  return { status, out }
-}
+const holdfast = (fleet: Running, width: number, ...argv: string[]) =>
+  cli(argv, { address: `127.0.0.1:${fleet.port}`, width, at: Date.now() })
 
 const resources: HostResources = {
   slots: 1,
