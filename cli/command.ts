@@ -5,30 +5,14 @@ import { defaultCoordinator } from '../shared/model/ports.ts'
 import { type Coordinator, connect } from './connect.ts'
 import { readIdentity } from './identity.ts'
 import { json } from './print/json.ts'
-import type { Paint } from './print/paint.ts'
 import { rowsAsCsv } from './print/rows.ts'
 import { atWords } from './print/table.ts'
 import { yaml } from './print/yaml.ts'
-import type { Screen } from './screen.ts'
+import type { Terminal } from './terminal.ts'
 import { tokenOf } from './token.ts'
 import { keepWatching, watchOf } from './watch.ts'
 
-/** Where a command writes and what it knows of its surroundings; tests give their own. */
-export interface Terminal {
-  readonly out: (text: string) => void
-  readonly err: (text: string) => void
-  /** Columns; 100 when nobody says. */
-  readonly width: number
-  /** Whether stderr is a terminal that can repaint a progress line. */
-  readonly interactive: boolean
-  /** Colours a state, where colours are wanted. */
-  readonly paint: Paint
-  /** The whole terminal, where stdout is one. */
-  readonly screen?: Screen
-  readonly environment: Readonly<Record<string, string | undefined>>
-  readonly now: () => number
-  readonly signal: AbortSignal
-}
+export type { Terminal } from './terminal.ts'
 
 /** How answers are shown: for people (`wide` cuts nothing and shows more columns), or for programs. */
 const formats = ['table', 'wide', 'json', 'yaml', 'csv'] as const

@@ -2,8 +2,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { AppError, printFailure } from '../shared/errors/index.ts'
 import { parseDuration } from '../shared/time/index.ts'
-import type { Terminal } from './command.ts'
 import type { Screen } from './screen.ts'
+import type { Terminal } from './terminal.ts'
 
 type Options = Readonly<Record<string, string | boolean | undefined>>
 
