@@ -9,8 +9,8 @@ export interface Terminal {
   readonly width: number
   /** Whether stderr is a terminal that can repaint a progress line. */
   readonly interactive: boolean
-  /** Colours a state, where colours are wanted. */
-  readonly paint: Paint
+  /** Colours a state, where colours are wanted; absent where they are not. */
+  readonly paint?: Paint | undefined
   /** The whole terminal, where stdout is one. */
   readonly screen?: Screen
   readonly environment: Readonly<Record<string, string | undefined>>

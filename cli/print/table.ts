@@ -13,7 +13,7 @@ export interface Column<T> {
   /** Last column only: goes on in further lines instead of being cut. */
   readonly wrap?: boolean
   /** Colours a cell, once it has its width. */
-  readonly paint?: Paint
+  readonly paint?: Paint | undefined
   /** Shown only where width does not matter (`-o wide`). */
   readonly wide?: true
   /** May be left out where the table would be too wide even with everything shortened: the lowest number first. */
@@ -79,7 +79,7 @@ export function table<T>(rows: readonly T[], all: readonly Column<T>[], width: n
  * between words: an id or a URL stays one that can be copied.
  */
 export function card(
-  fields: readonly (readonly [name: string, value: string, paint?: Paint])[],
+  fields: readonly (readonly [name: string, value: string, paint?: Paint | undefined])[],
   width = Number.POSITIVE_INFINITY,
 ): string {
   const shown = fields.filter(([, value]) => value !== '')
