@@ -3,13 +3,13 @@ import { Answer } from '../shared/command-line/index.ts'
 import { AppError } from '../shared/errors/index.ts'
 import { defaultCoordinator } from '../shared/model/ports.ts'
 import { type Coordinator, connect } from './connect.ts'
-import { readIdentity } from './identity.ts'
 import { json } from './print/json.ts'
 import { rowsAsCsv } from './print/rows.ts'
 import { atWords } from './print/table.ts'
 import { yaml } from './print/yaml.ts'
+import { withProfile } from './profiles.ts'
+import { shownBy } from './shown.ts'
 import type { Terminal } from './terminal.ts'
-import { tokenOf } from './token.ts'
 import { keepWatching, watchOf } from './watch.ts'
 
 export type { Terminal } from './terminal.ts'
@@ -52,6 +52,7 @@ export function leaf(
       '-c, --coordinator <host:port>',
       `coordinator to ask (HOLDFAST_COORDINATOR, default ${defaultCoordinator})`,
     )
+    .option('--profile <profile>', 'coordinator of this profile (HOLDFAST_PROFILE; `holdfast profile list`)')
     .option('--token-file <path>', 'file of your token, yours alone (HOLDFAST_TOKEN_FILE; or HOLDFAST_TOKEN)')
     .option('--identity <folder>', 'ca.crt, client.crt and client.key to ask with (HOLDFAST_IDENTITY)')
     .option('-o, --output <format>', `${formats.slice(0, -1).join(', ')} or ${formats.at(-1)}`, 'table')
@@ -60,13 +61,12 @@ export function leaf(
   return command.action(async (...given: unknown[]) => {
     const options = command.opts<Record<string, string | boolean | undefined>>()
     const format = formatOf(options.output)
-    const address = String(
-      options.coordinator ?? terminal.environment.HOLDFAST_COORDINATOR ?? defaultCoordinator,
-    )
-    const folder = options.identity ?? terminal.environment.HOLDFAST_IDENTITY
-    const identity = typeof folder === 'string' && folder !== '' ? await readIdentity(folder) : undefined
-    const token = await tokenOf(text(options.tokenFile), terminal.environment)
-    const coordinator = connect(address, { identity, token })
+    const asked = typeof options.profile === 'string' ? options.profile : undefined
+    const environment =
+      options.coordinator === undefined ? withProfile(terminal.environment, asked) : terminal.environment
+    const address = String(options.coordinator || environment['HOLDFAST_COORDINATOR'] || defaultCoordinator)
+    const shown = { identity: text(options.identity), tokenFile: text(options.tokenFile) }
+    const coordinator = connect(address, await shownBy(shown, environment))
     try {
       const args = given.slice(0, command.registeredArguments.length).map(arg => String(arg ?? ''))
       const print: Session['print'] = (answer, text, rows = [answer], like = {}) => {
@@ -117,7 +117,7 @@ function titleOf(command: Command, args: readonly string[]): string {
   const given = command.options.filter(
     each =>
       command.getOptionValueSource(each.attributeName()) === 'cli' &&
-      !['watch', 'every', 'color', 'coordinator'].includes(each.attributeName()),
+      !['watch', 'every', 'color', 'coordinator', 'profile'].includes(each.attributeName()),
   )
   const options = given.flatMap(each => {
     const value: unknown = command.getOptionValue(each.attributeName())

@@ -1,13 +1,13 @@
 import { Metadata, type ServiceError } from '@grpc/grpc-js'
 import { AppError } from '../shared/errors/index.ts'
-import type { Material } from '../shared/tls/index.ts'
 import { bearer, tokenMetadataKey } from '../shared/wire/bearer.ts'
 import { appErrorFromServiceError } from '../shared/wire/call-failure.ts'
 import { clientChannel } from '../shared/wire/channel.ts'
 import { OperatorServiceClient } from '../shared/wire/gen/holdfast/v1/operator.ts'
+import type { Shown } from './shown.ts'
 
 /** Milliseconds a question may take before it fails with `coordinator.deadline`. */
-const deadlineMs = 15_000
+const usualDeadlineMs = 15_000
 
 type UnaryMethods = {
   [K in keyof OperatorServiceClient]: OperatorServiceClient[K] extends (
@@ -37,7 +37,7 @@ type WatchedJob = NonNullable<import('../shared/wire/gen/holdfast/v1/operator.ts
  */
 export function connect(
   address: string,
-  { identity, token }: { readonly identity?: Material | undefined; readonly token?: string | undefined } = {},
+  { identity, token, deadlineMs = usualDeadlineMs }: Shown & { readonly deadlineMs?: number } = {},
 ): Coordinator {
   assertForm(address)
   const metadata = new Metadata()

@@ -8,6 +8,7 @@ import { approvalCommand } from './commands/approval.ts'
 import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
 import { clusterCommand } from './commands/cluster.ts'
+import { completionCommand } from './commands/completion.ts'
 import { databaseCommand } from './commands/database.ts'
 import { gapCommand } from './commands/gap.ts'
 import { instanceCommand } from './commands/instance.ts'
@@ -15,12 +16,15 @@ import { jobCommand } from './commands/job.ts'
 import { pauseCommand, resumeCommand } from './commands/pause.ts'
 import { planCommand } from './commands/plan.ts'
 import { policyCommand } from './commands/policy.ts'
+import { profileCommand } from './commands/profile.ts'
 import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { statusCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
+import { topCommand } from './commands/top.ts'
 import { versionCommand } from './commands/version.ts'
 import { whoamiCommand } from './commands/whoami.ts'
+import { complete } from './complete.ts'
 import { json } from './print/json.ts'
 
 /** All commands, in the order `--help` shows them. */
@@ -34,6 +38,7 @@ export function program(terminal: Terminal): Command {
     )
   for (const command of [
     statusCommand,
+    topCommand,
     gapCommand,
     databaseCommand,
     instanceCommand,
@@ -52,6 +57,8 @@ export function program(terminal: Terminal): Command {
     whoamiCommand,
     tokenCommand,
     approvalCommand,
+    profileCommand,
+    completionCommand,
     versionCommand,
   ])
     root.addCommand(command(terminal))
@@ -59,7 +66,11 @@ export function program(terminal: Terminal): Command {
 }
 
 /** Runs one command line (without node and script) and resolves with the exit status. */
-export function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  if (argv[0] === '__complete') {
+    await complete(program(terminal), argv.slice(1), terminal)
+    return 0
+  }
   // nothing is cut that no line is too narrow for
   const shown = wantsOutput(argv, 'wide') ? { ...terminal, width: Number.POSITIVE_INFINITY } : terminal
   return runCommandLine(program(shown), argv, terminal, error => terminal.err(`${json({ error })}\n`))

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import type { z } from 'zod'
 import { type Clock, systemClock } from '../shared/clock/index.ts'
-import { readSecretFile } from '../shared/config/secret-file.ts'
 import { type ConsulKeyOptions, watchConsulKey } from '../shared/discovery/index.ts'
 import { AppError } from '../shared/errors/index.ts'
+import { readSecret } from '../shared/secrets/index.ts'
 import type { Duration } from '../shared/time/index.ts'
 import { consulTlsOf, type discoverySchema } from './discovery-config.ts'
 import type { watchedPolicies } from './policy-document.ts'
@@ -79,6 +79,6 @@ export function policySourceOf(
     address: consul.address ?? discovery.consul?.address ?? 'http://127.0.0.1:8500',
     ...(datacenter === undefined ? {} : { datacenter }),
     ...(tls === undefined ? {} : { tls: consulTlsOf(tls) }),
-    ...(tokenFile === undefined ? {} : { token: () => readSecretFile(tokenFile) }),
+    ...(tokenFile === undefined ? {} : { token: () => readSecret(tokenFile) }),
   })
 }

@@ -15,10 +15,12 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { cliPage } from './cli-page.ts'
 import { dashboardFiles } from './dashboards/index.ts'
 import { destinationsPage } from './destinations-page.ts'
 import { errorsPage } from './errors-page.ts'
 import { logsPage } from './logs-page.ts'
+import { manPages } from './man-pages.ts'
 import { manifestJsonSchema } from './manifest-json-schema.ts'
 import { metricsPage } from './metrics-page.ts'
 import { policyPage } from './policy-page.ts'
@@ -28,6 +30,7 @@ const root = join(import.meta.dirname, '..')
 const codeFolder = 'shared/wire/gen'
 /** Generated files that have hand-written neighbours. */
 const pages: Readonly<Record<string, () => string>> = {
+  'docs/reference/cli.md': cliPage,
   'docs/reference/destinations.md': destinationsPage,
   'docs/reference/errors.md': errorsPage,
   'docs/reference/logs.md': logsPage,
@@ -35,6 +38,7 @@ const pages: Readonly<Record<string, () => string>> = {
   'docs/reference/metrics.md': metricsPage,
   'docs/reference/policy.md': policyPage,
   ...dashboardFiles,
+  ...Object.fromEntries(Object.entries(manPages()).map(([path, page]) => [path, () => page])),
 }
 
 function generateInto(folder: string): void {

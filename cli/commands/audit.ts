@@ -7,7 +7,7 @@ import { leaf, noun, type Terminal } from '../command.ts'
 import { type ListRequest, list, paged } from '../list.ts'
 import { csv } from '../print/csv.ts'
 import { plain } from '../print/json.ts'
-import { table } from '../print/table.ts'
+import { atWords, table } from '../print/table.ts'
 import { instant } from '../print/units.ts'
 import { timed, timesOf } from '../time-options.ts'
 
@@ -76,11 +76,15 @@ export function auditCommand(terminal: Terminal): Command {
         withoutAnchors: options.withoutAnchors === true,
         thisIncarnation: options.thisIncarnation === true,
       })
-      print(answer, () =>
-        answer.intact
+      print(answer, () => {
+        const said = answer.intact
           ? `intact: ${answer.checked} events, head ${answer.headSeq} ${answer.headHash}\n${anchorsOf(answer)}`
-          : `broken at ${answer.brokenSeq}: ${answer.problem} (${answer.checked} events before it fit)\n${answer.detail}`,
-      )
+          : `broken at ${answer.brokenSeq}: ${answer.problem} (${answer.checked} events before it fit)\n${answer.detail}`
+        return said
+          .split('\n')
+          .flatMap(each => atWords(each, terminal.width))
+          .join('\n')
+      })
       if (!answer.intact) throw new Answer(1)
     },
   )

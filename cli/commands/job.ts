@@ -161,7 +161,8 @@ function shownNumber({ name, value }: Field): string {
   return `${name}=${at ? instant(Number(value)) : value}`
 }
 
-function jobCard(answer: GetJobResponse, terminal: Terminal): string {
+/** One job with its attempts. */
+export function jobCard(answer: GetJobResponse, terminal: Pick<Terminal, 'now' | 'paint' | 'width'>): string {
   const { job } = answer
   if (!job) return ''
   const attempts = table(
@@ -187,7 +188,10 @@ function jobCard(answer: GetJobResponse, terminal: Terminal): string {
   return `${card(jobFields(job, terminal), terminal.width)}${answer.attempts.length > 0 ? `\n\n${attempts}` : ''}`
 }
 
-function jobFields(job: Job, { now: clock, paint }: Terminal): Parameters<typeof card>[0] {
+function jobFields(
+  job: Job,
+  { now: clock, paint }: Pick<Terminal, 'now' | 'paint'>,
+): Parameters<typeof card>[0] {
   const now = clock()
   return [
     ['job', job.jobId],

@@ -31,7 +31,11 @@ export async function holdfast(argv: readonly string[], around: Surroundings = {
       paint: plainly,
       signal: new AbortController().signal,
       ...terminal,
-      environment: { HOLDFAST_COORDINATOR: address ?? service?.address, ...environment },
+      environment: {
+        HOLDFAST_CONFIG: '/nowhere/config.yaml',
+        HOLDFAST_COORDINATOR: address ?? service?.address,
+        ...environment,
+      },
       out: text => (out += text),
       err: text => (err += text),
       now: () => at,

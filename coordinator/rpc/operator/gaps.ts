@@ -14,7 +14,7 @@ type Chapter = (typeof chapters)[number]
  * ListGaps (P1): instances that nobody can look after, then broken promises, then databases without one. A
  * page may be shorter than asked; the list ends where no token comes back.
  */
-export function listGaps({ store, operations }: OperatorDeps) {
+export function listGaps({ store, operations }: Pick<OperatorDeps, 'store' | 'operations'>) {
   return async (request: ListGapsRequest, { scope }: CallContext): Promise<ListGapsResponse> => {
     const { size } = pageOf({ ...request, pageToken: '' })
     const reason = filterOf(request, ['reason']).get('reason')

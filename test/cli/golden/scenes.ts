@@ -9,6 +9,7 @@ const job = (n: number) => id('job', n)
  */
 export const scenes: Readonly<Record<string, readonly string[]>> = {
   status: ['status'],
+  top: ['top'],
   'gap list': ['gap list', 'gap list --reason nothing'],
   'database list': ['database list', 'database list --protection breached', 'database list --name nobody'],
   'database get': [
@@ -96,5 +97,10 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
   'audit list': ['audit list', 'audit list --action job.cancel --since 1d'],
   'audit export': ['audit export --since 1d', 'audit export --format csv --action job.cancel'],
   'audit verify': ['audit verify'],
+  'profile list': ['profile list', 'profile list -o csv'],
+  'profile use': ['profile use nobody'],
+  'completion bash': ['completion bash'],
+  'completion zsh': ['completion zsh'],
+  'completion fish': ['completion fish'],
   version: ['version', 'version --client'],
 }

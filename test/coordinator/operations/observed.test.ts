@@ -37,17 +37,8 @@ test('what a failed attempt took is kept, and shown with its job', async () => {
     address: `127.0.0.1:${fleet.port}`,
   })
   expect(status, out).toBe(0)
-  let card = ''
-  await run(['job', 'get', ref.jobId], {
-    out: text => (card += text),
-    err: text => (card += text),
-    width: 100,
-    interactive: false,
-    environment: { HOLDFAST_COORDINATOR: `127.0.0.1:${fleet.port}` },
-    now: Date.now,
-    signal: new AbortController().signal,
-  })
-  expect(card).toMatch(/yielded +3m to its host/)
+  const card = await holdfast(['job', 'get', ref.jobId], { address: `127.0.0.1:${fleet.port}` })
+  expect(card.out).toMatch(/yielded +3m to its host/)
   expect(JSON.parse(out)).toMatchObject({
     job: { observed: { retries: 17, strategy: 'staged', duration_ms: 65_000, yielded_ms: 190_000 } },
   })

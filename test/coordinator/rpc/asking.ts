@@ -10,7 +10,7 @@ export function asked(reason = 'a test') {
 
 /** An operator on the wire: with a token, or as whoever has a port of this machine. */
 export function operatorAt(port: number, token?: string) {
-  const coordinator = connect(`127.0.0.1:${port}`, { token })
+  const coordinator = connect(`127.0.0.1:${port}`, token === undefined ? {} : { token })
   return {
     ask: coordinator.ask,
     watch: (jobId: string) => coordinator.watchJob(jobId, new AbortController().signal),

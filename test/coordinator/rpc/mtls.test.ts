@@ -48,7 +48,9 @@ describe('callers of the mTLS listener', () => {
   })
 
   test('each has the role of its name', async () => {
-    const vera = connect(`127.0.0.1:${fleet.port}`, { identity: await loadMaterial(await pki.client(operator('vera'))) })
+    const vera = connect(`127.0.0.1:${fleet.port}`, {
+      identity: await loadMaterial(await pki.client(operator('vera'))),
+    })
     await expect(
       vera.ask('verifyAudit', { withoutAnchors: false, thisIncarnation: false }),
     ).rejects.toMatchObject({ code: 'access.denied' })
@@ -111,10 +113,9 @@ describe('the connection', () => {
 
   test('a coordinator of another name is not asked', async () => {
     // its certificate is for localhost and 127.0.0.1
-    const coordinator = connect(
-      `127.0.0.2:${fleet.port}`,
-      { identity: await loadMaterial(await pki.client(operator('admin'))) },
-    )
+    const coordinator = connect(`127.0.0.2:${fleet.port}`, {
+      identity: await loadMaterial(await pki.client(operator('admin'))),
+    })
     await expect(coordinator.ask('getStatus', {})).rejects.toMatchObject({ code: 'coordinator.unreachable' })
     coordinator.close()
   })

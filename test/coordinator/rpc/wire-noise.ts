@@ -35,7 +35,7 @@ export function noise(known: readonly string[] = []): fc.Arbitrary<Buffer> {
       '\u202e',
       '\r\nset-cookie: x',
       '%00',
-      '${x}',
+      '$(x)',
       '__proto__',
       'constructor',
     ],
@@ -54,9 +54,7 @@ export function noise(known: readonly string[] = []): fc.Arbitrary<Buffer> {
     fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
   )
   const { message } = fc.letrec<{ message: Buffer; field: Buffer }>(tie => ({
-    message: fc
-      .array(tie('field'), { maxLength: 8, depthSize: 'small' })
-      .map(fields => Buffer.concat(fields)),
+    message: fc.array(tie('field'), { maxLength: 8 }).map(fields => Buffer.concat(fields)),
     field: fc
       .tuple(
         fc.oneof(
