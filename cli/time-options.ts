@@ -35,3 +35,19 @@ export function timeOf(option: string, text: Options[string], now: number): numb
     })
   return at
 }
+
+/** The options of a list in the order of time: which stretch of it, and from which end. */
+export function inTime(command: Command): Command {
+  return timed(command).option('--sort <order>', 'newest or oldest (first)', 'newest')
+}
+
+/** What they say, as a list's filter takes it. @throws AppError `usage.invalid` */
+export function stretchOf(options: Options, now: number): Readonly<Record<string, string>> {
+  const { sort } = options
+  if (sort !== 'newest' && sort !== 'oldest')
+    throw new AppError('usage.invalid', {
+      message: '--sort is newest or oldest',
+      context: { sort: String(sort) },
+    })
+  return { ...timesOf(options, now), ...(sort === 'oldest' ? { order: sort } : {}) }
+}

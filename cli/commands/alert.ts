@@ -8,6 +8,7 @@ import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { card, table } from '../print/table.ts'
 import { ago, instant } from '../print/units.ts'
+import { inTime, stretchOf } from '../time-options.ts'
 import { watchOption } from '../watch.ts'
 
 /** `holdfast alert list|get|ack|silence|silences|unsilence|test`: what people are or were told. */
@@ -27,9 +28,9 @@ function listing(terminal: Terminal): Command {
   return leaf(
     terminal,
     { name: 'list', summary: 'list alerts, newest first', examples: ['holdfast alert list --state open'] },
-    command => paged(command).option('--state <state>', 'open, resolved'),
+    command => inTime(paged(command)).option('--state <state>', 'open, resolved'),
     async (session, _args, options) => {
-      const filter = { state: options.state as string | undefined }
+      const filter = { state: options.state as string | undefined, ...stretchOf(options, terminal.now()) }
       await list(session, options, filter, request => session.coordinator.ask('listAlerts', request), {
         rowsOf: answer => answer.alerts,
         key: 'alerts',

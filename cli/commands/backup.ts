@@ -5,6 +5,7 @@ import { list, paged } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { card } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+import { inTime, stretchOf } from '../time-options.ts'
 import { waitExits, waitFor, waitOption } from '../wait.ts'
 import { backupTable, copiesOf } from './backup-table.ts'
 import { observedIn, stageTable, streamsOf } from './manifest-view.ts'
@@ -17,11 +18,14 @@ export function backupCommand(terminal: Terminal): Command {
     {
       name: 'list',
       summary: 'list backups, newest first',
-      examples: ['holdfast backup list', 'holdfast backup list --database orders'],
+      examples: ['holdfast backup list', 'holdfast backup list --database orders --since 30d --sort oldest'],
     },
-    command => paged(command).option('--database <database>', 'database id, name, or service/name'),
+    command => inTime(paged(command)).option('--database <database>', 'database id, name, or service/name'),
     async (session, _args, options) => {
-      const filter = { database: options.database as string | undefined }
+      const filter = {
+        database: options.database as string | undefined,
+        ...stretchOf(options, terminal.now()),
+      }
       await list(session, options, filter, request => session.coordinator.ask('listBackups', request), {
         rowsOf: answer => answer.backups,
         key: 'backups',

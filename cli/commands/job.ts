@@ -7,6 +7,7 @@ import { mutating, mutationOf } from '../mutation.ts'
 import { story } from '../print/story.ts'
 import { atWords, card, table } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
+import { inTime, stretchOf } from '../time-options.ts'
 import { follow, waitExits, waitFor, waitOption } from '../wait.ts'
 import { watchOption } from '../watch.ts'
 import { jobTable } from './job-table.ts'
@@ -30,17 +31,18 @@ function listing(terminal: Terminal): Command {
     {
       name: 'list',
       summary: 'list jobs, newest first',
-      examples: ['holdfast job list', 'holdfast job list --state failed --kind backup'],
+      examples: ['holdfast job list', 'holdfast job list --state failed --kind backup --since 24h'],
     },
     command =>
-      paged(command)
+      inTime(paged(command))
         .option('--state <state>', 'queued, assigned, running, cancelling, succeeded, failed, cancelled')
         .option('--kind <kind>', 'backup, restore, delete, copy')
         .option('--database <database>', 'database id, name, or service/name'),
     async (session, _args, options) => {
-      const filter = Object.fromEntries(
+      const words = Object.fromEntries(
         ['state', 'kind', 'database'].map(key => [key, options[key] as string | undefined]),
       )
+      const filter = { ...words, ...stretchOf(options, terminal.now()) }
       await list(session, options, filter, request => session.coordinator.ask('listJobs', request), {
         rowsOf: answer => answer.jobs,
         key: 'jobs',

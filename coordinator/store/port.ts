@@ -249,7 +249,7 @@ export interface PageRequest {
 /** Reads on a connection of their own; they see what is committed and block no writer. */
 export interface ReadModel {
   job(id: JobId): Promise<Job | undefined>
-  jobs(page: PageRequest, filter: JobFilter): Promise<Page<Job>>
+  jobs(page: PageRequest, filter: JobFilter & Stretch): Promise<Page<Job>>
   /** Every job that is not ended; the leader loads them at start. */
   openJobs(): Promise<readonly Job[]>
   attempts(jobId: JobId): Promise<readonly AttemptRecord[]>
@@ -286,14 +286,17 @@ export interface ReadModel {
   /** Newest first; `manifest` is left empty in lists. */
   backups(
     page: PageRequest,
-    filter: { readonly databaseId?: DatabaseId; readonly clusterId?: ClusterId },
+    filter: { readonly databaseId?: DatabaseId; readonly clusterId?: ClusterId } & Stretch,
   ): Promise<Page<BackupRecord>>
   /** Copies that are asked for and not there, the longest missing first, with their backups. */
   missingCopies(limit: number): Promise<readonly LackingBackup[]>
   /** How many there are of them, by state. */
   missingCounts(): Promise<ReadonlyMap<string, number>>
   debris(): Promise<readonly DebrisRecord[]>
-  alerts(page: PageRequest, filter: { readonly state?: 'open' | 'resolved' }): Promise<Page<AlertRecord>>
+  alerts(
+    page: PageRequest,
+    filter: { readonly state?: 'open' | 'resolved' } & Stretch,
+  ): Promise<Page<AlertRecord>>
   alert(id: AlertId): Promise<AlertRecord | undefined>
   openAlerts(): Promise<readonly AlertRecord[]>
   /** Silences that end after then, the next to end first. */
@@ -329,6 +332,16 @@ export interface ReadModel {
   counters(): Promise<ReadonlyMap<string, number>>
   /** Aggregates kept or counted cheaply: databases by protection state, jobs by state, backups, stored bytes. */
   aggregates(now: Millis): Promise<Aggregates>
+}
+
+/** A stretch of time of a list, by the time it is in order of, and from which end. */
+export interface Stretch {
+  /** From then on. */
+  readonly since?: Millis
+  /** Before then. */
+  readonly until?: Millis
+  /** Newest first when absent. */
+  readonly oldestFirst?: boolean
 }
 
 /** Which events of the audit, and from which end. */

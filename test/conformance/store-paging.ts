@@ -106,6 +106,40 @@ export function storePagingSuite(make: MakeStore): void {
       }
     })
 
+    test('a stretch of time has its bounds, and comes from the end that is asked for', async () => {
+      await using under = await make()
+      const store = await under.open()
+      const databaseId = newId('database')
+      await store.write('x', async tx => {
+        for (const [i, at] of [5, 1, 3, 4, 2, 3].entries()) {
+          await tx.jobs.insert(job({ createdAt: at }))
+          await tx.backups.insert(backup({ committedAt: at, databaseIds: [databaseId] }))
+          await tx.alerts.put(alert({ openedAt: at, dedupKey: `k${i}` }))
+        }
+      })
+      for (const [stretch, expected] of [
+        [{ since: 2, until: 5 }, [4, 3, 3, 2]],
+        [{ since: 3, oldestFirst: true }, [3, 3, 4, 5]],
+        [{ until: 1 }, []],
+      ] as const)
+        for (const size of [1, 3]) {
+          const jobs = await allPages(page => store.read.jobs(page, stretch), size)
+          expect(jobs.map(item => item.createdAt)).toEqual(expected)
+          for (const filter of [{}, { databaseId }]) {
+            const backups = await allPages(page => store.read.backups(page, { ...filter, ...stretch }), size)
+            expect(backups.map(item => item.committedAt)).toEqual(expected)
+          }
+          const alerts = await allPages(page => store.read.alerts(page, { state: 'open', ...stretch }), size)
+          expect(alerts.map(item => item.openedAt)).toEqual(expected)
+        }
+      const { next } = await store.read.jobs({ size: 1 }, {})
+      const other = store.read.jobs(
+        { size: 1, ...(next === undefined ? {} : { after: next }) },
+        { oldestFirst: true },
+      )
+      await expect(other).rejects.toMatchObject({ code: 'page-token.invalid' })
+    })
+
     test('the last page has no next, also when it is just full', async () => {
       await using under = await make()
       const store = await under.open()

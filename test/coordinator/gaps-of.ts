@@ -9,7 +9,6 @@ export async function gapsOf({ store, coordinator }: Running): Promise<readonly 
   const { gaps } = await listGaps({
     store,
     operations: coordinator.operations,
-    identities: undefined as never,
   })({ pageSize: 100, pageToken: '', filter: '' }, context)
   return gaps
 }

@@ -15,7 +15,7 @@ import type { ReadModel } from '../../store/port.ts'
 import type { AlertRecord, OutboxRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
-import { filterOf, invalid, oneOf, pageOf } from './narrow.ts'
+import { filterOf, invalid, oneOf, pageOf, stretchKeys, stretchOf } from './narrow.ts'
 
 /** Open alerts that GetAlert names of those it explains. */
 const mostMembers = 100
@@ -24,9 +24,13 @@ const mostMembers = 100
 export function listAlerts({ store, operations }: OperatorDeps) {
   return async (request: ListAlertsRequest, { scope }: CallContext): Promise<ListAlertsResponse> => {
     const page = pageOf(request)
-    const state = oneOf(filterOf(request, ['state']), 'state', ['open', 'resolved'] as const)
+    const filter = filterOf(request, ['state', ...stretchKeys])
+    const state = oneOf(filter, 'state', ['open', 'resolved'] as const)
     if (scope.kind !== 'fleet') return { alerts: [], nextPageToken: '' }
-    const { items, next } = await store.read.alerts(page, state === undefined ? {} : { state })
+    const { items, next } = await store.read.alerts(page, {
+      ...stretchOf(filter),
+      ...(state === undefined ? {} : { state }),
+    })
     const members = countsOf(operations.explainedAlerts())
     const alerts = items.map(async alert =>
       alertToWire(alert, await store.read.outboxOf(alert.id), members.get(alert.dedupKey) ?? 0),

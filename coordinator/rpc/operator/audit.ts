@@ -8,7 +8,7 @@ import { verifyChain } from '../../audit/index.ts'
 import type { AuditFilter } from '../../store/port.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
-import { filterOf, invalid, pageOf } from './narrow.ts'
+import { filterOf, millisOf, pageOf } from './narrow.ts'
 
 /** ListAudit, newest first unless asked otherwise. The audit belongs to the whole fleet: a narrower scope sees none. */
 export function listAudit({ store }: OperatorDeps) {
@@ -34,13 +34,6 @@ export function listAudit({ store }: OperatorDeps) {
       nextPageToken: next ?? '',
     }
   }
-}
-
-function millisOf(key: string, text: string): number {
-  const at = Number(text)
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(at))
-    throw invalid('filter', `${key} is no time`, 'milliseconds since 1970, UTC')
-  return at
 }
 
 /**

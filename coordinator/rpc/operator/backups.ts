@@ -19,23 +19,24 @@ import { backupToWire } from './backup-to-wire.ts'
 import type { OperatorDeps } from './deps.ts'
 import { jobToWire } from './job-to-wire.ts'
 import { Names } from './naming.ts'
-import { filterOf, invalid, pageOf, requireId } from './narrow.ts'
+import { filterOf, invalid, pageOf, requireId, stretchKeys, stretchOf } from './narrow.ts'
 import { resolveDatabase, resolveInstance } from './resolve.ts'
 
 /** ListBackups, newest first. */
 export function listBackups({ store }: OperatorDeps) {
   return async (request: ListBackupsRequest, { scope }: CallContext): Promise<ListBackupsResponse> => {
     const page = pageOf(request)
-    const reference = filterOf(request, ['database']).get('database')
+    const filter = filterOf(request, ['database', ...stretchKeys])
+    const reference = filter.get('database')
     const database = reference === undefined ? undefined : await resolveDatabase(store.read, scope, reference)
-    const { items, next } = await store.read.backups(
-      page,
-      database === undefined
+    const { items, next } = await store.read.backups(page, {
+      ...stretchOf(filter),
+      ...(database === undefined
         ? {}
         : database.scope === 'database'
           ? { databaseId: database.id }
-          : { clusterId: database.clusterId },
-    )
+          : { clusterId: database.clusterId }),
+    })
     const names = new Names(store.read)
     const visible = items.filter(
       backup =>

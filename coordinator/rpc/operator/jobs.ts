@@ -19,7 +19,7 @@ import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
 import { attemptToWire, jobToWire } from './job-to-wire.ts'
 import { Names } from './naming.ts'
-import { filterOf, oneOf, pageOf, requireId } from './narrow.ts'
+import { filterOf, oneOf, pageOf, requireId, stretchKeys, stretchOf } from './narrow.ts'
 import { observedOf } from './observed.ts'
 import { resolveDatabase } from './resolve.ts'
 
@@ -30,13 +30,14 @@ const kinds = ['backup', 'restore', 'delete', 'copy'] as const
 export function listJobs({ store, operations }: OperatorDeps) {
   return async (request: ListJobsRequest, { scope }: CallContext): Promise<ListJobsResponse> => {
     const page = pageOf(request)
-    const filter = filterOf(request, ['state', 'kind', 'database', 'open'])
+    const filter = filterOf(request, ['state', 'kind', 'database', 'open', ...stretchKeys])
     const state = oneOf(filter, 'state', states)
     const kind = oneOf(filter, 'kind', kinds)
     const open = oneOf(filter, 'open', ['true', 'false'])
     const reference = filter.get('database')
     const database = reference === undefined ? undefined : await resolveDatabase(store.read, scope, reference)
     const { items, next } = await store.read.jobs(page, {
+      ...stretchOf(filter),
       ...(state === undefined ? {} : { state }),
       ...(kind === undefined ? {} : { kind }),
       ...(open === undefined ? {} : { open: open === 'true' }),

@@ -1,7 +1,7 @@
 import { AppError } from '../../../shared/errors/index.ts'
 import { type Filter, parseFilter } from '../../../shared/model/filter.ts'
 import { type IdKind, type IdOf, idPrefixes, isId } from '../../../shared/model/identifiers.ts'
-import type { PageRequest } from '../../store/port.ts'
+import type { PageRequest, Stretch } from '../../store/port.ts'
 
 /** A request field that is wrong: `request.invalid`, naming the field and what was expected. */
 export function invalid(field: string, problem: string, expected: string): AppError {
@@ -55,4 +55,25 @@ export function requireId<K extends IdKind>(kind: K, field: string, text: string
       `${idPrefixes[kind]}_ and a UUIDv7`,
     )
   return text
+}
+
+/** The keys of a filter that `stretchOf` reads. */
+export const stretchKeys = ['since', 'until', 'order'] as const
+
+/** A stretch of time, and from which end: `since`, `until` in milliseconds, `order` newest or oldest. */
+export function stretchOf(filter: Filter): Stretch {
+  const [since, until] = [filter.get('since'), filter.get('until')]
+  return {
+    ...(since === undefined ? {} : { since: millisOf('since', since) }),
+    ...(until === undefined ? {} : { until: millisOf('until', until) }),
+    ...(oneOf(filter, 'order', ['newest', 'oldest']) === 'oldest' ? { oldestFirst: true } : {}),
+  }
+}
+
+/** A time in a filter. */
+export function millisOf(key: string, text: string): number {
+  const at = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(at))
+    throw invalid('filter', `${key} is no time`, 'milliseconds since 1970, UTC')
+  return at
 }

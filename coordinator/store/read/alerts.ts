@@ -5,6 +5,7 @@ import type { ReadModel } from '../port.ts'
 import type { OutboxRecord } from '../records.ts'
 import type { Database } from '../schema.ts'
 import { decodeAlert, decodeMessage, decodeSilence } from '../shapes.ts'
+import { boundsOf, fromEnd } from '../stretch.ts'
 
 const newestFirst: ListOrder = {
   list: 'alerts',
@@ -31,8 +32,9 @@ export function alertReads(
         db
           .selectFrom('alerts')
           .select(['id', 'opened_at', 'record'])
-          .$if(filter.state !== undefined, q => q.where('state', '=', keyText(filter.state ?? ''))),
-        newestFirst,
+          .$if(filter.state !== undefined, q => q.where('state', '=', keyText(filter.state ?? '')))
+          .where(eb => eb.and(boundsOf(filter).map(([sign, at]) => eb('opened_at', sign, at)))),
+        fromEnd(newestFirst, filter),
         page,
         row => [row.opened_at, row.id],
         row => decodeAlert(row.id, row),

@@ -4,6 +4,7 @@ import type { ReadModel } from '../port.ts'
 import type { BackupRecord, CopyRecord } from '../records.ts'
 import type { Database } from '../schema.ts'
 import { decodeBackup, decodeDebris, decodeMissingCopy } from '../shapes.ts'
+import { boundsOf, fromEnd } from '../stretch.ts'
 
 const newestFirst: ListOrder = {
   list: 'backups',
@@ -52,8 +53,9 @@ export function backupReads(
                 .select(['id', 'committed_at', 'record'])
                 .$if(filter.clusterId !== undefined, q =>
                   q.where('cluster_id', '=', keyText(filter.clusterId ?? '')),
-                ),
-              newestFirst,
+                )
+                .where(eb => eb.and(boundsOf(filter).map(([sign, at]) => eb('committed_at', sign, at)))),
+              fromEnd(newestFirst, filter),
               page,
               row => [row.committed_at, row.id],
               row => row,
@@ -66,8 +68,11 @@ export function backupReads(
                 .where('backup_databases.database_id', '=', keyText(filter.databaseId))
                 .$if(filter.clusterId !== undefined, q =>
                   q.where('backups.cluster_id', '=', keyText(filter.clusterId ?? '')),
+                )
+                .where(eb =>
+                  eb.and(boundsOf(filter).map(([sign, at]) => eb('backup_databases.committed_at', sign, at))),
                 ),
-              newestOfDatabase,
+              fromEnd(newestOfDatabase, filter),
               page,
               row => [row.committed_at, row.id],
               row => row,

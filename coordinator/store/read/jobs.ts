@@ -2,10 +2,11 @@ import { sql } from 'kysely'
 import type { Job } from '../../jobs/job.ts'
 import { keyText } from '../key-text.ts'
 import { type ListOrder, pageOf } from '../page.ts'
-import type { ReadModel } from '../port.ts'
+import type { ReadModel, Stretch } from '../port.ts'
 import type { JobFilter } from '../records.ts'
 import type { Database } from '../schema.ts'
 import { decodeAttempt, decodeDecision, decodeJob } from '../shapes.ts'
+import { boundsOf, fromEnd } from '../stretch.ts'
 
 const newestFirst: ListOrder = {
   list: 'jobs',
@@ -33,7 +34,7 @@ export function jobReads(
     jobs: (page, filter) =>
       pageOf(
         filtered(db, filter),
-        newestFirst,
+        fromEnd(newestFirst, filter),
         page,
         row => [row.created_at, row.id],
         row => decodeJob(row.id, row),
@@ -85,12 +86,13 @@ export function jobReads(
   }
 }
 
-function filtered(db: Database, filter: JobFilter) {
+function filtered(db: Database, filter: JobFilter & Stretch) {
   let query = db.selectFrom('jobs').select(['id', 'created_at', 'record'])
   if (filter.state !== undefined) query = query.where('state', '=', keyText(filter.state))
   if (filter.open !== undefined) query = query.where('is_open', '=', sql.lit(filter.open ? 1 : 0))
   if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind)
   if (filter.databaseId !== undefined) query = query.where('database_id', '=', keyText(filter.databaseId))
   if (filter.clusterId !== undefined) query = query.where('cluster_id', '=', keyText(filter.clusterId))
+  for (const [sign, at] of boundsOf(filter)) query = query.where('created_at', sign, at)
   return query
 }

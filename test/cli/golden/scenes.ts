@@ -27,7 +27,13 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
   'agent undrain': ['agent undrain db-host-7'],
   'agent token create': ['agent token create --host db-host-9'],
   'agent revoke': ['agent revoke db-host-7 --reason "the host was stolen"', 'agent revoke no-such-host'],
-  'job list': ['job list', 'job list --state failed', 'job list --limit 2', 'job list --kind delete'],
+  'job list': [
+    'job list',
+    'job list --state failed',
+    'job list --limit 2',
+    'job list --since 1h --sort oldest',
+    'job list --kind delete',
+  ],
   'job get': [
     `job get ${job(1)}`,
     `job get ${job(2)}`,
@@ -77,7 +83,7 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
   'restore start': [`restore start --backup ${id('backup', 1)} --into orders_copy --reason rehearsal`],
   'report sizes': ['report sizes', 'report sizes --sort growth --since 10d', 'report sizes --sort weight'],
   'report durations': ['report durations', 'report durations --sort outgrows -o csv'],
-  'alert list': ['alert list', 'alert list --state resolved'],
+  'alert list': ['alert list', 'alert list --state resolved', 'alert list --since 6h'],
   'alert get': [`alert get ${id('alert', 1)}`],
   'alert ack': [`alert ack ${id('alert', 1)} --reason "disk ordered"`],
   'alert silence': ['alert silence --datacenter ams --for 4h --reason "power works"'],

@@ -73,4 +73,20 @@ describe('inventory in chunks', () => {
     })
     expect(assembly.take(chunk({ chunk: 1, last: true })).kind).toBe('refused')
   })
+
+  test('50,000 databases of one instance come together; one beyond what is allowed drops them all', () => {
+    const send = (count: number) => {
+      const assembly = new InventoryAssembly(50_000)
+      const names = Array.from({ length: count }, (_, n) => database(`tenant_${n}`))
+      for (let n = 0; ; n++) {
+        const databases = names.slice(n * 500, (n + 1) * 500)
+        const last = (n + 1) * 500 >= count
+        const taken = assembly.take(chunk({ chunk: n, databases, last, ...(n === 0 ? { facts } : {}) }))
+        if (taken.kind !== 'more') return taken
+      }
+    }
+    const whole = send(50_000)
+    expect(whole.kind === 'whole' && whole.inventory.databases.length).toBe(50_000)
+    expect(send(50_001)).toEqual({ kind: 'refused', reason: 'inventory-too-large' })
+  })
 })

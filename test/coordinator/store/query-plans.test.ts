@@ -26,6 +26,9 @@ test('no read of the port scans a table that grows or sorts on the way', async (
       { kind: 'backup' as const },
       { databaseId },
       { clusterId },
+      { since: 1, until: 5, oldestFirst: true },
+      { state: 'failed', since: 1 },
+      { databaseId, until: 5, oldestFirst: true },
     ])
       await read.jobs(page, filter)
     await read.openJobs()
@@ -36,8 +39,11 @@ test('no read of the port scans a table that grows or sorts on the way', async (
     for (const filter of [{}, { gone: false }, { clusterId }, { agentId }]) await read.instances(page, filter)
     for (const filter of [{}, { name: 'a' }, { clusterId }, { protection: 'due' }, { gone: false }])
       await read.databases(page, filter)
-    for (const filter of [{}, { databaseId }, { clusterId }]) await read.backups(page, filter)
-    for (const filter of [{}, { state: 'open' as const }]) await read.alerts(page, filter)
+    for (const stretch of [{}, { since: 1, until: 5 }, { oldestFirst: true }])
+      for (const filter of [{}, { databaseId }, { clusterId }])
+        await read.backups(page, { ...filter, ...stretch })
+    for (const filter of [{}, { state: 'open' as const }, { since: 1, until: 5, oldestFirst: true }])
+      await read.alerts(page, filter)
     await read.tokens(page)
     await read.liveTokens(1)
     for (const filter of [{}, { state: 'pending' as const }]) await read.approvals(page, filter)
