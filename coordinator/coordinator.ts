@@ -161,7 +161,7 @@ export async function startCoordinator(
       door.tls === undefined ? loopbackCallerAs(config.access.loopback) : door.callerOf,
     )
     const env = { callerOf, log, streams: door.streams }
-    door.standing.replaceRevoked((await store.read.revocations()).map(each => each.agentId))
+    door.standing.addRevoked((await store.read.revocations()).map(each => each.agentId))
     const identities = createIdentities({
       issuer: door.issuer,
       store,
@@ -171,7 +171,7 @@ export async function startCoordinator(
         return term
       },
       onRevoked: agentId => {
-        door.standing.addRevoked(agentId)
+        door.standing.addRevoked([agentId])
         door.streams.review()
       },
     })
@@ -319,7 +319,7 @@ export async function startCoordinator(
         name: 'the list of revocations',
         every: 5_000,
         work: async () =>
-          door.standing.replaceRevoked((await store.read.revocations()).map(each => each.agentId)),
+          door.standing.addRevoked((await store.read.revocations()).map(each => each.agentId)),
         clock,
         log,
         signal: background.signal,

@@ -11,7 +11,7 @@ import type { Principal, Role } from '../operations/principal.ts'
 export class CertificateStanding {
   readonly #clock: Clock
   readonly #operators: ReadonlyMap<string, Role>
-  #revoked: ReadonlySet<AgentId> = new Set()
+  readonly #revoked = new Set<AgentId>()
 
   constructor(clock: Clock, operators: Readonly<Record<string, Role>>) {
     this.#clock = clock
@@ -26,14 +26,9 @@ export class CertificateStanding {
     return this.#revoked.has(agentId)
   }
 
-  /** What the store says of revocations, all of them. */
-  replaceRevoked(agents: Iterable<AgentId>): void {
-    this.#revoked = new Set([...agents])
-  }
-
-  /** One more, at once. */
-  addRevoked(agentId: AgentId): void {
-    this.#revoked = new Set([...this.#revoked, agentId])
+  /** Agents that are revoked: only ever more, since a list that was read before a revocation may come after it. */
+  addRevoked(agents: Iterable<AgentId>): void {
+    for (const agentId of agents) this.#revoked.add(agentId)
   }
 
   /** Why the certificate counts no more, or undefined when it does. */
