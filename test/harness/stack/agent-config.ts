@@ -21,6 +21,8 @@ export interface AgentOptions {
   /** The Consul node (or static `host`) it serves; default its name. */
   readonly node?: string
   readonly keeper?: boolean
+  /** Serves instances on whose host no agent can run. */
+  readonly pool?: boolean
   readonly logins?: readonly StackLogin[]
   readonly slots?: number
   /** Folders searched for tools before PATH: fakes that fail on purpose. */
@@ -46,6 +48,7 @@ export async function writeAgentConfig(
     state_dir: join(folder, 'state'),
     node_name: options.node ?? options.name,
     keeper: options.keeper ?? false,
+    pool: options.pool ?? false,
     slots: options.slots ?? 2,
     part_budget: '128MiB',
     tools: { folders: options.toolFolders ?? [], paths: options.toolPaths ?? {} },
