@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { duration } from '../shared/config/index.ts'
 import { operatorRoles } from '../shared/model/role.ts'
-import { type ApprovalRules, approvableActs } from './operations/approve.ts'
+import { type ApprovalRules, approvableActs } from './operations/approval-rules.ts'
 
 /** Who may ask and steer by showing what, and what takes two of them. */
 export const accessSchema = z.strictObject({

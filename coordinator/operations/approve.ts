@@ -6,20 +6,10 @@ import type { WriteTx } from '../store/port.ts'
 import type { ApprovalRecord } from '../store/records.ts'
 import type { Asked } from './alert-verbs.ts'
 import { actorText } from './apply-job-event.ts'
+import type { ApprovableAct } from './approval-rules.ts'
 import { once } from './once.ts'
 import { actorOf, type Principal } from './principal.ts'
 import { type Term, write } from './term.ts'
-
-/** Acts that configuration may put under a second person's approval. */
-export const approvableActs = ['restore', 'create-admin', 'revoke-admin'] as const
-export type ApprovableAct = (typeof approvableActs)[number]
-
-/** Which acts take a second person, and how long an approval stands. */
-export interface ApprovalRules {
-  readonly required: ReadonlySet<ApprovableAct>
-  /** From asking on, milliseconds: neither granted nor used afterwards. */
-  readonly ttl: number
-}
 
 /** What every verb that may need one carries. */
 export interface Approvable {

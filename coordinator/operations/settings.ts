@@ -3,7 +3,7 @@ import type { Duration } from '../../shared/time/index.ts'
 import type { AlertRules } from '../alerts/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
 import type { Policy, PolicyBook } from '../policy/index.ts'
-import type { ApprovalRules } from './approve.ts'
+import type { ApprovalRules } from './approval-rules.ts'
 
 /** Every span the coordinator goes by, milliseconds. Those agents need travel in `Welcome` (architecture §5). */
 export interface Times {
