@@ -109,6 +109,14 @@ const questions: Readonly<
     ask: o => o.ask('applyPolicies', { text: '', fromConfiguration: false, expectedRevision: 0, ...asked() }),
     refused: 'access.denied',
   },
+  createJoinToken: {
+    ask: o => o.ask('createJoinToken', { host: '', ttlMs: 0, ...asked() }),
+    refused: 'access.denied',
+  },
+  revokeAgent: {
+    ask: (o, f) => o.ask('revokeAgent', { agent: f.agentId, ...asked() }),
+    refused: 'access.denied',
+  },
   whoAmI: { ask: o => o.ask('whoAmI', {}) },
   createToken: {
     ask: o =>
