@@ -8,6 +8,7 @@ import { crashPoint } from './crash-point.ts'
 import type { Journal } from './journal.ts'
 import type { CommittingRecord, CompletingRecord } from './journal-record.ts'
 import { patiently } from './patience.ts'
+import type { ManifestSigner } from './surroundings.ts'
 
 /**
  * The commit protocol after the dump (architecture §4 step 5): the same functions serve a running attempt
@@ -17,6 +18,7 @@ export interface CommitContext {
   readonly journal: Journal
   readonly clock: Clock
   readonly log: Log
+  readonly signer?: ManifestSigner
   readonly onCompleted?: (key: string, uploadId: string) => void
 }
 
@@ -62,7 +64,10 @@ export async function beginCommitting(
   context: CommitContext,
 ): Promise<CommittingRecord> {
   const { phase: _, uploads, draft, ...head } = record
-  const manifest = manifestBytes({ ...draft, committed_at: context.clock.now().wall })
+  const manifest = manifestBytes(
+    { ...draft, committed_at: context.clock.now().wall },
+    context.signer,
+  )
   const committing: CommittingRecord = {
     ...head,
     ...(copies === undefined ? {} : { copies }),
@@ -128,9 +133,10 @@ export async function readWhole(
 /** Manifests are for people too, until they are so large that nobody reads them. */
 const readableUpTo = 1 << 20
 
-/** The bytes of a manifest; everything that is stored has passed the schema. */
-export function manifestBytes(manifest: unknown): Buffer {
-  const checked = manifestSchema.parse(manifest)
+/** The bytes of a manifest, signed where there is a signer; everything that is stored has passed the schema. */
+export function manifestBytes(manifest: unknown, signer?: ManifestSigner): Buffer {
+  const parsed = manifestSchema.parse(manifest)
+  const checked = signer === undefined ? parsed : { ...parsed, signatures: [signer(parsed)] }
   const compact = JSON.stringify(checked)
   return Buffer.from(`${compact.length > readableUpTo ? compact : JSON.stringify(checked, null, 2)}\n`)
 }

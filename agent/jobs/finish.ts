@@ -19,7 +19,7 @@ import type { Surroundings } from './surroundings.ts'
 
 /** What finishing an attempt uses, running or recovered. */
 export interface FinishContext {
-  readonly world: Pick<Surroundings, 'journal' | 'clock' | 'log' | 'openStore'>
+  readonly world: Pick<Surroundings, 'journal' | 'clock' | 'log' | 'openStore' | 'signer'>
   /** A cancel; obeyed until `committing` stands in the journal. */
   readonly signal: AbortSignal
   /** The process ends: leave everything to the restart. */
@@ -352,6 +352,7 @@ function commitContext({ world, onUpload }: FinishContext) {
     journal: world.journal,
     clock: world.clock,
     log: world.log,
+    ...(world.signer === undefined ? {} : { signer: world.signer }),
     ...(onUpload === undefined
       ? {}
       : { onCompleted: (key: string, uploadId: string) => onUpload(key, uploadId, 'completed') }),

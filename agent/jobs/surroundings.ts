@@ -3,6 +3,7 @@ import type { Log } from '../../shared/log/index.ts'
 import type { Destination } from '../../shared/model/destination.ts'
 import type { Codec, EngineKind } from '../../shared/model/engine.ts'
 import type { ObjectStore } from '../../shared/object-store/port.ts'
+import type { ManifestSignature } from '../../shared/signing/index.ts'
 import type { WatchedInstance } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { EncryptionWorld } from '../encryption/index.ts'
 import type { Engine, InstanceTarget, ToolFinder } from '../engines/port.ts'
@@ -16,6 +17,9 @@ import type { Spool } from './spool.ts'
 
 /** What a credential is used for: separate slots, so that a backup role need not be able to write (§3). */
 export type Purpose = 'backup' | 'restore'
+
+/** Signs what a manifest says, its `signatures` apart. */
+export type ManifestSigner = (manifest: Readonly<Record<string, unknown>>) => ManifestSignature
 
 /** What recipes use of the world; put together by a composition root, by tests with fakes. */
 export interface Surroundings {
@@ -42,6 +46,8 @@ export interface Surroundings {
   readonly encryption?: EncryptionWorld
   /** A private folder; each attempt gets one of its own below it. */
   readonly scratch: string
+  /** Signs manifests as this agent; absent for one that was never certified. */
+  readonly signer?: ManifestSigner
   readonly host: { readonly agentId?: string; readonly hostname: string; readonly version: string }
   /** Boot of this agent. */
   readonly bootId: string

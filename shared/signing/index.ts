@@ -1,0 +1,7 @@
+export {
+  judgeSignatures,
+  type ManifestSignature,
+  type SignatureVerdict,
+  type SigningKey,
+  signManifest,
+} from './manifest-signature.ts'
