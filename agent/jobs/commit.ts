@@ -64,10 +64,7 @@ export async function beginCommitting(
   context: CommitContext,
 ): Promise<CommittingRecord> {
   const { phase: _, uploads, draft, ...head } = record
-  const manifest = manifestBytes(
-    { ...draft, committed_at: context.clock.now().wall },
-    context.signer,
-  )
+  const manifest = manifestBytes({ ...draft, committed_at: context.clock.now().wall }, context.signer)
   const committing: CommittingRecord = {
     ...head,
     ...(copies === undefined ? {} : { copies }),

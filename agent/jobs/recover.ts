@@ -10,7 +10,10 @@ import type { Surroundings } from './surroundings.ts'
  * What recovery uses: no tools, since it only looks after what is in the bucket; and, where there are credentials
  * for it, the engine of a half restored database.
  */
-export type RecoveryWorld = Pick<Surroundings, 'journal' | 'spool' | 'clock' | 'log' | 'openStore'> &
+export type RecoveryWorld = Pick<
+  Surroundings,
+  'journal' | 'spool' | 'clock' | 'log' | 'openStore' | 'signer'
+> &
   Partial<Pick<Surroundings, 'engineFor' | 'targetFor'>>
 
 /**
