@@ -135,6 +135,7 @@ export async function startAgent(
         ...(config.children.ionice_class === undefined ? {} : { ioniceClass: config.children.ionice_class }),
       },
       scratch,
+      ...(credentials.signer === undefined ? {} : { signer: credentials.signer }),
       host: { agentId: identity.agentId, hostname: (await facts()).hostname, version },
       bootId: identity.bootId,
       engineFor: overrides.engineFor ?? engineFor,

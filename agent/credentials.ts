@@ -1,12 +1,15 @@
+import { createPrivateKey } from 'node:crypto'
 import type { Clock } from '../shared/clock/index.ts'
 import { AppError } from '../shared/errors/index.ts'
 import type { Closable } from '../shared/lifecycle/index.ts'
 import type { Log } from '../shared/log/index.ts'
 import type { AgentId } from '../shared/model/identifiers.ts'
+import { signManifest } from '../shared/signing/index.ts'
 import { identityOf, LiveMaterial, loadMaterial, type Material } from '../shared/tls/index.ts'
 import { type ChannelTarget, clientChannel } from '../shared/wire/channel.ts'
 import type { AgentConfig } from './config.ts'
 import { Certificates } from './identity/certificates.ts'
+import type { ManifestSigner } from './jobs/surroundings.ts'
 import { Renewal } from './link/renewal.ts'
 
 /** By what an agent is known to its coordinator, as it is now. */
@@ -14,6 +17,8 @@ export interface Credentials extends Closable {
   /** The agent that the certificate is for; absent in plaintext, where the state folder says it. */
   readonly agentId?: AgentId
   channel(): ChannelTarget
+  /** Signs with the key of the certificate, as it is now; absent in plaintext. */
+  readonly signer?: ManifestSigner
   /** From now on renews, and calls `changed` whenever a new dial would show something else. */
   begin(changed: () => void): void
 }
@@ -52,6 +57,7 @@ export async function openCredentials(
   return {
     agentId: agentOf(live.current),
     channel,
+    signer: manifest => signManifest(manifest, createPrivateKey(live.current.key ?? '')),
     begin: changed => {
       live.onChange(changed)
       renewal?.begin()

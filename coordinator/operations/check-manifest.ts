@@ -6,6 +6,8 @@ import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts'
 export interface CheckedManifest {
   readonly manifest: Manifest
   readonly sha256: string
+  /** Key whose signature was found good; absent without one. */
+  readonly signedBy?: string
 }
 
 /** What a manifest must say of itself to count for an attempt. */

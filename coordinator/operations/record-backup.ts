@@ -79,6 +79,7 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
     detail: {
       attempt_id: attemptId,
       manifest_sha256: sha256,
+      ...(found.signedBy === undefined ? {} : { signed_by: found.signedBy }),
       data_as_of: dataAsOf,
       stored_bytes: backup.storedBytes,
     },

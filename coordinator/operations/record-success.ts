@@ -8,6 +8,7 @@ import type { AttemptRecord } from '../store/records.ts'
 import { applyJobEvent } from './apply-job-event.ts'
 import { isManifestKey } from './attempt-keys.ts'
 import { type CheckedManifest, differs, isNewerManifest, readManifest } from './check-manifest.ts'
+import { checkSignature } from './check-signature.ts'
 import { settleDebris } from './debris.ts'
 import { noteWarnings } from './note-warnings.ts'
 import { recordBackup } from './record-backup.ts'
@@ -31,10 +32,10 @@ export async function recordSuccess(
   const ref: AttemptRef = { attemptId: row.id, epoch: row.epoch, agentId: row.agentId }
   if (job.kind === 'copy') return recordCopied(tx, row, job, result, now, term)
   if (job.kind !== 'backup') return recordGuarded(tx, job, ref, result, now, term)
-  const problem = await admit(tx, job, row, result, term)
+  const problem = await admit(tx, job, row, result, now, term)
   if (typeof problem === 'string')
     return refuseManifest(tx, row, ref, { problem, manifest: result.manifest }, now, term)
-  const { manifest, sha256 } = problem
+  const { manifest, sha256, signedBy } = problem
   if (!isId('backup', manifest.backup_id)) throw new AppError('internal')
   const applied = await applyJobEvent(
     tx,
@@ -47,7 +48,12 @@ export async function recordSuccess(
   const { failure: _, ...good } = (await tx.attempts.get(row.id)) ?? row
   await tx.attempts.update({ ...good, endedAt: good.endedAt ?? now.wall, outcome: 'succeeded' })
   await tx.debris.remove(row.id)
-  await recordBackup(tx, { manifest, sha256, surplus, row, job, result }, now, term)
+  await recordBackup(
+    tx,
+    { manifest, sha256, ...(signedBy === undefined ? {} : { signedBy }), surplus, row, job, result },
+    now,
+    term,
+  )
   await notePlaintext(tx, job, manifest, row.agentId, now, term)
   return surplus
     ? { kind: 'surplus', reason: applied.kind === 'refused' ? applied.reason : '' }
@@ -71,6 +77,8 @@ export async function recordAdopted(
   if (typeof read === 'string' || !isId('backup', read.manifest.backup_id)) return rejected('unknown-attempt')
   const { manifest } = read
   const backupId = read.manifest.backup_id
+  const signature = checkSignature(result.manifest, await tx.identities.keysOf(agentId), now.wall)
+  if (typeof signature === 'string') return rejected('signature')
   const database =
     manifest.scope === 'cluster'
       ? [...term.fleet.clusters()]
@@ -96,7 +104,7 @@ export async function recordAdopted(
     (await tx.backups.byAttempt(result.attemptId)) !== undefined
   )
     return rejected('unknown-attempt')
-  await recordBackup(tx, { ...read, surplus: true, database, agentId, result }, now, term)
+  await recordBackup(tx, { ...read, ...signature, surplus: true, database, agentId, result }, now, term)
   return { kind: 'surplus', reason: 'unknown-attempt' }
 }
 
@@ -142,6 +150,7 @@ async function admit(
   job: Job,
   row: AttemptRecord,
   result: KnownResult,
+  now: Now,
   term: Term,
 ): Promise<CheckedManifest | string> {
   const read = readManifest(result.manifest)
@@ -165,7 +174,8 @@ async function admit(
   if (!isId('backup', manifest.backup_id)) return 'backup_id is no backup id'
   if ((await tx.backups.get(manifest.backup_id)) !== undefined) return 'backup_id is taken'
   if ((await tx.backups.byAttempt(row.id)) !== undefined) return 'the attempt has a backup already'
-  return read
+  const signature = checkSignature(result.manifest, await tx.identities.keysOf(row.agentId), now.wall)
+  return typeof signature === 'string' ? signature : { ...read, ...signature }
 }
 
 /** A success whose manifest does not hold is none (P2): the attempt failed, the agent keeps the result apart. */

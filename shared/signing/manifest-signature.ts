@@ -28,6 +28,8 @@ export type SignatureVerdict =
 
 const algorithms: Readonly<Record<string, { readonly algorithm: string; readonly hash: string | null }>> = {
   ec: { algorithm: 'ecdsa-sha256', hash: 'sha256' },
+  // of a PKI of somebody else's
+  rsa: { algorithm: 'rsa-sha256', hash: 'sha256' },
   ed25519: { algorithm: 'ed25519', hash: null },
 }
 
@@ -45,7 +47,7 @@ function signedBytes(manifest: Readonly<Record<string, unknown>>): Buffer {
 /**
  * Signs a manifest. Its own `signatures` are not looked at.
  *
- * @param key P-256 or Ed25519, private
+ * @param key P-256, Ed25519 or RSA, private
  */
 export function signManifest(manifest: Readonly<Record<string, unknown>>, key: KeyObject): ManifestSignature {
   const { algorithm, hash } = algorithmOf(key)
@@ -104,7 +106,7 @@ function algorithmOf(key: KeyObject) {
   const found = algorithms[key.asymmetricKeyType ?? '']
   if (found === undefined)
     throw new AppError('internal', {
-      message: 'manifests are signed by P-256 or Ed25519 keys',
+      message: 'manifests are signed by P-256, Ed25519 or RSA keys',
       context: { type: key.asymmetricKeyType ?? 'secret' },
     })
   return found

@@ -11,6 +11,7 @@ const bytesOf = (manifest: object) => Buffer.from(JSON.stringify(manifest, undef
 
 describe.each([
   ['P-256', () => generateKeyPairSync('ec', { namedCurve: 'P-256' }), 'ecdsa-sha256'],
+  ['RSA', () => generateKeyPairSync('rsa', { modulusLength: 2048 }), 'rsa-sha256'],
   ['Ed25519', () => generateKeyPairSync('ed25519'), 'ed25519'],
 ] as const)('the signature of a manifest, by %s', (_, make, algorithm) => {
   const { privateKey, publicKey } = make()

@@ -86,6 +86,11 @@ test('a certificate that is renewed while a backup runs changes nothing for the 
     if (backup.jobId === undefined) throw new Error('a backup of no job')
     const attempts = await fleet.store.read.attempts(backup.jobId)
     expect(attempts).toHaveLength(1)
+    // by one of the two keys, and found good when it was recorded
+    const keys = await fleet.store.read.certifiedKeysOf(agentId)
+    const { items } = await fleet.store.read.audit({ size: 500 }, {})
+    const recorded = items.find(each => each.action === 'backup.recorded' && each.subject === backup.id)
+    expect(keys.map(({ keyId }) => keyId)).toContain(recorded?.detail['signed_by'])
   } finally {
     gate.resolve()
     await agent.stop()

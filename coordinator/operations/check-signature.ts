@@ -1,0 +1,33 @@
+import { judgeSignatures } from '../../shared/signing/index.ts'
+import type { Millis } from '../../shared/time/index.ts'
+import type { CertifiedKeyRecord } from '../store/records.ts'
+
+/** Who signed a manifest, or a text that says why its signature does not do. */
+export type SignatureCheck = { readonly signedBy?: string } | string
+
+/**
+ * Judges a manifest's signature at the moment it is recorded, and only then: revoking a lost host later takes nothing
+ * from its good backups (architecture §11).
+ *
+ * An agent that was given a certificate signs, always. One that never was (loopback, a PKI of somebody else's, whose
+ * keys we have not certified) cannot be held to it.
+ *
+ * @param keys all that were ever certified for the agent
+ */
+export function checkSignature(
+  manifest: Uint8Array,
+  keys: readonly CertifiedKeyRecord[],
+  at: Millis,
+): SignatureCheck {
+  if (keys.length === 0) return {}
+  const verdict = judgeSignatures(manifest, keyId => {
+    const key = keys.find(each => each.keyId === keyId)
+    return key && { keyId, publicKey: Buffer.from(key.publicKey, 'base64') }
+  })
+  if (verdict.kind === 'unsigned') return 'the manifest is not signed, and its agent has a certified key'
+  if (verdict.kind === 'bad') return verdict.problem
+  const key = keys.find(each => each.keyId === verdict.keyId)
+  if (key?.revokedAt !== undefined && key.revokedAt <= at)
+    return 'the manifest was first seen after the key that signed it was revoked'
+  return { signedBy: verdict.keyId }
+}
