@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { secretFile, url } from '../shared/config/index.ts'
+import { secret, url } from '../shared/config/index.ts'
 import { consulTlsSchema } from './discovery-config.ts'
 import {
   mergeRules,
@@ -61,7 +61,7 @@ export const watchedPolicies = z.strictObject({
       /** Default that of `discovery.consul`, with its token and certificates. */
       address: url().optional(),
       datacenter: z.string().min(1).optional(),
-      token_file: secretFile().optional(),
+      token_file: secret().optional(),
       tls: consulTlsSchema.optional(),
     })
     .optional(),

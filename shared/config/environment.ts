@@ -11,13 +11,18 @@ export type Environment = Readonly<Record<string, string | undefined>>
 
 /**
  * `HOLDFAST_` names that are not configuration: where tests and demo keep fetched servers and whether they may
- * fetch, which coordinator the CLI asks, which file the configuration is in. Nor is anything that starts with
+ * fetch, which coordinator the CLI asks and as whom, the token a host joins with, which file the configuration is in. Nor is anything that starts with
  * `HOLDFAST_TEST_`.
  */
 export const reservedVariables: readonly string[] = [
   'HOLDFAST_CACHE',
   'HOLDFAST_PROVISION',
   'HOLDFAST_COORDINATOR',
+  'HOLDFAST_PROFILE',
+  'HOLDFAST_IDENTITY',
+  'HOLDFAST_TOKEN',
+  'HOLDFAST_TOKEN_FILE',
+  'HOLDFAST_JOIN_TOKEN',
   'HOLDFAST_CONFIG',
 ]
 

@@ -127,6 +127,9 @@ describe('layers', () => {
         HOLDFAST_PROVISION: 'off',
         HOLDFAST_TEST_BROKER: 'x',
         HOLDFAST_COORDINATOR: 'c:1',
+        HOLDFAST_IDENTITY: '/mine',
+        HOLDFAST_TOKEN: 'not ours',
+        HOLDFAST_JOIN_TOKEN: 'not ours',
         PATH: '/bin',
       },
     })
@@ -238,15 +241,15 @@ describe('problems', () => {
   })
 
   test('a secret given under a known secret-like key is not shown', () => {
-    const strict = z.strictObject({ token: z.int() })
+    const strict = z.strictObject({ api_token: z.int() })
     const attempt = () =>
       resolveConfig({
         schema: strict,
-        environment: { HOLDFAST_TOKEN: 'hunter2' },
+        environment: { HOLDFAST_API_TOKEN: 'hunter2' },
         prefix: 'HOLDFAST_',
         flags: {},
       })
-    expect(attempt).toThrow(/token \(HOLDFAST_TOKEN\): expected a number, got \[redacted\]/)
+    expect(attempt).toThrow(/api_token \(HOLDFAST_API_TOKEN\): expected a number, got \[redacted\]/)
   })
 
   test('of a union the branch that was meant is told', () => {
