@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto'
+import { AppError } from '../../shared/errors/index.ts'
 import { judgeSignatures } from '../../shared/signing/index.ts'
 import type { Millis } from '../../shared/time/index.ts'
-import type { CertifiedKeyRecord } from '../store/records.ts'
+import type { BackupRecord, CertifiedKeyRecord } from '../store/records.ts'
 
 /** Who signed a manifest, or a text that says why its signature does not do. */
 export type SignatureCheck = { readonly signedBy?: string } | string
@@ -30,4 +32,21 @@ export function checkSignature(
   if (key?.revokedAt !== undefined && key.revokedAt <= at)
     return 'the manifest was first seen after the key that signed it was revoked'
   return { signedBy: verdict.keyId }
+}
+
+/**
+ * Looks again before a backup is restored: the manifest the store holds must be the one it recorded, and signed as it
+ * had to be then. Keys that came later, and revocations since, change nothing.
+ *
+ * @throws AppError `backup.untrusted`
+ */
+export function demandSigned(backup: BackupRecord, keys: readonly CertifiedKeyRecord[]): void {
+  const sha256 = createHash('sha256').update(backup.manifest).digest('hex')
+  const then = keys.filter(each => each.certifiedAt <= backup.recordedAt)
+  const check =
+    sha256 === backup.manifestSha256
+      ? checkSignature(backup.manifest, then, backup.recordedAt)
+      : 'the manifest has another digest than it was recorded with'
+  if (typeof check === 'string')
+    throw new AppError('backup.untrusted', { context: { backup_id: backup.id, problem: check } })
 }

@@ -3,6 +3,7 @@ import type { BackupId, InstanceId } from '../../shared/model/identifiers.ts'
 import type { Job, JobSubject, RetryRule } from '../jobs/job.ts'
 import type { BackupRecord, InstanceRecord } from '../store/records.ts'
 import { onceApproved } from './approve.ts'
+import { demandSigned } from './check-signature.ts'
 import { presentCopies } from './copies.ts'
 import { createJob } from './create-job.ts'
 import { actorOf, covers, type Principal } from './principal.ts'
@@ -27,7 +28,7 @@ export interface RestoreRequest {
 /**
  * Starts a restore under a new name. Nothing existing is overwritten: the agent refuses a target that exists.
  *
- * @throws AppError `not-found`, `conflict`, `request.invalid`, `access.denied`
+ * @throws AppError `not-found`, `conflict`, `request.invalid`, `access.denied`, `backup.untrusted`
  */
 export async function startRestore(
   principal: Principal,
@@ -46,6 +47,7 @@ export async function startRestore(
       const backup = await tx.backups.get(backupId)
       if (backup === undefined || !covers(principal.scope, backup.clusterId))
         throw new AppError('not-found', { message: `there is no backup \`${backupId}\`` })
+      demandSigned(backup, await tx.identities.keysOf(backup.agentId))
       checkName(into, backup)
       const instance = targetOf(backup, instanceId, principal, term)
       const [copy, ...others] = presentCopies(backup).filter(each =>

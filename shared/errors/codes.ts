@@ -857,6 +857,13 @@ export const errorCodes = {
     exit: 31,
     retry: 'never',
   },
+  'backup.untrusted': {
+    message: 'what the catalog holds of the backup is not what its agent signed',
+    hint: 'Nothing was started. `holdfast audit verify` says whether the store was changed; the manifest in the bucket can be restored by hand.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 31,
+    retry: 'never',
+  },
   'copy.lagging': {
     message: 'a destination held the backup up for longer than its policy allows',
     hint: 'A copy job makes this copy later; raise `copy_patience` to wait longer for it.',

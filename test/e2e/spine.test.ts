@@ -165,7 +165,7 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
     })
     expect(all.filter(each => each.scope === 'cluster').map(each => each.service)).toEqual(['shop-db'])
     const failed = await stack.holdfast('job', 'list', '--state', 'failed')
-    expect(failed.stdout).toBe('no job\n')
+    expect(failed.stdout).toBe('nothing matches\n')
     const { stdout, code } = await stack.holdfast('gap', 'list')
     expect({ stdout, code }).toEqual({
       stdout: 'no gap: every known instance and database is looked after\n',

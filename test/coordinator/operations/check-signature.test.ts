@@ -1,7 +1,7 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, generateKeyPairSync } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
-import { checkSignature } from '../../../coordinator/operations/check-signature.ts'
-import type { CertifiedKeyRecord } from '../../../coordinator/store/records.ts'
+import { checkSignature, demandSigned } from '../../../coordinator/operations/check-signature.ts'
+import type { BackupRecord, CertifiedKeyRecord } from '../../../coordinator/store/records.ts'
 import { signManifest } from '../../../shared/signing/index.ts'
 import { keyIdOf } from '../../../shared/tls/identity.ts'
 
@@ -49,5 +49,30 @@ describe('the signature of a manifest that is to be recorded', () => {
     expect(checkSignature(signed, [newKey().record, mine.record], 2_000)).toEqual({
       signedBy: mine.record.keyId,
     })
+  })
+})
+
+describe('before a restore', () => {
+  const mine = newKey({ certifiedAt: 100 })
+  const signed = bytes({ ...content, signatures: [signManifest(content, mine.privateKey)] })
+  const sha = (manifest: Uint8Array) => createHash('sha256').update(manifest).digest('hex')
+  const backup = (manifest: Uint8Array, recordedAt: number, manifestSha256 = sha(manifest)) =>
+    ({ id: 'b', manifest, manifestSha256, recordedAt }) as unknown as BackupRecord
+  const untrusted = (problem: string) =>
+    expect.objectContaining({
+      code: 'backup.untrusted',
+      context: expect.objectContaining({ problem: expect.stringContaining(problem) }),
+    })
+
+  it('a manifest that was changed in the store is not trusted, its digest changed with it or not', () => {
+    const swapped = bytes({ ...content, backup_id: 'c', signatures: JSON.parse(String(signed)).signatures })
+    expect(() => demandSigned(backup(swapped, 200, sha(signed)), [mine.record])).toThrow(untrusted('digest'))
+    expect(() => demandSigned(backup(swapped, 200), [mine.record])).toThrow(untrusted('not what'))
+    expect(() => demandSigned(backup(bytes(content), 200), [mine.record])).toThrow(untrusted('not signed'))
+  })
+
+  it('revoking the host since, or certifying it only since, takes nothing from a good backup', () => {
+    expect(() => demandSigned(backup(signed, 200), [{ ...mine.record, revokedAt: 300 }])).not.toThrow()
+    expect(() => demandSigned(backup(bytes(content), 99), [mine.record])).not.toThrow()
   })
 })
