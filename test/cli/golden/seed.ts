@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Attempt, Job } from '../../../coordinator/jobs/job.ts'
 import type { Store } from '../../../coordinator/store/port.ts'
 import type { BackupRecord, DatabaseStateRecord } from '../../../coordinator/store/records.ts'
@@ -15,6 +16,9 @@ const day = 24 * hour
 export function id<K extends IdKind>(kind: K, n: number): IdOf<K> {
   return idFrom(kind, `01890a5d-ac96-7000-8000-${String(n).padStart(12, '0')}`)
 }
+
+/** What the catalog holds of each backup here. */
+const manifest = new TextEncoder().encode('{}')
 
 /** The longest name a database can have, and one whose characters are two columns wide. */
 export const longName = `customer-orders-archive-${'0123456789'.repeat(3)}-partition`
@@ -380,8 +384,8 @@ export async function seed(store: Store): Promise<void> {
           startedAt: committedAt - 71 * minute,
           committedAt,
           recordedAt: committedAt + 300,
-          manifest: new TextEncoder().encode('{}'),
-          manifestSha256: 'ab'.repeat(32),
+          manifest,
+          manifestSha256: createHash('sha256').update(manifest).digest('hex'),
           copies: [
             {
               destination: 'main',
