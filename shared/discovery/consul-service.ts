@@ -37,10 +37,11 @@ export async function watchService(
   const name = nameOfQuestion(service, datacenter)
   const { tag, filter } = service
   let known: readonly DiscoveredInstance[] | undefined
-  let doubtSince: number | undefined
+  /** Since when something is doubted, and how many were known before it. */
+  let doubt: { readonly since: number; readonly before: number } | undefined
 
   const doubtLeft = () =>
-    doubtSince === undefined ? undefined : doubtSince + times.emptyGrace - clock.now().mono
+    doubt === undefined ? undefined : doubt.since + times.emptyGrace - clock.now().mono
 
   const believe = async (found: readonly DiscoveredInstance[], heard: Heard) => {
     const before = known ?? []
@@ -49,18 +50,18 @@ export async function watchService(
     if (known !== undefined) known = [...found, ...missing]
     const emptied = found.length === 0
     if (heard.answer.filtered && (emptied || missing.length > 0)) throw hidden(name)
-    let surprising = missing.length * 2 > before.length || (doubtSince !== undefined && missing.length > 0)
+    let surprising = missing.length * 2 > before.length || (doubt !== undefined && missing.length > 0)
     if (emptied) {
       const limit = AbortSignal.any([signal, AbortSignal.timeout(10_000)])
       const access = await readAccess(heard.connection, heard.token, service.name, limit)
       if (known === undefined) surprising = access === 'unknown'
     }
     if (surprising) {
-      doubtSince ??= clock.now().mono
+      doubt ??= { since: clock.now().mono, before: before.length }
       if ((doubtLeft() ?? 0) > 0)
-        throw emptied ? suddenlyEmpty(name, before.length) : mostlyGone(name, before.length, missing.length)
+        throw emptied ? suddenlyEmpty(name, doubt.before) : mostlyGone(name, doubt.before, missing.length)
     }
-    doubtSince = undefined
+    doubt = undefined
     return found
   }
 
