@@ -115,6 +115,11 @@ export const policySettings: Readonly<Record<string, DocumentedSetting>> = {
       '`streaming`; `staged` over a private folder of the host, refused without room; `auto`: staged where there is room',
     example: 'strategy: auto',
   },
+  timeout: {
+    default: 'none',
+    meaning: 'An attempt of a backup that takes longer is ended (`job.timed-out`) and retried',
+    example: 'timeout: 6h',
+  },
   blocking_limit: {
     default: '30s',
     meaning: 'A dump that blocks others for so long ends itself and is retried; `0s`: never',

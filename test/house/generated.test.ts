@@ -15,7 +15,9 @@ describe('what is generated', () => {
       'shared',
       'agent',
       'coordinator',
+      'cli',
       'docs/reference',
+      'docs/man',
       'deploy/grafana',
     ])
       await cp(join(root, folder), join(copy.path, folder), { recursive: true })
