@@ -1,4 +1,4 @@
-import { lstat, readdir, readFile } from 'node:fs/promises'
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 
@@ -6,8 +6,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 export interface ProcessWatch {
   /** Arguments of every process seen, ours too. */
   readonly commands: ReadonlySet<string>
-  /** Environments of children, not of the processes themselves. */
-  readonly environments: ReadonlySet<string>
+  /** Environments of children, not of the processes themselves: environment → the command first seen with it. */
+  readonly environments: ReadonlyMap<string, string>
   /** Files and folders below the watched folders: path → mode, the loosest seen. */
   readonly files: ReadonlyMap<string, number>
   stop(): Promise<void>
@@ -19,7 +19,7 @@ const between = 25
 /** Looks at /proc, again and again, for whatever descends from these processes, and at what lies in these folders. */
 export function watchProcesses(roots: () => readonly number[], folders: readonly string[]): ProcessWatch {
   const commands = new Set<string>()
-  const environments = new Set<string>()
+  const environments = new Map<string, string>()
   const files = new Map<string, number>()
   let watching = true
   const look = async () => {
@@ -30,16 +30,20 @@ export function watchProcesses(roots: () => readonly number[], folders: readonly
         if (ours.has(each)) return true
       return false
     }
-    const own = new Set(await Promise.all([...ours].map(pid => text(`/proc/${pid}/cmdline`))))
+    const own = new Set(await Promise.all([...ours].map(programOf)))
     await Promise.all(
       [...parents.keys()].map(async pid => {
         const child = descends(pid)
         if (!child && !ours.has(pid)) return
+        // between fork and exec a child still is its parent; the order of the readings matters
+        const program = await programOf(pid)
         const command = await text(`/proc/${pid}/cmdline`)
         commands.add(command)
-        // between fork and exec a child still is its parent; the order of the two readings matters
-        if (!child || command === '' || own.has(command)) return
-        environments.add(await text(`/proc/${pid}/environ`))
+        if (!child || program === '' || own.has(program)) return
+        const environment = await text(`/proc/${pid}/environ`)
+        // a number may be given anew between two readings
+        if (command !== (await text(`/proc/${pid}/cmdline`))) return
+        if (!environments.has(environment)) environments.set(environment, command)
       }),
     )
     for (const folder of folders) await walk(folder, files)
@@ -78,6 +82,11 @@ async function walk(folder: string, files: Map<string, number>): Promise<void> {
     if (stat !== undefined) files.set(path, (files.get(path) ?? 0) | (stat.mode & 0o777))
     if (entry.isDirectory()) await walk(path, files)
   }
+}
+
+/** The program a process runs; '' of one that is gone. Children of ours are never Node. */
+async function programOf(pid: number): Promise<string> {
+  return readlink(`/proc/${pid}/exe`).catch(() => '')
 }
 
 async function text(path: string): Promise<string> {

@@ -64,6 +64,7 @@ describe('a job as operators see it', () => {
       strategy: 'staged',
       strategyReason: 'room',
       durationMs: 5,
+      yieldedMs: 0,
       retries: 3,
       agentPeakRssBytes: 7,
       childrenPeakRssBytes: 8,
