@@ -1,15 +1,19 @@
 import type { ClusterId } from '../../shared/model/identifiers.ts'
-import type { Millis } from '../../shared/time/index.ts'
+import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { Budget, PlanInput, QueuedJob } from './port.ts'
 import { type Level, Pressure, stepOf, worth } from './pressure.ts'
 
 export type Urgency = 0 | 1 | 2
 
-/** Where a job stands: 0 overdue or slack < P90, 1 slack < 4 × P90, 2 the rest (facts-runtime H3). */
-export function urgencyOf(job: QueuedJob, now: Millis): Urgency {
+/**
+ * Where a job stands: 0 overdue or slack < P90, 1 slack < 4 × P90, 2 the rest (facts-runtime H3). Where `ahead`, what
+ * its cluster has to do until its deadline, is longer than its own P90, that counts: ten short ones are a long one.
+ */
+export function urgencyOf(job: QueuedJob, now: Millis, ahead: Duration = 0): Urgency {
   if (job.urgent === true) return 0
   const slack = job.deadline - now
-  return slack < job.p90 ? 0 : slack < 4 * job.p90 ? 1 : 2
+  const length = Math.max(job.p90, ahead)
+  return slack < length ? 0 : slack < 4 * length ? 1 : 2
 }
 
 /** Whether a person waits for it: manual restores come before all. */
@@ -55,8 +59,8 @@ export function inOrder(jobs: readonly QueuedJob[], input: PlanInput): readonly 
   const classes: Map<number, Map<number, Rank>>[][] = Array.from({ length: 4 }, () => [])
   jobs.forEach((job, n) => {
     const restore = isManualRestore(job)
-    const urgency = urgencyOf(job, now)
     const cluster = clusters[n]
+    const urgency = urgencyOf(job, now, restore ? 0 : cluster?.pressure.workUntil(steps[n] ?? 0))
     const pressure = job.urgent === true ? 2 : lines.levelOf(job, cluster, steps[n] ?? 0)
     const weight = job.importance + Math.max(0, Math.floor((now - job.dueAt) / 3_600_000))
     const backlog = cluster?.backlog ?? job.p50

@@ -21,8 +21,8 @@ export function plan(input: PlanInput): readonly PlanDecision[] {
   return new Planning(input).run()
 }
 
-/** What holds its cluster for less is not worth asking who waits behind it. */
-const long = 30 * 60_000
+/** What passes between an end and the next look, and what a prediction is off by when it is good. */
+const margin = 30_000
 
 /** A job that would give its cluster more than its share, and its place among the decisions. */
 interface Deferred {
@@ -251,7 +251,7 @@ class Planning {
    */
   #letsGoFirst(job: QueuedJob): QueuedJob | undefined {
     const { clusterId, p90 } = job
-    if (clusterId === undefined || p90 < long) return undefined
+    if (clusterId === undefined) return undefined
     const room = job.deadline - this.#now - p90
     if (room <= 0) return undefined
     this.#mates ??= byCluster(this.#ready)
@@ -259,7 +259,7 @@ class Planning {
     let needed = 0
     for (const mate of this.#mates.get(clusterId) ?? []) {
       const slack = mate.deadline - this.#now - mate.p90
-      if (mate.p90 >= p90 || slack < 0 || slack >= p90 || !this.#couldStart(mate)) continue
+      if (mate.p90 >= p90 || slack < 0 || slack >= p90 + margin || !this.#couldStart(mate)) continue
       needed += mate.p90
       if (
         first === undefined ||

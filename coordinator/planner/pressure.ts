@@ -28,6 +28,7 @@ const edges = Array.from({ length: steps }, (_, n) =>
  */
 export class Pressure {
   readonly #work: number[] = []
+  readonly #until: number[] = []
   #half = -1
   #most = -1
   #judged = false
@@ -43,14 +44,21 @@ export class Pressure {
     return step <= this.#most ? 2 : step <= this.#half ? 1 : 0
   }
 
+  /** The work that must be done before deadlines of this step; asked once all is added. */
+  workUntil(step: number): Duration {
+    if (!this.#judged) this.#judge()
+    return this.#until[Math.min(step, this.#until.length - 1)] ?? 0
+  }
+
   /** Finds the last deadline before which so much of the time is spoken for: everything up to it is in need. */
   #judge(): void {
     this.#judged = true
     let sum = 0
     for (let step = 0; step < this.#work.length; step++) {
       const work = this.#work[step] ?? 0
-      if (work === 0) continue
       sum += work
+      this.#until[step] = sum
+      if (work === 0) continue
       const time = edges[step] ?? 0
       if (sum >= thresholds[0] * time) this.#half = step
       if (sum >= thresholds[1] * time) this.#most = step

@@ -53,6 +53,31 @@ const order = (decisions: readonly PlanDecision[]) =>
 const codes = (decision: PlanDecision | undefined) =>
   decision?.reasons.map(each => `${each.subject} ${each.code}`)
 
+describe('the jobs of one cluster', () => {
+  const mates = { clusterId: clusterId(1) }
+
+  it('stand together where a long one would: ten short ones before a deadline are not ten short ones', () => {
+    const ten = Array.from({ length: 10 }, (_, n) => job(n, { ...mates, deadline: now + hour / 4 }))
+    // alone, each of them has time for many times its P90; the other’s has less, and is longer
+    const decisions = planned([job(50, { deadline: now + hour, p50: hour / 4, p90: hour / 3 }), ...ten])
+    expect(order(decisions)[0]).toBe(0)
+    expect(order(planned([job(50, { deadline: now + hour, p50: hour / 4, p90: hour / 3 }), job(0)]))[0]).toBe(
+      50,
+    )
+  })
+
+  it('let a short one go first that a somewhat longer one would make late, and that alone is not urgent yet', () => {
+    const [tight, wide] = [
+      job(1, { ...mates, p50: 7_000, p90: 9_000, deadline: now + 60_000 }),
+      job(2, { ...mates, p50: 150_000, p90: 190_000, deadline: now + 22 * hour }),
+    ]
+    const decisions = planned([wide, tight])
+    const of = (n: number) => decisions.find(each => each.jobId === jobId(n))
+    expect(of(1)?.kind).toBe('assign')
+    expect(of(2)?.kind).toBe('wait')
+  })
+})
+
 describe('what a person asked for', () => {
   it('goes first when it must, before what is overdue and matters more; only restores come before it', () => {
     const decisions = planned([
