@@ -36,8 +36,15 @@ export interface Rank {
 
 interface Line {
   backlog: number
+  readonly jobs: QueuedJob[]
   readonly pressure: Pressure
   readonly budget: Budget
+}
+
+/** The ranks, class by class, and those among them that are of a cluster. */
+export interface Order {
+  readonly classes: readonly (readonly Rank[])[]
+  readonly mates: (clusterId: ClusterId) => readonly QueuedJob[]
 }
 
 /**
@@ -46,7 +53,7 @@ interface Line {
  * that the same input gives the same plan. Jobs are put into ranks first and sorted within them: most of a
  * hundred thousand then need a handful of comparisons.
  */
-export function inOrder(jobs: readonly QueuedJob[], input: PlanInput): readonly (readonly Rank[])[] {
+export function inOrder(jobs: readonly QueuedJob[], input: PlanInput): Order {
   const now = input.now.wall
   const lines = new Lines(input)
   const steps = new Uint8Array(jobs.length)
@@ -81,7 +88,7 @@ export function inOrder(jobs: readonly QueuedJob[], input: PlanInput): readonly 
       byBacklog.set(backlog, { restore, urgency, pressure, weight, backlog, jobs: [job] })
     else rank.jobs.push(job)
   })
-  return classes.map(group =>
+  const sorted = classes.map(group =>
     [2, 1, 0].flatMap(level =>
       descending(group[level]).flatMap(byBacklog =>
         descending(byBacklog).map(rank => {
@@ -91,6 +98,7 @@ export function inOrder(jobs: readonly QueuedJob[], input: PlanInput): readonly 
       ),
     ),
   )
+  return { classes: sorted, mates: id => lines.jobsOf(id) }
 }
 
 /** The queues jobs stand in: their cluster's and their destination's. */
@@ -112,8 +120,13 @@ class Lines {
     if (clusterId === undefined) return undefined
     const line = this.#cluster(clusterId)
     line.backlog += p50
+    line.jobs.push(job)
     line.pressure.add(step, worth(p50, rate, line.budget))
     return line
+  }
+
+  jobsOf(id: ClusterId): readonly QueuedJob[] {
+    return this.#clusters.get(id)?.jobs ?? []
   }
 
   /** What runs holds up the others; what waits beyond the picture counts for the backlog. */
@@ -144,7 +157,7 @@ class Lines {
     const { budgets, jobsPerCluster = 1 } = this.#input
     const budget = budgets?.clusters?.get(id) ?? budgets?.cluster
     const slots = budget?.slots ?? jobsPerCluster
-    const fresh = { backlog: 0, pressure: new Pressure(), budget: { ...budget, slots } }
+    const fresh = { backlog: 0, jobs: [], pressure: new Pressure(), budget: { ...budget, slots } }
     this.#clusters.set(id, fresh)
     return fresh
   }
@@ -152,7 +165,7 @@ class Lines {
   #destination(name: string): Line | undefined {
     if (this.#destinations.has(name)) return this.#destinations.get(name)
     const budget = this.#input.budgets?.destinations?.get(name) ?? this.#input.budgets?.destination
-    const line = budget === undefined ? undefined : { backlog: 0, pressure: new Pressure(), budget }
+    const line = budget === undefined ? undefined : { backlog: 0, jobs: [], pressure: new Pressure(), budget }
     this.#destinations.set(name, line)
     return line
   }

@@ -1,5 +1,5 @@
 import type { Millis } from '../../shared/time/index.ts'
-import { inOrder, isManualRestore, type Rank } from './order.ts'
+import { inOrder, isManualRestore, type Order, type Rank } from './order.ts'
 import type { Demand, Pool } from './pool.ts'
 import type { PlanDecision, PlanInput, QueuedJob, Reason } from './port.ts'
 import * as because from './reasons.ts'
@@ -39,8 +39,7 @@ class Planning {
   /** Said once for each cluster: thousands may wait for the same. */
   readonly #busy = new Map<Pool, readonly Reason[]>()
 
-  #ready: readonly QueuedJob[] = []
-  #mates: ReadonlyMap<string, readonly QueuedJob[]> | undefined
+  #mates: Order['mates'] = () => []
 
   constructor(input: PlanInput) {
     this.#input = input
@@ -56,9 +55,10 @@ class Planning {
       if (asleep === undefined) ready.push(job)
       else later.push({ until: asleep.until ?? Number.POSITIVE_INFINITY, decision: asleep })
     }
-    this.#ready = ready
+    const { classes, mates } = inOrder(ready, this.#input)
+    this.#mates = mates
     const decisions: PlanDecision[] = []
-    for (const ranks of inOrder(ready, this.#input)) {
+    for (const ranks of classes) {
       const deferred: Deferred[] = []
       for (const rank of ranks)
         for (const job of rank.jobs) {
@@ -254,10 +254,9 @@ class Planning {
     if (clusterId === undefined) return undefined
     const room = job.deadline - this.#now - p90
     if (room <= 0) return undefined
-    this.#mates ??= byCluster(this.#ready)
     let first: QueuedJob | undefined
     let needed = 0
-    for (const mate of this.#mates.get(clusterId) ?? []) {
+    for (const mate of this.#mates(clusterId)) {
       const slack = mate.deadline - this.#now - mate.p90
       if (mate.p90 >= p90 || slack < 0 || slack >= p90 + margin || !this.#couldStart(mate)) continue
       needed += mate.p90
@@ -309,17 +308,6 @@ function lack(
   if (!pool.hasRate(pool.amountOf(demand))) return because.noRate(pool, subject, pool.amountOf(demand))
   const kept = pool.blockedBy(demand)
   return kept === undefined ? undefined : because.reservedFor(pool, subject, kept, job.p90)
-}
-
-function byCluster(jobs: readonly QueuedJob[]): ReadonlyMap<string, readonly QueuedJob[]> {
-  const groups = new Map<string, QueuedJob[]>()
-  for (const job of jobs) {
-    if (job.clusterId === undefined) continue
-    const known = groups.get(job.clusterId)
-    if (known === undefined) groups.set(job.clusterId, [job])
-    else known.push(job)
-  }
-  return groups
 }
 
 /** Whichever comes first by kind and name, so that it does not matter in which order candidates are told. */
