@@ -47,6 +47,9 @@ export interface MariadbServer extends MariadbCredentials, AsyncDisposable {
   stop(): Promise<void>
 }
 
+// What is committed survives kill -9, not a power cut, as with PostgreSQL
+const quick = { 'innodb-flush-log-at-trx-commit': '2', 'innodb-doublewrite': '0' }
+
 /** Starts a MariaDB server of its own on a free port of 127.0.0.1; about two seconds. Throws with the server's log when it does not come up. */
 export async function startMariadb(options: MariadbOptions = {}): Promise<MariadbServer> {
   const found = await provision('mariadb')
@@ -83,7 +86,9 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     return (await run(join(bin, 'mariadb'), args, { input: statements })).stdout.trim()
   }
   const start = async () => {
-    const settings = Object.entries(options.settings ?? {}).map(([key, value]) => `--${key}=${value}`)
+    const settings = Object.entries({ ...quick, ...options.settings }).map(
+      ([key, value]) => `--${key}=${value}`,
+    )
     const started = await startProcess(
       script,
       ['run', root, folder.path, String(port), `--init-file=${initFile}`, ...settings],
