@@ -45,6 +45,7 @@ import { Pauses } from './operations/pauses.ts'
 import { PoliciesInForce } from './operations/policies-in-force.ts'
 import { Predictions } from './operations/predictions.ts'
 import { SecurityAudit } from './operations/security-audit.ts'
+import { Shortages } from './operations/shortages.ts'
 import { StoreOutcomes } from './operations/store-outcomes.ts'
 import type { Term } from './operations/term.ts'
 import { startLoops, type TermLoops } from './operations/term-loops.ts'
@@ -266,6 +267,7 @@ export async function startCoordinator(
         ...(settings.budgets === undefined ? {} : { budgets: settings.budgets }),
       }),
       predictions: new Predictions(),
+      shortages: new Shortages(),
       live: new LiveAgents(3 * settings.times.heartbeat),
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
       pauses: new Pauses(),

@@ -5,7 +5,7 @@ import { type Codec, codecs, engineKinds, strategies } from '../shared/model/eng
 import { isRecipient } from '../shared/model/recipient.ts'
 import { copyKeys, copyPolicyOf, copyProblems } from './copy-config.ts'
 import { parseDailyWindow } from './planner/index.ts'
-import { type Policy, type PolicySelector, policyVersion } from './policy/index.ts'
+import { type Policy, type PolicySelector, policyVersion, replicaPreferences } from './policy/index.ts'
 import { everyDay, scheduleOf, scheduleProblems } from './schedule-config.ts'
 
 const names = z.array(z.string().min(1)).min(1)
@@ -92,6 +92,8 @@ export const settingKeys = {
   blackouts: z.array(dailyWindow).min(1).optional(),
   /** Whether a job must end inside its window, as predicted; yes when absent. */
   must_finish: z.boolean().optional(),
+  /** `prefer` a replica within its lag limit; `require`: wait for one; `never`: only from a primary. */
+  replica: z.enum(replicaPreferences).optional(),
   /** Replication lag up to which a replica is preferred to its primary; `5m` when absent, `0s`: never. */
   replica_max_lag: duration().optional(),
   /** Streams at the same time inside one PostgreSQL database, on one snapshot; 1: one archive; default by the host's cores and the tables' sizes. */
@@ -179,6 +181,9 @@ export function settingProblems(
   return [
     ...copyProblems(keys, destinations, whole),
     ...encodingProblems(keys, whole),
+    ...(keys['replica'] === 'require' && keys['replica_max_lag'] === 0
+      ? [{ path: ['replica_max_lag'], text: 'must not be 0s beside `replica: require`: no replica would do' }]
+      : []),
     ...scheduleProblems(whole ? { rpo: usualRpo, ...keys } : keys, usual).map(({ key, text }) => ({
       path: [key],
       text,
@@ -252,6 +257,7 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
       ? {}
       : { blackouts: each.blackouts.flatMap(text => parseDailyWindow(text) ?? []) }),
     ...(each.must_finish === undefined ? {} : { mustFinish: each.must_finish }),
+    ...(each.replica === undefined || each.replica === 'prefer' ? {} : { replica: each.replica }),
     ...(each.replica_max_lag === undefined ? {} : { replicaMaxLag: each.replica_max_lag }),
     ...(each.streams === undefined ? {} : { streams: each.streams }),
     ...(each.timeout === undefined ? {} : { timeout: each.timeout }),

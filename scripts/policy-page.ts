@@ -53,9 +53,16 @@ export const policySettings: Readonly<Record<string, DocumentedSetting>> = {
     meaning: 'Whose promise is kept first where not all can be: 0 to 100',
     example: 'importance: 9',
   },
+  replica: {
+    default: '`prefer`',
+    meaning:
+      'Of a cluster with replicas: `prefer` one within `replica_max_lag`; `require`: wait for one, the gap `waiting-for-replica` meanwhile; `never`: only from a primary',
+    example: 'replica: require\nreplica_max_lag: 1m',
+  },
   replica_max_lag: {
     default: '5m',
-    meaning: 'Replication lag up to which a replica is preferred to its primary; `0s`: never',
+    meaning:
+      'Replication lag up to which a replica is preferred to its primary, or good enough where one is demanded; `0s`: never preferred',
     example: 'replica_max_lag: 30s',
   },
   destination: {

@@ -4,6 +4,7 @@ import type { Duration } from '../../shared/time/index.ts'
 import type { Job } from '../jobs/job.ts'
 import type { Policy } from '../policy/index.ts'
 import type { InstanceRecord } from '../store/records.ts'
+import { replicaChoice } from './replica-choice.ts'
 import type { Term } from './term.ts'
 
 /** Who could do a job, by identity and feature alone, or why nobody could. */
@@ -11,10 +12,14 @@ export type Candidates =
   | { readonly kind: 'some'; readonly agents: readonly AgentId[] }
   | { readonly kind: 'none'; readonly code: string; readonly text: string }
 
-/** Agents that can do `job`: those of its cluster's instances, of the restore's target, or keepers. */
+/**
+ * Agents that can do `job`: those of its cluster's instances, as far as the policy of a backup takes replicas, of
+ * the restore's target, or keepers.
+ */
 export function candidatesOf(
   job: Pick<Job, 'order' | 'subject'>,
   term: Pick<Term, 'fleet' | 'live'>,
+  policy?: Pick<Policy, 'replica' | 'replicaMaxLag'>,
 ): Candidates {
   if (job.order.kind === 'delete') return keepers(term)
   if (job.order.kind === 'copy') {
@@ -22,9 +27,12 @@ export function candidatesOf(
     const found = keepers(term)
     if (found.kind === 'some') return found
   }
-  const instances = instancesFor(job, term)
-  if (instances.length === 0)
+  const present = instancesFor(job, term)
+  if (present.length === 0)
     return { kind: 'none', code: 'gone', text: 'discovery no longer shows an instance of it' }
+  const choice = replicaChoice(present, job.order.kind === 'backup' ? policy : undefined, term)
+  if (choice.kind === 'none') return choice
+  const { instances } = choice
   const agents = new Set<AgentId>()
   for (const { agentId } of instances)
     if (agentId !== undefined && term.live.record(agentId) !== undefined) agents.add(agentId)
@@ -116,13 +124,20 @@ export function ranksOf(
   return ranks
 }
 
-/** The instance an agent works on for a job: a primary before a replica, then by id. */
+/** The instance an agent works on for a job: of those its policy takes a primary before a replica, then by id. */
 export function instanceFor(
   job: Job,
   agentId: AgentId,
-  term: Pick<Term, 'fleet'>,
+  term: Pick<Term, 'fleet' | 'live'>,
+  policy?: Pick<Policy, 'replica' | 'replicaMaxLag'>,
 ): InstanceRecord | undefined {
-  return instancesFor(job, term)
+  const choice = replicaChoice(
+    instancesFor(job, term),
+    job.order.kind === 'backup' ? policy : undefined,
+    term,
+  )
+  if (choice.kind === 'none') return undefined
+  return choice.instances
     .filter(each => each.agentId === agentId)
     .toSorted((a, b) => (before(a, b) ? -1 : 1))[0]
 }

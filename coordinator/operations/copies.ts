@@ -9,6 +9,8 @@ import type { Term } from './term.ts'
 
 /** Between two jobs for a copy that cannot be made, ms. */
 const longestWait = 6 * 3_600_000
+/** A copy that is missing for so long is told of, ms: until then its job may still make it. */
+export const overdueAfter = 3_600_000
 /** More destinations than any policy has. */
 const most = 16
 

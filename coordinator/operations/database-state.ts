@@ -9,6 +9,8 @@ import type { WriteTx } from '../store/port.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { aboutDatabase } from './about.ts'
 import { pauseOf, pauseText } from './pauses.ts'
+import { replicaChoice } from './replica-choice.ts'
+import { isWaiting, shortageText } from './shortages.ts'
 import { nameOf, policyOf } from './subject.ts'
 import { tellFact } from './tell-fact.ts'
 import { afterCommit, type Term } from './term.ts'
@@ -70,11 +72,12 @@ export function judge(
   database: DatabaseRecord,
   state: DatabaseStateRecord,
   now: Now,
-  term: Pick<Term, 'fleet' | 'policies' | 'predictions' | 'live' | 'pauses'>,
+  term: Pick<Term, 'fleet' | 'jobs' | 'policies' | 'predictions' | 'live' | 'pauses' | 'shortages'>,
 ): DatabaseStateRecord {
   const policy = policyOf(database, term)
   const paused = pauseOf(database, term, now.wall)
-  const gap = instanceGap(database, term)
+  const gap = instanceGap(database, policy, term)
+  const short = isWaiting(state, term) ? term.shortages.of(database.id) : undefined
   const window =
     policy === undefined || !isLimited(policy) ? undefined : windowOf(database, state, policy, term)
   const protection = protectionOf({
@@ -89,8 +92,10 @@ export function judge(
     connectable: database.connectable,
     consecutiveFailures: state.consecutiveFailures,
     ...(state.lastFailure === undefined ? {} : { lastFailureCode: state.lastFailure.code }),
+    ...(state.failingSince === undefined ? {} : { failingSince: state.failingSince }),
     jobOpen: state.openJobId !== undefined,
     ...(window?.tooSmall === undefined ? {} : { windowTooSmall: window.tooSmall }),
+    ...(short === undefined ? {} : { noCapacity: shortageText(short, term.fleet) }),
     ...(gap === undefined ? {} : { instanceGap: gap }),
     ...(paused === undefined ? {} : { paused: pauseText(paused) }),
   })
@@ -127,10 +132,11 @@ function windowOf(
   return windowFit(policy, dueAt, (state.lastDataAsOf ?? state.clockFrom) + policy.rpo, p90)
 }
 
-/** Why no job can run for a database now: the gap of all its instances, when each has one. */
+/** Why no job can run for a database now: the gap of all its instances that would do, when each has one. */
 function instanceGap(
   database: DatabaseRecord,
-  term: Pick<Term, 'fleet'>,
+  policy: Policy | undefined,
+  term: Pick<Term, 'fleet' | 'live'>,
 ): { readonly code: GapReason; readonly detail: string } | undefined {
   const all = term.fleet.instancesOf(database.clusterId)
   const present = all.filter(each => each.goneSince === undefined)
@@ -139,7 +145,10 @@ function instanceGap(
     const when = since === undefined ? '' : `, gone since ${isoOf(since)}`
     return { code: 'gone', detail: `discovery no longer shows its server${when}` }
   }
-  const gap = present.every(each => each.gap !== undefined) ? present[0]?.gap : undefined
+  const choice = replicaChoice(present, policy, term)
+  const would = choice.kind === 'some' ? choice.instances : present
+  const gap = would.every(each => each.gap !== undefined) ? would[0]?.gap : undefined
   const code = gapReasons.find(each => each === gap?.code)
-  return gap === undefined || code === undefined ? undefined : { code, detail: gap.detail }
+  if (gap !== undefined && code !== undefined) return { code, detail: gap.detail }
+  return choice.kind === 'none' ? { code: choice.code, detail: choice.text } : undefined
 }

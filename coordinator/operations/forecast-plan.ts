@@ -4,9 +4,10 @@ import type { Duration, Millis } from '../../shared/time/index.ts'
 import { budgetsOf } from '../budget-config.ts'
 import { attemptOf, subjectKey } from '../jobs/job.ts'
 import type { ForecastJob } from '../planner/forecast.ts'
+import type { ShortOf } from '../planner/shortage.ts'
 import { forecastInThread } from './forecast-thread.ts'
 import { agentsOf, budgetsFor, Look } from './plan-input.ts'
-import { nameOf, subjectName, subjectOf } from './subject.ts'
+import { databaseOf, nameOf, subjectName, subjectOf } from './subject.ts'
 import type { Term } from './term.ts'
 import type { WhatIf } from './what-if.ts'
 
@@ -18,6 +19,8 @@ export interface ForecastRequest {
   readonly from: Millis
   readonly horizon: Duration
   readonly limit: number
+  /** Runs shown, where it is another number than that of misses. */
+  readonly mostRuns?: number
   readonly suppose: WhatIf
 }
 
@@ -25,6 +28,8 @@ export interface ForecastRequest {
 export interface Planned {
   readonly name: string
   readonly databaseId?: DatabaseId
+  /** The row it is a backup of, a cluster's globals included. */
+  readonly recordId?: DatabaseId
   readonly clusterId?: ClusterId
   readonly destination: string
   readonly dueAt: Millis
@@ -44,6 +49,8 @@ export interface PlannedMiss extends Planned {
   readonly endsAt?: Millis
   readonly code: string
   readonly text: string
+  /** The slot or budget it waits for too long, if it is that. */
+  readonly shortOf?: ShortOf
 }
 
 export interface PlanForecast {
@@ -103,9 +110,11 @@ export async function forecastPlan(
     for (const job of term.jobs.all()) {
       if (job.state.kind !== 'queued') continue
       const each = look.queued(job, job.state.notBefore)
+      const record = job.kind === 'backup' ? databaseOf(job.subject, term.fleet) : undefined
       about.set(job.id, {
         name: subjectName(job.kind, job.subject, term.fleet),
         ...(job.subject.scope === 'database' ? { databaseId: job.subject.databaseId } : {}),
+        ...(record === undefined ? {} : { recordId: record.id }),
         ...(each.clusterId === undefined ? {} : { clusterId: each.clusterId }),
         destination: each.destination ?? '',
       })
@@ -128,6 +137,7 @@ export async function forecastPlan(
       about.set(each.id, {
         name: nameOf(record, term.fleet),
         ...(record.scope === 'database' ? { databaseId: record.id } : {}),
+        recordId: record.id,
         clusterId: record.clusterId,
         destination: each.destination ?? '',
       })
@@ -150,6 +160,7 @@ export async function forecastPlan(
       until,
       from,
       limit: request.limit,
+      ...(request.mostRuns === undefined ? {} : { mostRuns: request.mostRuns }),
       running,
       agents,
       ...(budgets === undefined ? {} : { budgets: budgetsFor(budgets, term) }),

@@ -10,6 +10,8 @@ export interface ForecastOrder extends Omit<ForecastInput, 'jobs'> {
   /** Runs that end later are shown, the first `limit` of them. */
   readonly from: Millis
   readonly limit: number
+  /** Runs shown, where it is another number than that of misses. */
+  readonly mostRuns?: number
 }
 
 /** A forecast as far as it is shown. */

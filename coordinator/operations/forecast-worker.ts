@@ -10,11 +10,11 @@ parentPort?.on('message', (message: { readonly jobs: readonly ForecastJob[] } | 
     jobs.push(...message.jobs)
     return
   }
-  const { from, limit, ...rest } = message
+  const { from, limit, mostRuns = limit, ...rest } = message
   const { runs, misses } = forecast({ ...rest, jobs })
   const shown = runs.filter(each => each.endsAt > from)
   const view: ForecastView = {
-    runs: shown.slice(0, limit),
+    runs: shown.slice(0, mostRuns),
     runsTotal: shown.length,
     misses: misses.slice(0, limit),
     missesTotal: misses.length,

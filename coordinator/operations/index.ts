@@ -32,6 +32,7 @@ import { type Asked, ackAlert, endSilence, silenceAlerts, testAlertChannel } fro
 import { readAnchors } from './anchor-audit.ts'
 import { type Approvable, decideApproval } from './approve.ts'
 import { cancelJob } from './cancel-job.ts'
+import { overdueAfter } from './copies.ts'
 import type { DiscoveryHealth, SourceHealth } from './discovery-health.ts'
 import { forecastPlan, type PlanForecast } from './forecast-plan.ts'
 import type { JobView, Progress } from './job-views.ts'
@@ -132,6 +133,8 @@ export interface Operations {
   pauses(): readonly PauseRecord[]
   /** What vanished since then is still within its time of grace. */
   goneSinceAtLeast(): Millis
+  /** A copy missing since then or longer is a gap. */
+  copiesMissingSinceAtMost(): Millis
   /** What is in force, with the databases each rule speaks of and what a look at it finds. */
   policies(): Promise<PoliciesView>
   effectivePolicy(database: DatabaseRecord): EffectivePolicy
@@ -227,6 +230,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     resume: async (principal, request) => resume(principal, request, led()),
     pauses: () => led().pauses.holding(clock.now().wall),
     goneSinceAtLeast: () => clock.now().wall - deps.goneGrace,
+    copiesMissingSinceAtMost: () => clock.now().wall - overdueAfter,
     policies: async () => viewPolicies(led()),
     effectivePolicy: database => effectivePolicyOf(database, led()),
     checkPolicies: async text => checkPolicies(text, led()),

@@ -67,7 +67,11 @@ async function noteBackupJob(tx: WriteTx, change: JobChange, term: Term): Promis
       ...openJob(state, job),
       ...(failure === undefined
         ? {}
-        : { consecutiveFailures: state.consecutiveFailures + 1, lastFailure: failure }),
+        : {
+            consecutiveFailures: state.consecutiveFailures + 1,
+            lastFailure: failure,
+            ...failingSince(state, now),
+          }),
       // a person who cancels does not want the next one at once
       ...(job.state.kind === 'cancelled' ? { lastFailure: new AppError('job.cancelled').toFailure() } : {}),
       ...(job.state.kind === 'failed' || job.state.kind === 'cancelled'
@@ -77,6 +81,12 @@ async function noteBackupJob(tx: WriteTx, change: JobChange, term: Term): Promis
     now,
     term,
   )
+}
+
+/** A row of failures that an earlier version began has no beginning that is known. */
+function failingSince(state: DatabaseStateRecord, now: Now): Pick<DatabaseStateRecord, 'failingSince'> {
+  if (state.failingSince !== undefined) return { failingSince: state.failingSince }
+  return state.consecutiveFailures === 0 ? { failingSince: now.wall } : {}
 }
 
 /** The failure of the attempt that this event ended, if it did. */

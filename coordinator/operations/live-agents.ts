@@ -126,9 +126,10 @@ export class LiveAgents {
     this.#announced.delete(attemptId as AttemptId)
   }
 
-  /** How far a replica was behind, by its newest inventory of this term. */
-  noteLag(id: InstanceId, lag: Duration): void {
-    this.#lags.set(id, lag)
+  /** How far a replica was behind, by its newest inventory of this term; undefined: it could not be told. */
+  noteLag(id: InstanceId, lag: Duration | undefined): void {
+    if (lag === undefined) this.#lags.delete(id)
+    else this.#lags.set(id, lag)
   }
 
   lagOf(id: InstanceId): Duration | undefined {

@@ -1,7 +1,7 @@
 import { keyOf } from '../alerts/rules/keys.ts'
 import { isEnded } from '../jobs/job.ts'
 import type { LackingBackup } from '../store/port.ts'
-import { presentCopies } from './copies.ts'
+import { overdueAfter, presentCopies } from './copies.ts'
 import { createCopyJob } from './create-copy-job.ts'
 import { tellFact } from './tell-fact.ts'
 import { type Term, write } from './term.ts'
@@ -9,9 +9,6 @@ import { type Term, write } from './term.ts'
 /** Missing copies looked at, and jobs made, in one look. */
 const looked = 1_000
 const most = 20
-/** A copy that is missing for so long is told of, ms: until then its job may still make it. */
-const overdueAfter = 3_600_000
-
 /**
  * Sees to the copies that policies ask for and that are not there: makes a copy job for each (J9: one a copy),
  * and tells of those that are overdue, once a database, until none is.

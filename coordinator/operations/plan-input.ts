@@ -20,13 +20,12 @@ import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { agentSlots } from './agent-slots.ts'
 import { ableTo, type Candidates, candidatesOf, featuresFor, ranksOf } from './candidates.ts'
 import { pauseOf, pauseText, withoutPaused } from './pauses.ts'
+import { replicaLag } from './replica-choice.ts'
 import { databaseOf, policyOf, subjectOf } from './subject.ts'
 import type { Term } from './term.ts'
 
 /** Restores and deletes have no promise of their own; they come when there is room. */
 const unpromised = 24 * 3_600_000
-/** Lag up to which a replica is preferred when its policy says nothing. */
-const replicaLag = 5 * 60_000
 /** Of a cron schedule, in one forecast. */
 const mostInstants = 2_000
 
@@ -246,11 +245,14 @@ export class Look {
     return spans
   }
 
-  candidatesOf(job: Subjected): Candidates {
-    const key = job.kind === 'backup' && job.subject.scope !== 'destination' ? job.subject.clusterId : job.id
+  candidatesOf(job: Subjected, policy?: Policy): Candidates {
+    const key =
+      job.kind === 'backup' && job.subject.scope !== 'destination'
+        ? `${job.subject.clusterId}/${policy?.replica ?? ''}/${policy?.replicaMaxLag ?? ''}`
+        : job.id
     const known = this.#candidates.get(key)
     if (known !== undefined) return known
-    const candidates = candidatesOf(job, this.#term)
+    const candidates = candidatesOf(job, this.#term, policy)
     this.#candidates.set(key, candidates)
     return candidates
   }
@@ -280,7 +282,7 @@ export class Look {
       candidates: wanted
         ? ableTo(
             featuresFor(job, policy, this.#term.settings.destinations),
-            this.candidatesOf(job),
+            this.candidatesOf(job, policy),
             this.#term,
           )
         : ({ kind: 'some', agents: [] } as const),

@@ -1,6 +1,7 @@
 import type { JobId } from '../../shared/model/identifiers.ts'
 import type { Now } from '../../shared/time/index.ts'
 import { type PlanDecision, plan, type Reason } from '../planner/index.ts'
+import { shortOf } from '../planner/shortage.ts'
 import { applyJobEvent } from './apply-job-event.ts'
 import { createDue } from './create-due.ts'
 import { isOnItsWay, planInput } from './plan-input.ts'
@@ -45,9 +46,15 @@ export class PlanTick {
   readonly #term: Term
   /** The reasons last written for a waiting job, so that each is written once. */
   readonly #told = new Map<JobId, string>()
+  #waits = false
 
   constructor(term: Term) {
     this.#term = term
+  }
+
+  /** Whether the last look left a job waiting for a slot or budget that others have. */
+  get waitsForCapacity(): boolean {
+    return this.#waits
   }
 
   async run(): Promise<void> {
@@ -57,11 +64,15 @@ export class PlanTick {
     const input = planInput(term, now)
     if (input.queued.length === 0) {
       this.#told.clear()
+      this.#waits = false
       return
     }
     const decisions = plan(input)
     const waiting: PlanDecision[] = []
     const placed: Assigning[] = []
+    this.#waits = decisions.some(
+      each => each.kind === 'wait' && each.until === undefined && shortOf(each.reasons) !== undefined,
+    )
     for (const decision of decisions) {
       if (decision.kind === 'assign') {
         this.#told.delete(decision.jobId)

@@ -109,7 +109,14 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
       const counted = { ...state, backups: state.backups + 1 }
       // an older snapshot that arrives late never turns the clock back
       if (state.lastDataAsOf !== undefined && state.lastDataAsOf > dataAsOf) return counted
-      const { lastFailure: _, lastAssignedAt: __, allowedMs: ___, outgrowsAt: ____, ...fresh } = counted
+      const {
+        lastFailure: _,
+        failingSince: _____,
+        lastAssignedAt: __,
+        allowedMs: ___,
+        outgrowsAt: ____,
+        ...fresh
+      } = counted
       return {
         ...fresh,
         consecutiveFailures: 0,

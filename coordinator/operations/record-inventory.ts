@@ -43,7 +43,7 @@ async function takeIn(agentId: AgentId, inventory: Inventory, term: Term): Promi
   const membership = membershipOf(instance, facts, term.fleet)
   if (membership.kind !== 'stay') instance = await changeCluster(instance, membership, term)
   const { id, clusterId } = instance
-  if (facts.replicationLagMs !== undefined) term.live.noteLag(id, facts.replicationLagMs)
+  term.live.noteLag(id, facts.replicationLagMs)
   await write(term, 'inventory', async tx => {
     const cluster = await tx.clusters.get(clusterId)
     if (cluster !== undefined) await noteCluster(tx, cluster, inventory, term)

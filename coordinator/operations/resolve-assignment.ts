@@ -26,7 +26,8 @@ export function resolveAssignment(job: Job, agentId: AgentId, term: Term): Resol
     if (sources.length === 0) return unresolved('no destination that holds the backup is configured')
     return { kind: 'resolved', assignment: { ...order, sources, target } }
   }
-  const instance = instanceFor(job, agentId, term)
+  const record = order.kind === 'backup' ? databaseOf(job.subject, term.fleet) : undefined
+  const instance = instanceFor(job, agentId, term, record === undefined ? undefined : policyOf(record, term))
   if (instance === undefined) return unresolved('the agent no longer answers for the instance')
   if (order.kind === 'restore') {
     const source = term.settings.destinations.get(order.destination)

@@ -3,6 +3,7 @@ import { Scope } from '../../shared/lifecycle/index.ts'
 import type { PolicySource, PolicyView } from '../policy-source.ts'
 import { watchAlerts } from './alert-watch.ts'
 import { anchorAudit } from './anchor-audit.ts'
+import { CapacityWatch } from './capacity-watch.ts'
 import { cleanUpDebris } from './clean-up-debris.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { closeGone } from './close-gone.ts'
@@ -61,6 +62,10 @@ export function startLoops(
     await closeGone(term)
     if ((await refreshProtection(term)) > 0) planner.wake()
     await instances.run()
+  })
+  const capacity = new CapacityWatch(term, () => planTick.waitsForCapacity)
+  byTheWall('the watch for capacity', times.protectionInterval, async () => {
+    if (await capacity.run()) review.wake()
   })
   ticker('the end of pauses', times.protectionInterval, () => endPauses(term))
   ticker('the lease clock', times.leaseTick, () => expireLeases(term, false))

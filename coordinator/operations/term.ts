@@ -17,6 +17,7 @@ import type { Pauses } from './pauses.ts'
 import type { PoliciesInForce } from './policies-in-force.ts'
 import type { Predictions } from './predictions.ts'
 import type { Settings } from './settings.ts'
+import type { Shortages } from './shortages.ts'
 import type { StoreOutcomes } from './store-outcomes.ts'
 import type { TokenBook } from './token-book.ts'
 
@@ -45,6 +46,8 @@ export interface Term {
   /** How long backups will take. */
   readonly predictions: Predictions
   readonly live: LiveAgents
+  /** Who gets no slot or budget before its promise breaks, by the last forecast. */
+  readonly shortages: Shortages
   /** What operators paused. */
   readonly pauses: Pauses
   /** Tokens of operators. */

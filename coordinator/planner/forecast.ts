@@ -1,6 +1,7 @@
 import type { AgentId, JobId } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { PlanInput, QueuedJob, RunningJob } from './port.ts'
+import { isShortage, shortOf } from './shortage.ts'
 import { simulate } from './simulate.ts'
 
 /** Work that comes again: due so long after the data of the last one, broken so long after it. */
@@ -37,6 +38,8 @@ export interface ForecastMiss {
   readonly endsAt?: Millis
   readonly code: string
   readonly text: string
+  /** What of slots and budgets it waits for; absent: with all of them free it would not make it either. */
+  readonly shortOf?: { readonly code: string; readonly subject: string }
 }
 
 export interface Forecast {
@@ -71,25 +74,31 @@ export function forecast(input: ForecastInput): Forecast {
     ...(jobsPerCluster === undefined ? {} : { jobsPerCluster }),
   })
   const misses: ForecastMiss[] = []
-  for (const { job, endedAt } of course.runs)
-    if (endedAt > job.deadline)
-      misses.push({
-        jobId: job.id,
-        dueAt: job.dueAt,
-        deadline: job.deadline,
-        endsAt: endedAt,
-        code: 'late',
-        text: 'it ends after its promise breaks',
-      })
+  for (const run of course.runs) {
+    const { job, endedAt } = run
+    if (endedAt <= job.deadline) continue
+    const short = isShortage(run, tick) ? shortOf(run.waited.reasons) : undefined
+    misses.push({
+      jobId: job.id,
+      dueAt: job.dueAt,
+      deadline: job.deadline,
+      endsAt: endedAt,
+      code: 'late',
+      text: 'it ends after its promise breaks',
+      ...(short === undefined ? {} : { shortOf: short }),
+    })
+  }
   for (const { job, reasons } of course.waiting) {
     if (job.deadline > until) continue
     const [first] = reasons
+    const short = shortOf(reasons)
     misses.push({
       jobId: job.id,
       dueAt: job.dueAt,
       deadline: job.deadline,
       code: first?.code ?? 'cluster-busy',
       text: first?.text ?? 'others of its cluster come first',
+      ...(short === undefined ? {} : { shortOf: short }),
     })
   }
   return {

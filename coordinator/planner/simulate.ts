@@ -46,6 +46,8 @@ export interface SimulatedRun {
   readonly startedAt: Millis
   readonly endedAt: Millis
   readonly ok: boolean
+  /** Since when it could have started, but for others, and why it did not by the last look before it did. */
+  readonly waited: { readonly since: Millis; readonly reasons: readonly Reason[] }
 }
 
 export interface Simulation {
@@ -59,6 +61,7 @@ interface Attempt {
   readonly job: QueuedJob
   readonly agentId: AgentId
   readonly startedAt: Millis
+  readonly waited: SimulatedRun['waited']
   ok: boolean
   endsAt: Millis
   ended: boolean
@@ -141,7 +144,7 @@ class Course {
       } else if (this.#changes.key === at) this.#changes.pop()?.()
       else {
         const job = this.#arrivals.pop()
-        if (job !== undefined) this.#line.add(job)
+        if (job !== undefined) this.#line.add(job, Math.max(at, this.#input.start))
       }
     }
   }
@@ -149,10 +152,10 @@ class Course {
   #end(attempt: Attempt, goesOn: boolean): void {
     if (attempt.ended) return
     attempt.ended = true
-    const { job, agentId, startedAt, endsAt, ok } = attempt
+    const { job, agentId, startedAt, endsAt, ok, waited } = attempt
     this.#attempts.delete(job.id)
     this.#line.ended(job.clusterId)
-    this.#runs.push({ job, agentId, startedAt, endedAt: endsAt, ok })
+    this.#runs.push({ job, agentId, startedAt, endedAt: endsAt, ok, waited })
     if (!goesOn) return
     const { next, retryAfter } = this.#input
     if (ok) {
@@ -200,8 +203,9 @@ class Course {
       const job = this.#line.get(decision.jobId)
       if (job === undefined) continue
       if (decision.kind === 'assign') {
+        const waited = this.#line.waitOf(job.id) ?? { since: this.#now, reasons: [] }
         this.#line.take(job)
-        this.#begin(job, decision.agentId)
+        this.#begin(job, decision.agentId, waited)
       } else if (decision.until !== undefined) {
         // only time wakes it: it keeps nobody else from being offered
         this.#line.take(job)
@@ -214,7 +218,7 @@ class Course {
     return Array.from(this.#attempts.values(), each => each.shown)
   }
 
-  #begin(job: QueuedJob, agentId: AgentId): void {
+  #begin(job: QueuedJob, agentId: AgentId, waited: SimulatedRun['waited']): void {
     const tries = (this.#tries.get(job.id) ?? 0) + 1
     this.#tries.set(job.id, tries)
     const { duration, ok } = this.#input.fateOf(job, tries)
@@ -222,6 +226,7 @@ class Course {
       job,
       agentId,
       startedAt: this.#now,
+      waited,
       ok,
       endsAt: this.#now + duration,
       ended: false,

@@ -1,5 +1,5 @@
 import type { ClusterId, JobId } from '../../shared/model/identifiers.ts'
-import type { Duration } from '../../shared/time/index.ts'
+import type { Duration, Millis } from '../../shared/time/index.ts'
 import { isManualRestore } from './order.ts'
 import type { QueuedJob, Reason } from './port.ts'
 
@@ -22,14 +22,17 @@ export class WaitingLine {
   readonly #queues = new Map<ClusterId | JobId, Queue>()
   readonly #jobs = new Map<JobId, QueuedJob>()
   readonly #told = new Map<JobId, readonly Reason[]>()
+  readonly #since = new Map<JobId, Millis>()
 
   constructor(perCluster: number, limitOf: (id: ClusterId) => number) {
     this.#perCluster = perCluster
     this.#limitOf = limitOf
   }
 
-  add(job: QueuedJob): void {
+  /** @param at since when nothing but others keeps it from starting */
+  add(job: QueuedJob, at: Millis): void {
     this.#jobs.set(job.id, job)
+    this.#since.set(job.id, at)
     const queue = this.#of(job.clusterId ?? job.id)
     const { jobs } = queue
     if (isManualRestore(job)) queue.restores++
@@ -48,6 +51,7 @@ export class WaitingLine {
   take(job: QueuedJob): void {
     this.#jobs.delete(job.id)
     this.#told.delete(job.id)
+    this.#since.delete(job.id)
     const key = job.clusterId ?? job.id
     const queue = this.#of(key)
     const at = queue.jobs.indexOf(job)
@@ -59,6 +63,12 @@ export class WaitingLine {
 
   told(job: QueuedJob, reasons: readonly Reason[]): void {
     this.#told.set(job.id, reasons)
+  }
+
+  /** Since when a job waits, and why by the last look at it; no reasons: it was not offered. */
+  waitOf(id: JobId): { readonly since: Millis; readonly reasons: readonly Reason[] } | undefined {
+    const since = this.#since.get(id)
+    return since === undefined ? undefined : { since, reasons: this.#told.get(id) ?? [] }
   }
 
   began(clusterId: ClusterId | undefined): void {

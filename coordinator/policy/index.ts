@@ -10,7 +10,15 @@ export { changeText, diffPolicies, type PolicyChange } from './diff.ts'
 export { type DueInput, dueAfter, dueSlot, nextDue } from './due.ts'
 export { type Disagreement, groupOf, mergeRules } from './merge.ts'
 export { pace, withPace } from './pace.ts'
-export type { Policy, PolicyEncryption, PolicySelector, PolicySubject, Schedule } from './policy.ts'
+export {
+  type Policy,
+  type PolicyEncryption,
+  type PolicySelector,
+  type PolicySubject,
+  type ReplicaPreference,
+  replicaPreferences,
+  type Schedule,
+} from './policy.ts'
 export {
   compareRules,
   exactnessOf,

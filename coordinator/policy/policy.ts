@@ -54,6 +54,10 @@ export interface CopyPolicy {
   readonly patience: Duration
 }
 
+/** From where a policy's backups may come, of a cluster with replicas. */
+export const replicaPreferences = ['prefer', 'require', 'never'] as const
+export type ReplicaPreference = (typeof replicaPreferences)[number]
+
 /** What is promised for a set of databases. */
 export interface Policy {
   readonly name: string
@@ -92,6 +96,8 @@ export interface Policy {
   readonly blackouts?: readonly DailyWindow[]
   /** Whether a job must end inside its window, by its P90; absent: yes. */
   readonly mustFinish?: boolean
+  /** Whether backups come from a replica: preferred (absent), demanded, or never. */
+  readonly replica?: ReplicaPreference
   /** Replication lag up to which a replica is preferred to its primary; absent: 5 min. 0: never. */
   readonly replicaMaxLag?: Duration
   /** Streams at the same time inside one database; 1: one archive; absent: as the agent finds right. */

@@ -32,6 +32,7 @@ export function weaknesses(than: Policy, of: Policy): readonly string[] {
     ...(than.encryption?.required === true && of.encryption?.required !== true
       ? ['plaintext where encryption is required']
       : []),
+    ...(of.replica === 'require' && than.replica !== 'require' ? ['no backup without a replica'] : []),
     ...((of.importance ?? 1) < (than.importance ?? 1) ? ['less importance'] : []),
     ...(of.globalsPasswords === true && than.globalsPasswords !== true ? ['passwords in globals'] : []),
   ]

@@ -42,7 +42,7 @@ function judge(input: ProtectionInput): Protection {
   if (
     lastDataAsOf === undefined &&
     obstacle !== undefined &&
-    (obstacle.reason !== 'failing' || input.paused !== undefined)
+    ((obstacle.reason !== 'failing' && obstacle.reason !== 'no-capacity') || input.paused !== undefined)
   )
     return { state: 'unprotected', ...obstacle, ...times }
   if (lastDataAsOf !== undefined && now < dueAt)
@@ -62,9 +62,22 @@ function obstacleOf(input: ProtectionInput): Why | undefined {
   if (input.consecutiveFailures > 0)
     return {
       reason: input.lastFailureCode?.startsWith('tool.') === true ? 'tools-missing' : 'failing',
-      detail: `${input.consecutiveFailures} in a row${input.lastFailureCode === undefined ? '' : `, last ${input.lastFailureCode}`}`,
+      detail: failingText(input),
     }
+  if (input.noCapacity !== undefined) return { reason: 'no-capacity', detail: noCapacityText(input) }
   return input.paused === undefined ? undefined : { reason: 'paused', detail: input.paused }
+}
+
+function failingText({ consecutiveFailures, failingSince, lastFailureCode }: ProtectionInput): string {
+  const since = failingSince === undefined ? '' : `since ${isoOf(failingSince)}: `
+  return `${since}${consecutiveFailures} in a row${lastFailureCode === undefined ? '' : `, last ${lastFailureCode}`}`
+}
+
+function noCapacityText({ now, noCapacity, policy, lastDataAsOf, firstSeenAt }: ProtectionInput): string {
+  const deadline = (lastDataAsOf ?? firstSeenAt) + (policy?.rpo ?? 0)
+  return now > deadline
+    ? `promised by ${isoOf(deadline)}: ${noCapacity}`
+    : `by the forecast not before ${isoOf(deadline)}, when its promise breaks: ${noCapacity}`
 }
 
 function breachReason(input: ProtectionInput, deadline: number): Why {

@@ -1,2 +1,9 @@
 export { protectionOf } from './clock.ts'
-export { type GapReason, gapReasons, type Protection, type ProtectionInput } from './protection.ts'
+export {
+  furtherGapReasons,
+  type GapReason,
+  gapReasons,
+  isObstacle,
+  type Protection,
+  type ProtectionInput,
+} from './protection.ts'

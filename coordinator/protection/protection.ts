@@ -22,8 +22,30 @@ export const gapReasons = [
   'window-too-small',
   'paused',
   'tools-missing',
+  'no-capacity',
+  'waiting-for-replica',
+  'waiting-for-primary',
 ] as const
 export type GapReason = (typeof gapReasons)[number]
+
+/** Reasons of gaps that are of no database: a copy of a backup, and what is not known at all. */
+export const furtherGapReasons = ['copy-missing', 'discovery-never-answered', 'nothing-known'] as const
+
+/**
+ * Whether a reason at risk names something that stands in the way, rather than that a backup is due or at work:
+ * then it is in the ledger before the promise breaks.
+ */
+export function isObstacle(reason: string): boolean {
+  return !inOrder.has(reason)
+}
+
+const inOrder: ReadonlySet<string> = new Set([
+  '',
+  'never-backed-up',
+  'backup-due',
+  'job-running',
+  'overdue',
+] satisfies readonly (GapReason | '')[])
 
 /** All that the RPO clock reads. `lastDataAsOf` comes from backups, never from jobs. */
 export interface ProtectionInput {
@@ -37,11 +59,15 @@ export interface ProtectionInput {
   readonly connectable: boolean
   readonly consecutiveFailures: number
   readonly lastFailureCode?: string
+  /** When the first of those failures was. */
+  readonly failingSince?: Millis
   readonly jobOpen: boolean
   /** Its windows cannot hold a backup in time, in words; the window wins, the promise breaks now. */
   readonly windowTooSmall?: string
   /** By whom and why its scheduled backups are held, in words. It explains what nothing worse does, and hides nothing. */
   readonly paused?: string
+  /** What of slots and budgets it will not get before its promise breaks, by the forecast, in words. */
+  readonly noCapacity?: string
   /** Why no job can run on its instance now, if so. */
   readonly instanceGap?: { readonly code: GapReason; readonly detail: string }
 }

@@ -290,6 +290,8 @@ export interface ReadModel {
   ): Promise<Page<BackupRecord>>
   /** Copies that are asked for and not there, the longest missing first, with their backups. */
   missingCopies(limit: number): Promise<readonly LackingBackup[]>
+  /** Those missing since then or longer, the longest missing first, a page at a time. */
+  copiesMissingSince(page: PageRequest, atMost: Millis): Promise<Page<LackingBackup>>
   /** How many there are of them, by state. */
   missingCounts(): Promise<ReadonlyMap<string, number>>
   debris(): Promise<readonly DebrisRecord[]>

@@ -138,6 +138,8 @@ export interface DatabaseStateRecord {
   readonly nextDueAt?: Millis
   readonly openJobId?: JobId
   readonly consecutiveFailures: number
+  /** When the first of them was; absent for those an earlier version counted. */
+  readonly failingSince?: Millis
   readonly lastFailure?: Failure
   readonly protection: ProtectionState
   readonly reason: string

@@ -162,6 +162,7 @@ export const decodeDatabaseState = decoder<DatabaseStateRecord>('database_states
   nextDueAt: 'number?',
   openJobId: 'text?',
   consecutiveFailures: 'number',
+  failingSince: 'number?',
   lastFailure: 'object?',
   protection: 'text',
   reason: 'text',

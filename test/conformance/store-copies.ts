@@ -60,6 +60,13 @@ export function storeCopiesSuite(make: MakeStore): void {
       expect(found.map(each => each.backup.subjectName)).toEqual(['of-1', 'of-2'])
       expect(found[0]?.copy).toEqual(missing('far', { since: 1 }))
       expect([...(await store.read.missingCounts())]).toEqual([['missing', 3]])
+
+      const first = await store.read.copiesMissingSince({ size: 1 }, 2)
+      expect(first.items).toEqual(found.slice(0, 1))
+      const second = await store.read.copiesMissingSince({ size: 1, after: first.next ?? '' }, 2)
+      expect(second.items).toEqual(found.slice(1))
+      // what is missing for a shorter time is none of them
+      expect(second.next).toBeUndefined()
     })
   })
 }

@@ -207,6 +207,8 @@ export class FakeAgent {
       hasGlobals?: boolean
       evidence?: string
       role?: 'primary' | 'replica'
+      lagMs?: number
+      sizeBytes?: number
       source?: { host: string; port: number; addresses: string[] }
     } = {},
   ): void {
@@ -226,7 +228,7 @@ export class FakeAgent {
               : {
                   serverVersion: '15.8',
                   role: options.role ?? 'primary',
-                  replicationLagMs: 0,
+                  replicationLagMs: options.lagMs ?? 0,
                   replicationLagUnknown: false,
                   replicationSource: options.source,
                   evidence: [{ kind: 'postgres-system-identifier', value: options.evidence ?? instanceId }],
@@ -236,7 +238,7 @@ export class FakeAgent {
                 },
           databases: names.slice(chunk * size, (chunk + 1) * size).map((name, i) => ({
             name,
-            sizeBytes: 1_000_000,
+            sizeBytes: options.sizeBytes ?? 1_000_000,
             connectable: true,
             evidence: [{ kind: 'postgres-oid', value: String(16_384 + chunk * size + i) }],
           })),

@@ -1,23 +1,25 @@
 import type { Gap, ListGapsRequest, ListGapsResponse } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import { covers } from '../../operations/principal.ts'
+import { furtherGapReasons, gapReasons, isObstacle } from '../../protection/index.ts'
 import type { ReadModel } from '../../store/port.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
 import { globalsName, Names } from './naming.ts'
-import { filterOf, invalid, pageOf } from './narrow.ts'
+import { filterOf, invalid, oneOf, pageOf } from './narrow.ts'
 
 /** The ledger's chapters, in order; a page token names its chapter and the place in it. */
-const chapters = ['instance', 'gone', 'breached', 'unprotected'] as const
+const chapters = ['instance', 'gone', 'breached', 'unprotected', 'at-risk', 'copy'] as const
 type Chapter = (typeof chapters)[number]
 
 /**
- * ListGaps (P1): instances that nobody can look after, then broken promises, then databases without one. A
- * page may be shorter than asked; the list ends where no token comes back.
+ * ListGaps (P1): instances that nobody can look after, then broken promises, databases without one, promises at risk
+ * because something stands in their way, then copies that are not where policies want them. A page may be shorter
+ * than asked; the list ends where no token comes back.
  */
 export function listGaps({ store, operations }: Pick<OperatorDeps, 'store' | 'operations'>) {
   return async (request: ListGapsRequest, { scope }: CallContext): Promise<ListGapsResponse> => {
     const { size } = pageOf({ ...request, pageToken: '' })
-    const reason = filterOf(request, ['reason']).get('reason')
+    const reason = oneOf(filterOf(request, ['reason']), 'reason', [...gapReasons, ...furtherGapReasons])
     let [chapter, after] = placeOf(request.pageToken)
     const names = new Names(store.read)
     const gaps: Gap[] =
@@ -33,7 +35,9 @@ export function listGaps({ store, operations }: Pick<OperatorDeps, 'store' | 'op
           ? await instanceGaps(store.read, page)
           : chapter === 'gone'
             ? await goneGaps(store.read, page, operations.goneSinceAtLeast())
-            : await databaseGaps(store.read, page, chapter, names)
+            : chapter === 'copy'
+              ? await copyGaps(store.read, page, operations.copiesMissingSinceAtMost())
+              : await databaseGaps(store.read, page, chapter, names)
       for (const { gap, clusterId } of found.items)
         if (covers(scope, clusterId) && (reason === undefined || gap.reason === reason)) gaps.push(gap)
       after = found.next
@@ -137,6 +141,26 @@ async function goneGaps(read: ReadModel, page: { size: number; after?: string },
   }
 }
 
+/** Copies that are overdue: until then the job that makes one may still be on its way. */
+async function copyGaps(read: ReadModel, page: { size: number; after?: string }, atMost: number) {
+  const { items, next } = await read.copiesMissingSince(page, atMost)
+  return {
+    next,
+    items: items.map(({ backup, copy }) => ({
+      clusterId: backup.clusterId,
+      gap: {
+        subjectKind: 'copy',
+        subjectId: backup.id,
+        subjectName: `${backup.subjectName} in ${copy.destination}`,
+        state: copy.state,
+        reason: 'copy-missing',
+        detail: `of ${backup.id}${copy.failure === undefined ? '' : `, last ${copy.failure.code}: ${copy.failure.message}`}`,
+        since: copy.since,
+      },
+    })),
+  }
+}
+
 async function databaseGaps(
   read: ReadModel,
   page: { size: number; after?: string },
@@ -144,10 +168,11 @@ async function databaseGaps(
   names: Names,
 ) {
   const { items, next } = await read.databases(page, { protection, gone: false })
+  const listed = protection === 'at-risk' ? items.filter(each => isObstacle(each.state?.reason ?? '')) : items
   return {
     next,
     items: await Promise.all(
-      items.map(async ({ database, state }) => ({
+      listed.map(async ({ database, state }) => ({
         clusterId: database.clusterId,
         gap: {
           subjectKind: 'database',

@@ -18,6 +18,13 @@ const newestOfDatabase: ListOrder = {
   columns: ['backup_databases.committed_at', 'backup_databases.backup_id'],
 }
 
+const longestMissing: ListOrder = {
+  list: 'missing-copies',
+  columns: ['missing_copies.since', 'missing_copies.backup_id', 'missing_copies.destination'],
+  form: ['int', 'text', 'text'],
+  direction: 'asc',
+}
+
 /** One backup with manifest and copies, by id or attempt; inside a step or beside it. */
 export async function wholeBackup(
   db: Database,
@@ -41,7 +48,10 @@ export async function wholeBackup(
 /** Backups, newest first (by commit), and debris. */
 export function backupReads(
   db: Database,
-): Pick<ReadModel, 'backup' | 'backups' | 'missingCopies' | 'missingCounts' | 'debris'> {
+): Pick<
+  ReadModel,
+  'backup' | 'backups' | 'missingCopies' | 'copiesMissingSince' | 'missingCounts' | 'debris'
+> {
   return {
     backup: id => wholeBackup(db, 'id', id),
     backups: async (page, filter) => {
@@ -103,6 +113,27 @@ export function backupReads(
         copy: decodeMissingCopy(row.id, row),
       }))
     },
+    copiesMissingSince: (page, atMost) =>
+      pageOf(
+        db
+          .selectFrom('missing_copies')
+          .innerJoin('backups', 'backups.id', 'missing_copies.backup_id')
+          .select([
+            'backups.id',
+            'missing_copies.since',
+            'missing_copies.destination',
+            'backups.record as backup',
+            'missing_copies.record',
+          ])
+          .where('missing_copies.since', '<=', atMost),
+        longestMissing,
+        page,
+        row => [row.since, row.id, row.destination],
+        row => ({
+          backup: decodeBackup(row.id, { record: row.backup }),
+          copy: decodeMissingCopy(row.id, row),
+        }),
+      ),
     missingCounts: async () => {
       const rows = await db
         .selectFrom('missing_copies')

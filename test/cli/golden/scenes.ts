@@ -10,7 +10,7 @@ const job = (n: number) => id('job', n)
 export const scenes: Readonly<Record<string, readonly string[]>> = {
   status: ['status'],
   top: ['top'],
-  'gap list': ['gap list', 'gap list --reason nothing'],
+  'gap list': ['gap list', 'gap list --reason paused'],
   'database list': ['database list', 'database list --protection breached', 'database list --name nobody'],
   'database get': [
     `database get ${orders}`,

@@ -171,3 +171,49 @@ describe('tools that are missing', () => {
     )
   })
 })
+
+describe('what stands in the way', () => {
+  const told = (hours: number, change: Partial<ProtectionInput>) =>
+    protectionOf({
+      now: base + hours * hour,
+      policy,
+      firstSeenAt: base - 100 * hour,
+      lastDataAsOf: base,
+      dueAt: base + 24 * hour,
+      connectable: true,
+      consecutiveFailures: 0,
+      jobOpen: true,
+      ...change,
+    })
+
+  it('says since when it fails, and how the last one did', () => {
+    const failing = {
+      consecutiveFailures: 3,
+      failingSince: base + 20 * hour,
+      lastFailureCode: 'database.unreachable',
+    }
+    expect(told(27, failing)).toMatchObject({
+      reason: 'failing',
+      detail: 'since 2027-01-16T04:00:00.000Z: 3 in a row, last database.unreachable',
+    })
+    expect(told(25, failing).state).toBe('at-risk')
+  })
+
+  it('a slot that comes too late is told before the promise breaks, and when it is broken', () => {
+    const noCapacity = 'it waits for a slot of host db1'
+    expect(told(1, { noCapacity }).state).toBe('protected')
+    expect(told(24, { noCapacity })).toMatchObject({
+      state: 'at-risk',
+      reason: 'no-capacity',
+      detail: `by the forecast not before 2027-01-16T10:00:00.000Z, when its promise breaks: ${noCapacity}`,
+    })
+    expect(told(27, { noCapacity })).toMatchObject({
+      state: 'breached',
+      reason: 'no-capacity',
+      detail: `promised by 2027-01-16T10:00:00.000Z: ${noCapacity}`,
+    })
+    // worse stands first: whoever cannot run needs no slot
+    expect(told(27, { noCapacity, ...gap }).reason).toBe('agent-silent')
+    expect(fresh(1, { noCapacity })).toBe('at-risk: no-capacity')
+  })
+})

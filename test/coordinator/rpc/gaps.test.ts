@@ -18,12 +18,13 @@ function deps(instances: number, discovery: readonly object[]): OperatorDeps {
         }),
         databaseStates: empty,
         databases: empty,
-        gaps: empty,
+        copiesMissingSince: empty,
       },
     },
     operations: {
       status: async () => ({ discovery, startedAt: 7, leader: true }),
       goneSinceAtLeast: () => 0,
+      copiesMissingSinceAtMost: () => 0,
     },
   } as unknown as OperatorDeps
 }

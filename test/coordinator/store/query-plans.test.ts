@@ -60,6 +60,7 @@ test('no read of the port scans a table that grows or sorts on the way', async (
     ])
       await read.audit(page, filter)
     await read.auditFrom(5, 10)
+    await read.copiesMissingSince(page, 1)
     await read.aggregates(1)
     await read.databases(page, { protection: 'breached', gone: false })
     for (const order of trendOrders)

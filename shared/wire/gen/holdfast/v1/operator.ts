@@ -483,8 +483,9 @@ export interface ListTrendsResponse {
 
 /** A promise that does not hold now, or a thing that has none (P1). */
 export interface Gap {
-  /** instance, database. */
+  /** instance, database, copy, discovery, fleet. */
   subjectKind: string;
+  /** Of a copy: the backup's. */
   subjectId: string;
   subjectName: string;
   state: string;
