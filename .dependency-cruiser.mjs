@@ -36,8 +36,11 @@ const homes = [
 
 /** The same for what Node brings. */
 const builtins = [
-  // the coordinator runs none but the commands that give secrets
-  ['child_process', '^agent/(process|engines)/|^shared/secrets/command\\.ts$'],
+  // the coordinator runs none but the commands that give secrets, and `logger`: Node cannot write to /dev/log
+  [
+    'child_process',
+    '^agent/(process|engines)/|^shared/secrets/command\\.ts$|^coordinator/audit/ship/logger-program\\.ts$',
+  ],
   // the agent's only use of it is the lock on its state folder: `begin exclusive` needs no flock and ends with the process
   ['sqlite', '^coordinator/store/|^agent/identity/state-lock\\.ts$'],
 ]

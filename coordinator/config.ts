@@ -23,7 +23,8 @@ import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
 import { accessSchema, approvalRulesOf } from './access-config.ts'
 import { alertProblems, alertRulesOf, alertsSchema } from './alert-config.ts'
-import { auditProblems, auditSchema } from './audit-config.ts'
+import { sinksOf } from './audit/ship/index.ts'
+import { auditProblems, auditSchema, type ShipConfig } from './audit-config.ts'
 import { budgetsOf, budgetsSchema } from './budget-config.ts'
 import { discoverySchema } from './discovery-config.ts'
 import { operatorsSchema, tlsProblems, tlsSchema } from './identity/tls-config.ts'
@@ -248,6 +249,7 @@ export function settingsOf(config: CoordinatorConfig): Settings {
     slotsPerAgent: config.slots_per_agent,
     budgets: budgetsOf(config.budgets),
     ...(config.audit.anchors === undefined ? {} : { anchors: config.audit.anchors }),
+    ...(config.audit.ship === undefined ? {} : { ship: shipSettingsOf(config.audit.ship) }),
     approvals: approvalRulesOf(config.access),
     longestToken: config.access.longest_token,
     times: {
@@ -268,6 +270,10 @@ export function settingsOf(config: CoordinatorConfig): Settings {
       leaderMargin: times.leader_margin,
     },
   }
+}
+
+function shipSettingsOf(ship: ShipConfig): NonNullable<Settings['ship']> {
+  return { sinks: sinksOf(ship), every: ship.every, patience: ship.patience }
 }
 
 function destinationOf(name: string, each: CoordinatorConfig['destinations'][string]): Destination {

@@ -136,6 +136,7 @@ export async function startCoordinator(
     let wakeAlerts = () => {}
     let wakePlanner = () => {}
     let reviewSoon = () => {}
+    const shipStates = () => current?.loops.shippers.map(each => each.state) ?? []
     const led = (): Term | undefined => (current?.reign.leads() ? current.term : undefined)
     const security = new SecurityAudit(led)
     const sessions = new Sessions(id => {
@@ -308,7 +309,7 @@ export async function startCoordinator(
         name: 'the picture for metrics',
         every: settings.times.protectionInterval,
         work: async () => {
-          if (operations !== undefined) showPicture(await takePicture(operations, led()))
+          if (operations !== undefined) showPicture(await takePicture(operations, led(), shipStates()))
         },
         clock,
         log,
@@ -390,6 +391,7 @@ export async function startCoordinator(
         const cut = () => void server.close(0)
         force?.addEventListener('abort', cut, { once: true })
         await lastAnchor(led(), config.stop_grace, log, force)
+        if (current !== undefined) await lastShipment(current.loops, config.stop_grace, force)
         // loops end, agents are let go, pending alerts leave, then everything else in reverse
         await lead.close()
         await scope.close()
@@ -444,6 +446,19 @@ async function lastAnchor(
   await anchorAudit(term, limit).catch((error: unknown) =>
     log.warn('the head of the audit chain could not be anchored at the end', { error }),
   )
+}
+
+/** What was done last is shipped before the store closes, as far as that goes in time; the next leader ships the rest. */
+async function lastShipment(
+  { shippers }: TermLoops,
+  grace: number,
+  force: AbortSignal | undefined,
+): Promise<void> {
+  if (shippers.length === 0 || grace === 0) return
+  const limit = AbortSignal.any([AbortSignal.timeout(grace), ...(force === undefined ? [] : [force])])
+  const over = new Promise<void>(resolve => limit.addEventListener('abort', () => resolve(), { once: true }))
+  const all = Promise.all(shippers.map(each => each.run(true).catch(() => undefined)))
+  await Promise.race([all, over])
 }
 
 async function deadManUrl({

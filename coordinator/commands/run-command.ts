@@ -29,6 +29,8 @@ export function runCommand(terminal: Terminal): Command {
         listen: options.listen,
       })
       const opened = openProcessLog('coordinator', config.log)
+      // what rotates the file of the audit says so by SIGHUP, as for a log: it is opened by its name each time
+      if (config.audit.ship?.file !== undefined) process.on('SIGHUP', ignored)
       try {
         const coordinator = await startCoordinator(config, opened.log, {
           restored: options.restored ?? false,
@@ -36,10 +38,13 @@ export function runCommand(terminal: Terminal): Command {
         await aborted(terminal.stop)
         await coordinator.stop(terminal.abort)
       } finally {
+        process.off('SIGHUP', ignored)
         opened.close()
       }
     })
 }
+
+function ignored(): void {}
 
 function aborted(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {

@@ -17,6 +17,7 @@ export function declareGauges(registry: Metrics, version: string): (picture: Pic
     declareFleet(gauge),
     declarePolicies(gauge),
     declareWork(gauge),
+    declareShips(gauge),
     declareAgents(registry),
   ]
   return picture => {
@@ -125,6 +126,20 @@ function declareWork(gauge: Declare): Show {
     longest.replace(by('kind', rest.longestRunning))
     long.set(rest.runningLong)
     outbox.replace(by('state', Object.entries(status.outbox)))
+  }
+}
+
+function declareShips(gauge: Declare): Show {
+  const up = gauge('audit_ship_up', '1 while copies of the audit reach where they are shipped to.', ['to'])
+  const waiting = gauge('audit_ship_waiting', 'Audit events that are not there yet.', ['to'])
+  return ({ ships }) => {
+    const each = (value: (ship: Picture['ships'][number]) => number) =>
+      by(
+        'to',
+        ships.map(ship => [ship.kind, value(ship)] as const),
+      )
+    up.replace(each(ship => (ship.failing ? 0 : 1)))
+    waiting.replace(each(ship => ship.waiting))
   }
 }
 

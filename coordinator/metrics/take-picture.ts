@@ -1,5 +1,6 @@
 import { longRun } from '../alerts/rules/long-running.ts'
 import type { LiveAgent, Operations, Status } from '../operations/index.ts'
+import type { ShipState } from '../operations/ship-audit.ts'
 import { databaseOf } from '../operations/subject.ts'
 import type { Term } from '../operations/term.ts'
 
@@ -30,6 +31,8 @@ export interface Picture {
   readonly policies: readonly PolicyPicture[]
   readonly agents: readonly (LiveAgent & { readonly hostname: string; readonly clockOffsetMs: number })[]
   readonly leases: number
+  /** How shipping the audit goes, by kind of place. */
+  readonly ships: readonly ShipState[]
   /** For how long the oldest running attempt has been at work, by kind, seconds. */
   readonly longestRunning: Tally
   /** Running backups, and those of them that run long against their own database's history. */
@@ -37,7 +40,11 @@ export interface Picture {
 }
 
 /** Reads the leader's memory and the store's kept sums: one pass over the fleet, no scan of the store. */
-export async function takePicture(operations: Operations, term: Term | undefined): Promise<Picture> {
+export async function takePicture(
+  operations: Operations,
+  term: Term | undefined,
+  ships: readonly ShipState[] = [],
+): Promise<Picture> {
   const status = await operations.status()
   const breaches = new Map<string, number>()
   const failing = new Map<string, number>()
@@ -88,6 +95,7 @@ export async function takePicture(operations: Operations, term: Term | undefined
       return { ...agent, hostname: record?.hostname ?? '', clockOffsetMs: record?.clockOffsetMs ?? 0 }
     }),
     leases: term?.leases.size ?? 0,
+    ships,
     longestRunning: longestRunning(term, status.now),
     runningLong: runningLong(term, status.now),
   }

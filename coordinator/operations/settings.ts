@@ -1,6 +1,7 @@
 import type { Destination } from '../../shared/model/destination.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import type { AlertRules } from '../alerts/index.ts'
+import type { AuditSink } from '../audit/ship/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
 import type { Policy, PolicyBook } from '../policy/index.ts'
 import type { ApprovalRules } from './approval-rules.ts'
@@ -52,6 +53,12 @@ export interface Settings {
   readonly slotsPerAgent: number
   /** Where heads of the audit chain are put, and how often; absent: nowhere. */
   readonly anchors?: { readonly destination: string; readonly every: Duration }
+  /** Where events of the audit are shipped to; absent: nowhere. */
+  readonly ship?: {
+    readonly sinks: readonly AuditSink[]
+    readonly every: Duration
+    readonly patience: Duration
+  }
   /** Absent: nothing but the slots of agents and one job a cluster limits. */
   readonly budgets?: NamedBudgets
   /** What takes a second person. */

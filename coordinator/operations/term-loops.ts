@@ -18,6 +18,7 @@ import { reconcileFleet } from './reconcile-fleet.ts'
 import { flushLastSeen, tellSilence } from './record-agent.ts'
 import { refreshProtection } from './refresh-protection.ts'
 import { reviewInstances } from './review-instances.ts'
+import { AuditShipper } from './ship-audit.ts'
 import { tellClonesOver } from './tell-clones-over.ts'
 import type { Term } from './term.ts'
 import { Ticker } from './ticker.ts'
@@ -34,6 +35,8 @@ export interface TermLoops {
   wakePlanner(): void
   /** Discovery, an agent or an inventory changed something. */
   fleetChanged(): void
+  /** What takes copies of the audit elsewhere. */
+  readonly shippers: readonly AuditShipper[]
   close(): Promise<void>
 }
 
@@ -82,13 +85,17 @@ export function startLoops(
   const copies = new CopyWatch(term)
   byTheWall('the watch for missing copies', times.protectionInterval, () => copies.run())
   byTheWall('clean-up', times.protectionInterval, () => cleanUpDebris(term))
-  const { anchors } = term.settings
+  const { anchors, ship } = term.settings
   if (anchors !== undefined) ticker('anchoring the audit', anchors.every, () => anchorAudit(term))
+  const shippers = (ship?.sinks ?? []).map(sink => new AuditShipper(sink, ship?.patience ?? 0, term))
+  for (const shipper of shippers)
+    ticker(`shipping the audit to the ${shipper.state.kind}`, ship?.every ?? 0, () => shipper.run()).wake()
   for (const source of sources) watchSource(source, term, health, scope, ticker, review)
   if (policySource !== undefined) watchPolicies(policySource, term, scope, ticker)
   return {
     wakePlanner: () => planner.wake(),
     fleetChanged: () => review.wake(),
+    shippers,
     close: () => scope.close(),
   }
 }

@@ -348,6 +348,13 @@ export const errorCodes = {
     exit: 10,
     retry: 'after-fix',
   },
+  'audit.not-shipped': {
+    message: 'the audit could not be shipped',
+    hint: 'Look at the place that `audit.ship` of the coordinator names; events wait and come in order once it takes them.',
+    grpc: 'UNAVAILABLE',
+    exit: 14,
+    retry: 'backoff',
+  },
   'audit.no-keeper': {
     message: 'no keeper could be asked about the anchors of the audit',
     hint: 'Start an agent with `keeper: true` and the credentials of the destination in `audit.anchors`; `--without-anchors` checks the chain alone.',

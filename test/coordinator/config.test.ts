@@ -55,6 +55,19 @@ describe('the configuration of the coordinator', () => {
     expect(await problems('discovery: { consul: { services: [{ tag: x }], tls: {} } }')).toContain('https:')
   })
 
+  test('the audit is shipped by absolute path and by a way of syslog; what is for TLS stands with tls: only', async () => {
+    const { value } = await load(
+      'audit: { ship: { file: { path: /a.jsonl }, syslog: { url: "tls://[::1]:6514", ca_file: /c } } }',
+    )
+    expect(settingsOf(value).ship?.sinks.map(each => each.to)).toEqual(['/a.jsonl', 'tls://[::1]:6514'])
+    const told = await problems(
+      'audit: { ship: { file: { path: a }, syslog: { url: "udp://h:514", key_file: /k } } }',
+    )
+    for (const each of ['audit.ship.file.path', 'begins with tls:', 'go together'])
+      expect(told).toContain(each)
+    expect(await problems('audit: { ship: { syslog: { url: "h:514" } } }')).toContain('unix:///absolute/path')
+  })
+
   test('a policy says how many streams, and how long others may wait for them; absent, the agent decides', async () => {
     const of = async (keys: string) => {
       const yaml = `destinations: { a: { url: file:///a } }\npolicies: [{ name: p, destination: a${keys} }]\n`

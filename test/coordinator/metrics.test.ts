@@ -36,6 +36,7 @@ const nobody: Picture = {
   failing: new Map([['object-store.denied', 5]]),
   policies: [],
   agents: [],
+  ships: [],
   leases: 0,
   longestRunning: new Map([['backup', 42]]),
   runningLong: 3,

@@ -18,6 +18,7 @@ export type ServiceName =
   | 'jq'
   | 'prometheus'
   | 'alertmanager'
+  | 'rsyslog'
   | 'awscli'
   | 'rclone'
 
@@ -173,6 +174,14 @@ export const recipes: Readonly<Record<ServiceName, Recipe>> = {
     packages: ['prometheus-alertmanager'],
     wrap: ['usr/bin/prometheus-alertmanager', 'usr/bin/amtool'],
     bin: 'tools',
+  },
+  // what receives the audit over syslog
+  rsyslog: {
+    host: () => (isExecutable('/usr/sbin/rsyslogd') ? '/usr/sbin' : undefined),
+    suite: 'bookworm',
+    packages: ['rsyslog'],
+    wrap: ['usr/sbin/rsyslogd'],
+    bin: 'usr/sbin',
   },
   // Never the host's: what is compared with should be the same everywhere, and version 2
   awscli: {

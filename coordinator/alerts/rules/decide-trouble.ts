@@ -143,6 +143,24 @@ export function decideTrouble(fact: Trouble, about: About): AlertDecision {
         waits: false,
       })
     }
+    case 'audit-ship': {
+      const dedupKey = keyOf.auditNotShipped(fact.sink)
+      if (!fact.failing) return { kind: 'resolve', dedupKey, summary: `the audit reaches ${fact.to} again` }
+      return opens({
+        dedupKey,
+        alert: 'audit-not-shipped',
+        severity: 'warning',
+        summary: `the audit does not reach ${fact.to} since ${isoOf(fact.since)} (${fact.detail}): nothing is lost, ${fact.waiting} events wait`,
+        facts: {
+          sink: fact.sink,
+          to: fact.to,
+          detail: fact.detail,
+          since: isoOf(fact.since),
+          waiting: String(fact.waiting),
+        },
+        waits: false,
+      })
+    }
     case 'disk': {
       const dedupKey = keyOf.diskLow(fact.agentId, fact.path)
       if (!fact.low)

@@ -135,6 +135,17 @@ export type AlertFact = { readonly about?: About } & (
       readonly detail: string
     }
   | {
+      readonly kind: 'audit-ship'
+      /** `file` or `syslog`. */
+      readonly sink: string
+      readonly to: string
+      readonly failing: boolean
+      readonly detail: string
+      readonly since: Millis
+      /** Events that are not there yet. */
+      readonly waiting: number
+    }
+  | {
       readonly kind: 'backup-succeeded'
       readonly jobId: string
       readonly subjectName: string

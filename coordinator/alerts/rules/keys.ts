@@ -15,6 +15,7 @@ export const keyOf = {
   copiesMissing: (subject: string) => `copies-missing/${subject}`,
   backupSucceeded: (jobId: string) => `backup-succeeded/${jobId}`,
   policiesRefused: 'policies-refused',
+  auditNotShipped: (sink: string) => `audit-not-shipped/${sink}`,
   group: (kind: string) => `group/${kind}`,
   store: 'store-trouble',
 } as const
