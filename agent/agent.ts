@@ -134,6 +134,7 @@ export async function startAgent(
         nice: config.children.nice,
         ...(config.children.ionice_class === undefined ? {} : { ioniceClass: config.children.ionice_class }),
       },
+      hooks: new Map(Object.entries(config.hooks)),
       scratch,
       ...(credentials.signer === undefined ? {} : { signer: credentials.signer }),
       host: { agentId: identity.agentId, hostname: (await facts()).hostname, version },
@@ -192,6 +193,7 @@ export async function startAgent(
         'restore',
         'encryption',
         'destination-settings',
+        'hooks',
         ...(config.keeper ? ['keeper', 'anchor'] : []),
       ],
       host: await facts(),
@@ -205,6 +207,7 @@ export async function startAgent(
       lastIncarnation: spool.lastIncarnation,
       pool: config.pool,
       keeper: config.keeper,
+      hooks: Object.keys(config.hooks).sort(),
     })
     const link: Link = new Link({
       get channel() {

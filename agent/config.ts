@@ -11,10 +11,13 @@ import {
   secretFile,
   url,
 } from '../shared/config/index.ts'
+import { AppError } from '../shared/errors/index.ts'
 import { logLevels } from '../shared/log/index.ts'
 import { codecs, engineKinds } from '../shared/model/engine.ts'
+import { hookName } from '../shared/model/hook.ts'
 import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { isRecipient } from '../shared/model/recipient.ts'
+import { distrust } from './hooks/distrust.ts'
 
 /** A login of one purpose. The password is only ever where it comes from. */
 const login = z.strictObject({
@@ -86,6 +89,18 @@ const encryption = z.strictObject({
     .prefault({}),
 })
 
+/** Longer than any freeze; timers take no more than 24 days. */
+const longestHook = 24 * 3_600_000
+
+const hook = z.strictObject({
+  /** Absolute path. It and every folder above it must belong to root or the agent's user and be writable by nobody else. */
+  program: z.string().startsWith('/'),
+  /** As they are, never through a shell. Seen by every user of the host: no secrets. */
+  args: z.array(z.string()).prefault([]),
+  /** It is ended after so long, with all it started. */
+  timeout: duration({ min: 100, max: longestHook }).prefault('5m'),
+})
+
 export const agentConfigSchema = z.strictObject({
   coordinator: z
     .strictObject({
@@ -152,6 +167,10 @@ export const agentConfigSchema = z.strictObject({
       ionice_class: z.enum(['best-effort', 'idle']).optional(),
     })
     .prefault({}),
+  /** What policies may have run around a backup, by the name they call it: they name, this host decides what it is. */
+  hooks: z
+    .record(z.string().regex(hookName, 'expected a name such as freeze-app: a-z, 0-9, - . _'), hook)
+    .prefault({}),
   /** Used when a job names none. */
   codec: z.enum(codecs).prefault('zstd'),
   encryption: encryption.prefault({}),
@@ -206,11 +225,22 @@ export function loadAgentConfig(
   environment: Environment = agentEnvironment(),
 ): Loaded<AgentConfig> {
   const path = file ?? environment['HOLDFAST_CONFIG']
-  return loadConfig({
+  const loaded = loadConfig({
     schema: agentConfigSchema,
     ...(path === undefined || path === '' ? {} : { file: path }),
     environment,
     prefix: 'HOLDFAST_',
     flags,
   })
+  // who can write to it decides what hooks run
+  const problem =
+    path === undefined || path === '' || Object.keys(loaded.value.hooks).length === 0
+      ? undefined
+      : distrust(path, { runs: false })
+  if (problem !== undefined)
+    throw new AppError('hook.unsafe', {
+      message: `the configuration has \`hooks\`, and ${problem}`,
+      context: { file: path ?? '' },
+    })
+  return loaded
 }

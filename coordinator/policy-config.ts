@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { byteSize, duration } from '../shared/config/index.ts'
 import { codecTraits, compressionProblems } from '../shared/model/compression.ts'
 import { type Codec, codecs, engineKinds, strategies } from '../shared/model/engine.ts'
+import { hookMoments, hookName } from '../shared/model/hook.ts'
 import { isRecipient } from '../shared/model/recipient.ts'
 import { copyKeys, copyPolicyOf, copyProblems } from './copy-config.ts'
 import { parseDailyWindow } from './planner/index.ts'
@@ -17,6 +18,10 @@ const dailyWindow = z.string().refine(text => parseDailyWindow(text) !== undefin
 const recipient = z.string().refine(isRecipient, {
   message: 'expected an age recipient: age1…, ssh-ed25519 … or ssh-rsa … (a public key)',
 })
+
+const hookNames = z
+  .array(z.string().regex(hookName, 'expected the name of a hook, such as freeze-app; never a command'))
+  .max(16)
 
 /** Which databases a policy or a rule is for; what is absent matches everything. */
 export const matchSchema = z.strictObject({
@@ -108,6 +113,17 @@ export const settingKeys = {
   replay_lag_limit: duration().optional(),
   /** The same when so much log is received and not replayed, such as `10GB`; default never. */
   replay_backlog_limit: byteSize().optional(),
+  /** What agents run around a backup, by the names their own configuration gives them. */
+  hooks: z
+    .strictObject({
+      /** The first that fails ends the attempt before its dump begins. */
+      before: hookNames.optional(),
+      /** Whatever became of the attempt. */
+      after: hookNames.optional(),
+      /** Before those of `after`, when the attempt failed. */
+      on_failure: hookNames.optional(),
+    })
+    .optional(),
   retry: z
     .strictObject({
       /** 4 when absent. */
@@ -184,6 +200,7 @@ export function settingProblems(
     ...(keys['replica'] === 'require' && keys['replica_max_lag'] === 0
       ? [{ path: ['replica_max_lag'], text: 'must not be 0s beside `replica: require`: no replica would do' }]
       : []),
+    ...hookProblems(keys),
     ...scheduleProblems(whole ? { rpo: usualRpo, ...keys } : keys, usual).map(({ key, text }) => ({
       path: [key],
       text,
@@ -217,6 +234,17 @@ function encodingProblems(policy: Readonly<Record<string, unknown>>, whole: bool
         ]
       : []),
   ]
+}
+
+/** A hook that is named twice for one moment is a slip: it would run twice. */
+function hookProblems(policy: Readonly<Record<string, unknown>>): readonly Problem[] {
+  const hooks = section(policy['hooks'])
+  return hookMoments.flatMap(moment => {
+    const names = hooks[moment]
+    return Array.isArray(names) && new Set(names).size < names.length
+      ? [{ path: ['hooks', moment], text: 'must not name a hook twice' }]
+      : []
+  })
 }
 
 function section(value: unknown): Readonly<Record<string, unknown>> {
@@ -265,6 +293,7 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
     ...(each.xmin_age_limit === undefined ? {} : { xminAgeLimit: each.xmin_age_limit }),
     ...(each.replay_lag_limit === undefined ? {} : { replayLagLimit: each.replay_lag_limit }),
     ...(each.replay_backlog_limit === undefined ? {} : { replayBacklogLimit: each.replay_backlog_limit }),
+    ...hooksOf(each),
   }
   return { ...content, version: policyVersion(content) }
 }
@@ -283,6 +312,12 @@ function compressionOf({
     ...(long === undefined ? {} : { codecLong: long }),
     ...(threads === undefined ? {} : { codecThreads: threads }),
   }
+}
+
+/** Absent where none is asked for, be it that a stronger rule took them away. */
+function hooksOf({ hooks }: CompletedKeys): Pick<Policy, 'hooks'> {
+  const { before = [], after = [], on_failure: onFailure = [] } = hooks ?? {}
+  return before.length + after.length + onFailure.length === 0 ? {} : { hooks: { before, after, onFailure } }
 }
 
 function encryptionOf(each: NonNullable<CompletedKeys['encryption']>): NonNullable<Policy['encryption']> {

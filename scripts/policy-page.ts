@@ -153,6 +153,22 @@ export const policySettings: Readonly<Record<string, DocumentedSetting>> = {
     meaning: 'A stream without a byte for so long is ended and retried; at least 10s',
     example: 'idle_timeout: 5m',
   },
+  'hooks.before': {
+    default: 'none',
+    meaning:
+      'Names of [hooks](hooks.md) that run before the dump begins, in order. One that fails ends the attempt (`hook.failed`), which is retried',
+    example: 'hooks: { before: [freeze-app] }',
+  },
+  'hooks.after': {
+    default: 'none',
+    meaning: 'Those that run once an attempt that began has ended, whatever became of it',
+    example: 'hooks: { before: [freeze-app], after: [thaw-app] }',
+  },
+  'hooks.on_failure': {
+    default: 'none',
+    meaning: 'Those that run before them, when it failed',
+    example: 'hooks: { on_failure: [tell-owner] }',
+  },
   codec: {
     default: '`zstd`',
     meaning: '`zstd`, `gzip`, `xz`, `bzip2` or `none`',
@@ -241,6 +257,7 @@ const findings: Readonly<Record<(typeof findingCodes)[number], readonly [string,
     'the backups of a cluster, which does one at a time, take more of the time than its windows are open',
   ],
   'matches-nothing': ['warning', 'a rule, or a database, of which there is none'],
+  'no-hook': ['error', 'no agent that backs a database up has a hook that its policy names'],
   'all-at-once': [
     'warning',
     'more than half of all databases with a `cron`, 20 at least, are due at one instant',
@@ -290,7 +307,8 @@ databases:                               # for one each: service/name, cluster/n
 - A rule must match in each field it gives, and in one of the values of each. \`clusters\`, \`databases\` and \`exclude\` are patterns with \`*\`. A cluster's globals have no
   name: only \`*\`, or no \`databases\`, speaks for them.
 - What only means something together is inherited together, from the strongest rule that gives any of it: \`every\`, \`cron\`, \`zone\`; \`destination\`, \`destinations\`, \`copies\`, \`min_copies\`,
-  \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`. \`retry\` and \`encryption\` are inherited key by key.
+  \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`. \`retry\`, \`encryption\` and \`hooks\` are inherited key by key; an empty list takes away
+  what a weaker rule gave.
 - A database is counted under the strongest rule that matches it (\`fleet\` when none does). Its policy's version changes with any value. One of which no rule says
   where its backups go has no policy: the gap \`no-policy\`.
 

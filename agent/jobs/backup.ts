@@ -17,8 +17,10 @@ import {
   type Seal,
 } from '../encryption/index.ts'
 import type { DumpSession, DumpSubject, EngineContext } from '../engines/port.ts'
+import { checkHooks } from '../hooks/run-hook.ts'
 import { codecChain, codecTools, narrowCompression } from '../pipeline/index.ts'
 import { dumpOptions } from './dump-options.ts'
+import { hooksOf } from './hooks-of.ts'
 import { sessionOf, streamOf, total } from './manifest-draft.ts'
 import { destinationsFrom, type OpenDestinations, openDestinations } from './open-destinations.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
@@ -40,6 +42,7 @@ const pipelineTools = ['setpriv', 'pv'] as const
  */
 export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, world: Surroundings): Recipe {
   const request = narrow(spec, world)
+  const hooks = hooksOf(spec, attempt)
   const place: AttemptPlace = {
     cluster: spec.clusterName,
     ...(request.subject.scope === 'database' ? { database: request.subject.name } : {}),
@@ -56,8 +59,11 @@ export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, 
       prefix: attemptPrefix(place),
     },
     ...(spec.timeoutMs === undefined || spec.timeoutMs <= 0 ? {} : { timeout: spec.timeoutMs }),
+    ...(hooks === undefined ? {} : { hooks }),
     subject: request.subject.scope === 'database' ? request.subject.name : 'cluster',
     preflight: async () => {
+      if (hooks !== undefined)
+        checkHooks([...hooks.before, ...hooks.after, ...hooks.onFailure], world.hooks ?? new Map())
       world.targetFor(request.instance, 'backup')
       world.engineFor(request.engine)
       for (const tool of [...pipelineTools, ...codecTools(request.codec)])

@@ -1,6 +1,9 @@
 import { AppError } from '../../shared/errors/index.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { AttemptRef } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import { runBefore } from '../hooks/around.ts'
+import type { HookRun } from '../hooks/hook.ts'
+import { afterwards, hookWorld } from './afterwards.ts'
 import { crashPoint } from './crash-point.ts'
 import { debrisOf } from './debris.ts'
 import { type FinishContext, finishCompleting, finishFailed, LeftForLater, resultHead } from './finish.ts'
@@ -56,15 +59,18 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
         .catch((error: unknown) => world.log.warn('the children could not be written down', { error }))
     },
   }
+  const ran: HookRun[] = []
+  const finish = async (result: AttemptResult) =>
+    settled(await afterwards(head, result, ran, world, voice), world, voice.leaving)
   try {
-    return await settled(await ended(job, head, record, journalled, context), world, voice.leaving)
+    return await finish(await ended(job, head, record, journalled, context, ran))
   } catch (thrown) {
     if (thrown instanceof LeftForLater) throw thrown.cause
     if (!voice.leaving.aborted) {
       // a defect of ours: it must not leave an attempt that never ends. A keeper looks below the prefix.
       const error = AppError.from(thrown)
       world.log.error('an attempt broke in a way it must not', { error })
-      return settled(brokenResult(head, error, context), world, voice.leaving)
+      return finish(brokenResult(head, error, context))
     }
     world.log.warn('an attempt is left to the next start, which goes on from the journal', {
       error: thrown,
@@ -79,6 +85,7 @@ async function ended(
   record: OpenRecord,
   voice: AttemptVoice,
   context: FinishContext,
+  ran: HookRun[],
 ): Promise<AttemptResult> {
   const { world, recipe } = job
   let completing: CompletingRecord
@@ -86,6 +93,13 @@ async function ended(
     crashPoint('before-open')
     await world.journal.write(record)
     crashPoint('after-open')
+    if (recipe.hooks !== undefined)
+      await runBefore(recipe.hooks, hookWorld(world), voice.signal, {
+        begins: name =>
+          voice.progress({ stage: `hook ${name}`, rawBytes: 0, storedBytes: 0, predictedRawBytes: 0 }),
+        ended: run => ran.push(run),
+        onChildren: records => voice.children(records),
+      })
     const outcome = await recipe.run(voice)
     if (outcome.kind === 'done')
       return {
@@ -157,6 +171,15 @@ function headOf({ recipe, attempt, startedAt, world }: Conduct): JournalHead {
     prefix,
     started_at: startedAt,
     agent_boot_id: world.bootId,
+    ...(recipe.hooks === undefined
+      ? {}
+      : {
+          hooks: {
+            after: [...recipe.hooks.after],
+            on_failure: [...recipe.hooks.onFailure],
+            facts: recipe.hooks.facts,
+          },
+        }),
   }
 }
 

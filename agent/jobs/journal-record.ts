@@ -75,6 +75,14 @@ const common = {
   started_at: z.int(),
   /** Boot of the agent that wrote this. */
   agent_boot_id: z.string(),
+  /** What is to be run once it ended; a restart does that, too. */
+  hooks: z
+    .strictObject({
+      after: z.array(z.string()),
+      on_failure: z.array(z.string()),
+      facts: z.record(z.string(), z.string()),
+    })
+    .exactOptional(),
 }
 
 /** What is asked of several destinations, and which take no part any more. */

@@ -1,4 +1,5 @@
 import type { AppError } from '../../shared/errors/index.ts'
+import type { JobHooks } from '../hooks/hook.ts'
 import type { ManifestDraft, OpenRecord } from './journal-record.ts'
 import type { AttemptKind, CopyResult } from './result.ts'
 import type { AttemptVoice } from './surroundings.ts'
@@ -59,6 +60,8 @@ export interface Recipe {
   readonly place: Pick<OpenRecord, 'destination' | 'further' | 'prefix' | 'target' | 'instance'>
   /** An attempt that takes longer ends itself, ms; absent: never. */
   readonly timeout?: number
+  /** What this host is to run around it; absent: nothing. */
+  readonly hooks?: JobHooks
   /** Who is worked on, for the log. */
   readonly subject: string
   /** What can be known cheaply before accepting: credentials, tools, destination. Throws why not. */

@@ -1,5 +1,6 @@
 import { AppError } from '../../shared/errors/index.ts'
 import { endLeftovers } from '../process/index.ts'
+import { type AfterwardsWorld, afterwards } from './afterwards.ts'
 import { settled } from './conduct.ts'
 import { type FinishContext, finishCommitting, finishCompleting, finishFailed } from './finish.ts'
 import type { JournalRecord, OpenRecord } from './journal-record.ts'
@@ -7,14 +8,15 @@ import type { AttemptResult } from './result.ts'
 import type { Surroundings } from './surroundings.ts'
 
 /**
- * What recovery uses: no tools, since it only looks after what is in the bucket; and, where there are credentials
- * for it, the engine of a half restored database.
+ * What recovery uses: no tools but for hooks, since it only looks after what is in the bucket; and, where there are
+ * credentials for it, the engine of a half restored database.
  */
 export type RecoveryWorld = Pick<
   Surroundings,
   'journal' | 'spool' | 'clock' | 'log' | 'openStore' | 'signer'
 > &
-  Partial<Pick<Surroundings, 'engineFor' | 'targetFor'>>
+  Partial<Pick<Surroundings, 'engineFor' | 'targetFor'>> &
+  AfterwardsWorld
 
 /**
  * The attempts a former process of this agent left unfinished. Their children are ended at once; those whose
@@ -64,7 +66,9 @@ export async function recover(
     phase: record.phase,
     kind: record.kind,
   })
-  return settled(await finished(record, context, world), world, leaving)
+  const result = await finished(record, context, world)
+  // those behind it had not all run, or it would be in the spool
+  return settled(await afterwards(record, result, [], world, { leaving }), world, leaving)
 }
 
 async function finished(

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type AppError, errorCodeFrom, type Failure } from '../../shared/errors/index.ts'
+import { hookMoments, hookOutcomes } from '../../shared/model/hook.ts'
 import type { Manifest } from '../../shared/model/manifest.ts'
 import { failureToWire } from '../../shared/wire/failure.ts'
 import type { Result } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
@@ -47,6 +48,19 @@ export const attemptResultSchema = z.object({
     .optional(),
   /** What went well and should be looked at all the same. */
   warnings: z.array(z.string()).optional(),
+  /** Hooks of this host that ran around it, in order. */
+  hooks: z
+    .array(
+      z.object({
+        name: z.string(),
+        moment: z.enum(hookMoments),
+        outcome: z.enum(hookOutcomes),
+        status: z.int().optional(),
+        duration_ms: z.int().nonnegative(),
+        detail: z.string(),
+      }),
+    )
+    .optional(),
   peak_rss_bytes: z.int().nonnegative(),
   /** Also of an attempt that failed. */
   observed: z
@@ -63,6 +77,9 @@ export const attemptResultSchema = z.object({
 export type AttemptResult = z.infer<typeof attemptResultSchema>
 
 export type AttemptKind = AttemptResult['kind']
+
+/** What one hook did. */
+export type HookResult = NonNullable<AttemptResult['hooks']>[number]
 
 /** What one destination got. */
 export type CopyResult = NonNullable<AttemptResult['copies']>[number]
@@ -115,6 +132,7 @@ export function resultToWire(result: AttemptResult): Result {
       debris: copy.debris,
     })),
     warnings: result.warnings ?? [],
+    hooks: (result.hooks ?? []).map(({ duration_ms: durationMs, ...run }) => ({ ...run, durationMs })),
     observed: observedToWire(result),
   }
 }

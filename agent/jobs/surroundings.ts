@@ -7,6 +7,7 @@ import type { ManifestSignature } from '../../shared/signing/index.ts'
 import type { WatchedInstance } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { EncryptionWorld } from '../encryption/index.ts'
 import type { Engine, InstanceTarget, ToolFinder } from '../engines/port.ts'
+import type { HookBook } from '../hooks/hook.ts'
 import type { Yielder } from '../host/yielder.ts'
 import type { PartBudget } from '../pipeline/part-budget.ts'
 import type { StagingArea } from '../pipeline/staging/index.ts'
@@ -42,6 +43,8 @@ export interface Surroundings {
   /** A stream without a byte for so long is ended, when its policy says nothing. */
   readonly idleTimeoutMs?: number
   readonly childPriority?: ChildPriority
+  /** What jobs may have run around them; absent: nothing. */
+  readonly hooks?: HookBook
   /** Who can read backups when a job names nobody, and with what this host reads them; absent: nothing configured. */
   readonly encryption?: EncryptionWorld
   /** A private folder; each attempt gets one of its own below it. */

@@ -10,6 +10,7 @@ import { probeDestination } from '../../shared/object-store/index.ts'
 import { parseDuration } from '../../shared/time/index.ts'
 import { type AgentConfig, loadAgentConfig } from '../config.ts'
 import { type DoctorFinding, gravest } from '../doctor/finding.ts'
+import { checkHooksOfHost } from '../doctor/hooks.ts'
 import { checkHost } from '../doctor/host.ts'
 import { checkInstances } from '../doctor/instances.ts'
 import { hostTable, probeTable, verdict } from '../doctor/print.ts'
@@ -78,6 +79,7 @@ async function examineHost(config: AgentConfig, options: DoctorOptions, terminal
     findings = [
       ...(await checkTools(tools, config.codec)),
       ...(await checkHost({ stateFolder: config.state_dir, partBudget: config.part_budget })),
+      ...checkHooksOfHost(new Map(Object.entries(config.hooks))),
       ...(await checkInstances(config.instances, engineFor, { scratch, tools, signal: terminal.stop })),
     ]
   } finally {

@@ -194,6 +194,7 @@ export class LeanAgent {
         version: '0.0.0-bench',
         protocolVersion: 1,
         features: ['restore', 'encryption', 'destination-settings'],
+        hooks: [],
         host: {
           hostname: this.hostname,
           nodeId: '',

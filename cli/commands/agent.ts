@@ -201,6 +201,7 @@ function agentCard(agent: Agent, { now: clock, width, paint }: Terminal): string
       ...agent.doubts.map(doubt => ['not believed', doubt] as const),
       ['results waiting', String(agent.spooledResults)],
       ['features', agent.features.join(', ')],
+      ['hooks', agent.hooks.join(', ')],
       ['tools', agent.tools.map(tool => `${tool.name} (${tool.value})`).join(', ')],
     ],
     width,

@@ -187,7 +187,34 @@ export function jobCard(answer: GetJobResponse, terminal: Pick<Terminal, 'now' |
     ],
     terminal.width,
   )
-  return `${card(jobFields(job, terminal), terminal.width)}${answer.attempts.length > 0 ? `\n\n${attempts}` : ''}`
+  return [
+    card(jobFields(job, terminal), terminal.width),
+    ...(answer.attempts.length > 0 ? [attempts] : []),
+    ...hookTable(answer, terminal),
+  ].join('\n\n')
+}
+
+/** What hosts ran around its attempts; nothing where no hook ran. */
+function hookTable(
+  { attempts }: GetJobResponse,
+  { paint, width }: Pick<Terminal, 'paint' | 'width'>,
+): readonly string[] {
+  const runs = attempts.flatMap(({ epoch, hooks }) => hooks.map(run => ({ epoch, ...run })))
+  if (runs.length === 0) return []
+  return [
+    table(
+      runs,
+      [
+        { heading: 'TRY', value: r => String(r.epoch), align: 'right' },
+        { heading: 'HOOK', value: r => r.name, shrinkTo: 8 },
+        { heading: 'WHEN', value: r => r.moment },
+        { heading: 'TOOK', value: r => shortDuration(r.durationMs), align: 'right' },
+        { heading: 'OUTCOME', value: r => r.outcome, paint },
+        { heading: 'DETAIL', value: r => r.detail.replaceAll(/\s+/g, ' ') || '-', shrinkTo: 16 },
+      ],
+      width,
+    ),
+  ]
 }
 
 function jobFields(

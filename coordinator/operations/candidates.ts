@@ -2,7 +2,7 @@ import type { Destination } from '../../shared/model/destination.ts'
 import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import type { Job } from '../jobs/job.ts'
-import type { Policy } from '../policy/index.ts'
+import { hooksIn, type Policy } from '../policy/index.ts'
 import type { InstanceRecord } from '../store/records.ts'
 import { replicaChoice } from './replica-choice.ts'
 import type { Term } from './term.ts'
@@ -46,18 +46,19 @@ export function candidatesOf(
 }
 
 /** What an agent must know beyond the first protocol to do a job without leaving something out unsaid. */
-export const agentFeatures = ['encryption', 'destination-settings'] as const
+export const agentFeatures = ['encryption', 'destination-settings', 'hooks'] as const
 export type AgentFeature = (typeof agentFeatures)[number]
 
 const wantedFor: Readonly<Record<AgentFeature, string>> = {
   encryption: 'its policy encrypts',
   'destination-settings': 'its destination has settings of how objects are kept',
+  hooks: 'its policy has hooks',
 }
 
-/** What a job asks of whoever does it: a policy that encrypts, destinations that keep objects in a way of their own. */
+/** What a job asks of whoever does it: a policy that encrypts or has hooks, destinations that keep objects in a way of their own. */
 export function featuresFor(
   job: Pick<Job, 'order'>,
-  policy: Pick<Policy, 'encryption' | 'destination' | 'copies'> | undefined,
+  policy: Pick<Policy, 'encryption' | 'destination' | 'copies' | 'hooks'> | undefined,
   destinations: ReadonlyMap<string, Pick<Destination, 'settings'>>,
 ): readonly AgentFeature[] {
   const written =
@@ -70,6 +71,7 @@ export function featuresFor(
   return [
     ...(policy?.encryption === undefined ? [] : (['encryption'] as const)),
     ...(kept ? (['destination-settings'] as const) : []),
+    ...(job.order.kind === 'backup' && policy?.hooks !== undefined ? (['hooks'] as const) : []),
   ]
 }
 
@@ -95,6 +97,28 @@ export function ableTo(
         code: 'agent-too-old',
         text: `${needed.map(each => wantedFor[each]).join(', and ')}; no agent that could do it knows how, upgrade them`,
       }
+}
+
+/** Those of them whose host has every hook that a job's policy names: the others would refuse it. */
+export function withHooks(
+  policy: Pick<Policy, 'hooks'> | undefined,
+  candidates: Candidates,
+  term: Pick<Term, 'live'>,
+): Candidates {
+  const names = policy === undefined ? [] : hooksIn(policy)
+  if (names.length === 0 || candidates.kind === 'none') return candidates
+  const lacking = (id: AgentId) => {
+    const known = term.live.record(id)?.hooks ?? []
+    return names.filter(each => !known.includes(each))
+  }
+  const agents = candidates.agents.filter(id => lacking(id).length === 0)
+  if (agents.length > 0) return { kind: 'some', agents }
+  const missing = [...new Set(candidates.agents.flatMap(lacking))]
+  return {
+    kind: 'none',
+    code: 'no-hook',
+    text: `its policy has hooks, and no agent that could do it has ${missing.join(', ')}: add them to its configuration`,
+  }
 }
 
 /**

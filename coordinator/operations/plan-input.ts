@@ -18,7 +18,7 @@ import {
 import { nextInstant, type Policy, type Schedule } from '../policy/index.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { agentSlots } from './agent-slots.ts'
-import { ableTo, type Candidates, candidatesOf, featuresFor, ranksOf } from './candidates.ts'
+import { ableTo, type Candidates, candidatesOf, featuresFor, ranksOf, withHooks } from './candidates.ts'
 import { pauseOf, pauseText, withoutPaused } from './pauses.ts'
 import { replicaLag } from './replica-choice.ts'
 import { databaseOf, policyOf, subjectOf } from './subject.ts'
@@ -280,9 +280,13 @@ export class Look {
     return {
       record,
       candidates: wanted
-        ? ableTo(
-            featuresFor(job, policy, this.#term.settings.destinations),
-            this.candidatesOf(job, policy),
+        ? withHooks(
+            policy,
+            ableTo(
+              featuresFor(job, policy, this.#term.settings.destinations),
+              this.candidatesOf(job, policy),
+              this.#term,
+            ),
             this.#term,
           )
         : ({ kind: 'some', agents: [] } as const),

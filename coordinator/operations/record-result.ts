@@ -6,6 +6,7 @@ import type { AttemptRecord } from '../store/records.ts'
 import { applyJobEvent } from './apply-job-event.ts'
 import { isAttemptPrefix } from './attempt-keys.ts'
 import { crashPoint } from './crash-point.ts'
+import { noteHooks } from './note-hooks.ts'
 import { recordAdopted, recordSuccess } from './record-success.ts'
 import { type Disposition, type ReportedResult, reclaimed } from './result.ts'
 import { type Term, write } from './term.ts'
@@ -93,6 +94,7 @@ async function recordFailure(
     const fresh = (await tx.attempts.get(row.id)) ?? row
     await tx.attempts.update({ ...fresh, observed: result.observed })
   }
+  if (result.hooks.length > 0) await noteHooks(tx, row, await tx.jobs.get(row.jobId), result.hooks, now, term)
   await ownDebris(tx, row, result, now, term)
   return { kind: 'recorded', reason: applied.kind === 'accepted' ? '' : 'stale' }
 }

@@ -10,6 +10,7 @@ import { isManifestKey } from './attempt-keys.ts'
 import { type CheckedManifest, differs, isNewerManifest, readManifest } from './check-manifest.ts'
 import { checkSignature } from './check-signature.ts'
 import { settleDebris } from './debris.ts'
+import { noteHooks } from './note-hooks.ts'
 import { noteWarnings } from './note-warnings.ts'
 import { recordBackup } from './record-backup.ts'
 import { recordCopied } from './record-copied.ts'
@@ -55,6 +56,7 @@ export async function recordSuccess(
     term,
   )
   await notePlaintext(tx, job, manifest, row.agentId, now, term)
+  await noteHooks(tx, row, job, result.hooks, now, term)
   return surplus
     ? { kind: 'surplus', reason: applied.kind === 'refused' ? applied.reason : '' }
     : { kind: 'recorded', reason: '' }

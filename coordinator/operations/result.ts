@@ -1,5 +1,5 @@
 import type { Failure } from '../../shared/errors/index.ts'
-import type { AttemptObserved } from '../store/records.ts'
+import type { AttemptHook, AttemptObserved } from '../store/records.ts'
 
 /** A result as it came from an agent: texts are not trusted yet. */
 export interface ReportedResult {
@@ -28,6 +28,8 @@ export interface ReportedResult {
   }[]
   readonly warnings: readonly string[]
   readonly observed?: AttemptObserved
+  /** Hooks of its host that ran around it, in order. */
+  readonly hooks: readonly AttemptHook[]
 }
 
 /** The answer every result gets (J12), after the commit. `security`: it was not the sender's to report. */

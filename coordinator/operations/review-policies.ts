@@ -3,6 +3,7 @@ import type { Millis } from '../../shared/time/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
 import { type EffectivePolicy, type PolicyBook, withPace } from '../policy/index.ts'
 import { type Finding, FleetLint } from '../policy/lint/index.ts'
+import type { DatabaseRecord } from '../store/records.ts'
 import { budgetFindings } from './budget-findings.ts'
 import { nameOf, policySubjectOf, takes } from './subject.ts'
 import type { Term } from './term.ts'
@@ -60,6 +61,7 @@ export async function reviewPolicies(
         ...{ name, clusterId: record.clusterId, effective, p50, p90 },
         ...(state?.lastDurationMs === undefined ? {} : { lastDuration: state.lastDurationMs }),
         ...(promised === undefined ? {} : { promised }),
+        ...(policy?.hooks === undefined ? {} : { hooksOfHosts: hooksOfHosts(record, term) }),
       }
     }
     const [next, last] = [tried(candidate.book), tried(book)]
@@ -84,6 +86,21 @@ export async function reviewPolicies(
     changed,
     databases,
   }
+}
+
+/** The hooks of every agent that answers for a database. */
+function hooksOfHosts({ clusterId }: DatabaseRecord, { fleet, live }: Term): readonly (readonly string[])[] {
+  const ids = new Set(
+    fleet
+      .instancesOf(clusterId)
+      .flatMap(({ agentId, goneSince }) =>
+        agentId === undefined || goneSince !== undefined ? [] : [agentId],
+      ),
+  )
+  return [...ids].flatMap(id => {
+    const agent = live.record(id)
+    return agent === undefined ? [] : [agent.hooks ?? []]
+  })
 }
 
 function paced(effective: EffectivePolicy, duration: () => Millis): EffectivePolicy {

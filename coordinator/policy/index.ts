@@ -11,8 +11,10 @@ export { type DueInput, dueAfter, dueSlot, nextDue } from './due.ts'
 export { type Disagreement, groupOf, mergeRules } from './merge.ts'
 export { pace, withPace } from './pace.ts'
 export {
+  hooksIn,
   type Policy,
   type PolicyEncryption,
+  type PolicyHooks,
   type PolicySelector,
   type PolicySubject,
   type ReplicaPreference,

@@ -43,6 +43,18 @@ export interface PolicyEncryption {
   readonly breakGlass: readonly string[]
 }
 
+/** What runs around a backup, by the names that its host's agent knows, in order; never what is run. */
+export interface PolicyHooks {
+  readonly before: readonly string[]
+  readonly after: readonly string[]
+  readonly onFailure: readonly string[]
+}
+
+/** Every hook that a policy asks for, once. */
+export function hooksIn({ hooks }: Pick<Policy, 'hooks'>): readonly string[] {
+  return hooks === undefined ? [] : [...new Set([...hooks.before, ...hooks.after, ...hooks.onFailure])]
+}
+
 /** Where else a backup is to lie, and what that may cost. */
 export interface CopyPolicy {
   readonly destinations: readonly string[]
@@ -112,6 +124,8 @@ export interface Policy {
   readonly replayLagLimit?: Duration
   /** On a replica: so much log received and not replayed ends a dump (P6), bytes; absent: never. */
   readonly replayBacklogLimit?: number
+  /** Absent: none. */
+  readonly hooks?: PolicyHooks
 }
 
 /** The facts a policy is chosen by. */

@@ -35,7 +35,13 @@ export function weaknesses(than: Policy, of: Policy): readonly string[] {
     ...(of.replica === 'require' && than.replica !== 'require' ? ['no backup without a replica'] : []),
     ...((of.importance ?? 1) < (than.importance ?? 1) ? ['less importance'] : []),
     ...(of.globalsPasswords === true && than.globalsPasswords !== true ? ['passwords in globals'] : []),
+    // without one a backup may not be consistent, with another one programs run that nobody here asked for
+    ...(sameHooks(than, of) ? [] : ['other hooks']),
   ]
+}
+
+function sameHooks(a: Policy, b: Policy): boolean {
+  return JSON.stringify(a.hooks ?? {}) === JSON.stringify(b.hooks ?? {})
 }
 
 const raised = new WeakMap<Policy, Map<number, Policy>>()

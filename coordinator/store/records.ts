@@ -43,6 +43,8 @@ export interface AgentRecord {
   readonly pool: boolean
   readonly clockOffsetMs: number
   readonly draining: boolean
+  /** Names of the hooks its host has; absent from an agent that knows none. */
+  readonly hooks?: readonly string[]
   readonly firstSeenAt: Millis
   /** Flushed every 30 s, not at every heartbeat. */
   readonly lastSeenAt: Millis
@@ -177,6 +179,21 @@ export interface AttemptRecord {
   readonly further?: readonly string[]
   /** What it took, of one that failed; a backup's stands in its manifest. */
   readonly observed?: AttemptObserved
+  /** Hooks of its host that ran around it, in order. */
+  readonly hooks?: readonly AttemptHook[]
+}
+
+/** One hook of a host that ran around an attempt. */
+export interface AttemptHook {
+  readonly name: string
+  /** before, after, on_failure. */
+  readonly moment: string
+  /** succeeded, failed, timed-out, cancelled, refused. */
+  readonly outcome: string
+  readonly status?: number
+  readonly durationMs: Duration
+  /** Why it did not succeed; empty when it did. */
+  readonly detail: string
 }
 
 /** What an attempt took, as its agent told; bytes and milliseconds. */

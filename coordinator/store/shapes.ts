@@ -57,6 +57,7 @@ export const decodeAttempt = decoder<AttemptRecord>('attempts', {
   destination: 'text?',
   further: 'list?',
   observed: 'object?',
+  hooks: 'list?',
 })
 
 export const decodeDecision = decoder<DecisionRecord>('decisions', {
@@ -86,6 +87,7 @@ export const decodeAgent = decoder<AgentRecord>('agents', {
   pool: 'flag',
   clockOffsetMs: 'number',
   draining: 'flag',
+  hooks: 'list?',
   firstSeenAt: 'number',
   lastSeenAt: 'number',
 })

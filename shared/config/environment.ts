@@ -12,7 +12,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /**
  * `HOLDFAST_` names that are not configuration: where tests and demo keep fetched servers and whether they may
  * fetch, which coordinator the CLI asks and as whom, the token a host joins with, which file the configuration is in. Nor is anything that starts with
- * `HOLDFAST_TEST_`.
+ * `HOLDFAST_TEST_`, or what a hook is told, so that it can call our programs.
  */
 export const reservedVariables: readonly string[] = [
   'HOLDFAST_CACHE',
@@ -24,10 +24,11 @@ export const reservedVariables: readonly string[] = [
   'HOLDFAST_TOKEN_FILE',
   'HOLDFAST_JOIN_TOKEN',
   'HOLDFAST_CONFIG',
+  'HOLDFAST_HOOK',
 ]
 
 function isReserved(name: string): boolean {
-  return reservedVariables.includes(name) || name.startsWith('HOLDFAST_TEST_')
+  return reservedVariables.includes(name) || /^HOLDFAST_(TEST|HOOK)_/.test(name)
 }
 
 /** The only reader of the environment for configuration: the variables that start with `prefix`. */

@@ -550,6 +550,27 @@ export const errorCodes = {
     exit: 22,
     retry: 'backoff',
   },
+  'hook.failed': {
+    message: 'a hook before the backup failed',
+    hint: 'Nothing was dumped. The hook, its status and the end of what it said are in the context and in the agent’s log.',
+    grpc: 'ABORTED',
+    exit: 22,
+    retry: 'backoff',
+  },
+  'hook.unknown': {
+    message: 'this host has no hook of that name',
+    hint: 'Add it under `hooks` in the agent’s configuration and restart the agent, or take it out of the policy; `holdfast agent get HOST` shows what it has.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'hook.unsafe': {
+    message: 'what a hook would run may be changed by others',
+    hint: 'The program, the configuration that names it, and every folder above them must belong to root or the agent’s user and be writable by nobody else (chmod go-w).',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
   'job.timed-out': {
     message: 'the attempt took longer than its policy allows',
     hint: 'It is retried while attempts are left. Raise `timeout` of the policy if it must take that long.',

@@ -76,6 +76,7 @@ describe.skipIf(servers.missing)('on the link of a coordinator at work', () => {
       peakRssBytes: 0,
       copies: [],
       warnings: [],
+      hooks: [],
       observed: undefined,
     }
   }

@@ -32,6 +32,8 @@ export interface FakeAgentOptions {
   readonly keeper?: boolean
   /** What it knows beyond the first protocol; default nothing. */
   readonly features?: readonly string[]
+  /** Names of the hooks its host has; default none. */
+  readonly hooks?: readonly string[]
   readonly running?: readonly AttemptRef[]
   readonly unacknowledged?: readonly AttemptRef[]
   readonly protocolVersion?: number
@@ -117,7 +119,7 @@ export class FakeAgent {
   }
 
   hello(over: Partial<Hello> = {}): void {
-    const { keeper, addresses, protocolVersion, clockError, unacknowledged, features } = this.#options
+    const { keeper, addresses, protocolVersion, clockError, unacknowledged, features, hooks } = this.#options
     this.send({
       $case: 'hello',
       value: {
@@ -143,6 +145,7 @@ export class FakeAgent {
         lastIncarnation: '',
         pool: keeper ?? false,
         keeper: keeper ?? false,
+        hooks: [...(hooks ?? [])],
         ...over,
       },
     })
@@ -434,6 +437,7 @@ export function emptyResult(ref: AttemptRef): Result {
     peakRssBytes: 0,
     copies: [],
     warnings: [],
+    hooks: [],
     observed: undefined,
   }
 }

@@ -12,6 +12,7 @@ type Trouble = Exclude<
       | 'running'
       | 'size'
       | 'outgrowing'
+      | 'hooks'
       | 'copies-missing'
       | 'backup-succeeded'
       | 'copies-missing'

@@ -147,6 +147,35 @@ export function decide(fact: AlertFact): AlertDecision {
         waits: true,
       })
     }
+    case 'hooks': {
+      const dedupKey = keyOf.hookFailed(fact.databaseId)
+      const names = fact.failed.map(each => each.name).join(', ')
+      if (fact.failed.length === 0)
+        return {
+          kind: 'resolve',
+          dedupKey,
+          summary: `the hooks behind backups of ${fact.name} end well again`,
+        }
+      return opens(about, {
+        dedupKey,
+        alert: 'hook-failed',
+        severity: 'warning',
+        summary: `${fact.failed.length === 1 ? 'hook' : 'hooks'} ${names} on ${fact.hostname} failed behind a backup of ${fact.name}: ${firstLine(fact.failed[0]?.detail)}`,
+        facts: {
+          database_id: fact.databaseId,
+          database: fact.name,
+          job_id: fact.jobId,
+          hostname: fact.hostname,
+          hooks: names,
+          detail: fact.failed
+            .map(each => `${each.name}: ${each.detail}`)
+            .join('; ')
+            .slice(0, 1_000),
+        },
+        causes: [],
+        waits: true,
+      })
+    }
     case 'backup-succeeded':
       return {
         ...opens(about, {
@@ -177,6 +206,10 @@ export function opens(about: About, decision: Omit<OpenDecision, 'kind' | 'label
     ...decision,
     ...(about.labels === undefined ? {} : { labels: about.labels }),
   }
+}
+
+function firstLine(text = ''): string {
+  return (text.split('\n')[0] ?? '').slice(0, 200)
 }
 
 /** `3 weeks`, or days when it is that near. */

@@ -109,6 +109,15 @@ export type AlertFact = { readonly about?: About } & (
       readonly soon?: Outgrowing
     }
   | {
+      readonly kind: 'hooks'
+      readonly databaseId: string
+      readonly name: string
+      readonly jobId: string
+      readonly hostname: string
+      /** Hooks behind its last attempt that did not end well; none: all did. */
+      readonly failed: readonly { readonly name: string; readonly outcome: string; readonly detail: string }[]
+    }
+  | {
       readonly kind: 'disk'
       readonly agentId: string
       readonly hostname: string

@@ -12,6 +12,7 @@ export const keyOf = {
   sizeAnomaly: (databaseId: string) => `size-anomaly/${databaseId}`,
   outgrows: (databaseId: string) => `outgrows-window/${databaseId}`,
   diskLow: (agentId: string, path: string) => `disk-low/${agentId}/${path}`,
+  hookFailed: (databaseId: string) => `hook-failed/${databaseId}`,
   copiesMissing: (subject: string) => `copies-missing/${subject}`,
   backupSucceeded: (jobId: string) => `backup-succeeded/${jobId}`,
   policiesRefused: 'policies-refused',

@@ -7,6 +7,7 @@ export const findingCodes = [
   'window-too-short',
   'windows-too-full',
   'matches-nothing',
+  'no-hook',
   'all-at-once',
   'clock-skips',
   'clock-repeats',

@@ -2,7 +2,7 @@ import { type Duration, formatDuration, isoOf, type Millis } from '../../../shar
 import { isLimited, openSpans } from '../../planner/window.ts'
 import type { EffectivePolicy, PolicyBook } from '../book.ts'
 import { nextInstant } from '../cron.ts'
-import type { Policy } from '../policy.ts'
+import { hooksIn, type Policy } from '../policy.ts'
 import type { PolicyRule } from '../rule.ts'
 import type { Finding } from './finding.ts'
 import { scheduleFindings } from './schedules.ts'
@@ -24,6 +24,8 @@ export interface LintedDatabase {
   /** How long the next one takes: the middle, and pessimistically. */
   readonly p50: Duration
   readonly p90: Duration
+  /** Names of the hooks that each agent has which answers for it; absent: its policy has none, or no agent is known. */
+  readonly hooksOfHosts?: readonly (readonly string[])[]
 }
 
 /** What is seen of many databases, told once. */
@@ -84,6 +86,7 @@ export class FleetLint {
     }
     this.#promise(database, policy)
     this.#window(database, policy)
+    this.#hooks(database, policy)
     this.#instant(policy)
   }
 
@@ -127,6 +130,21 @@ export class FleetLint {
     work.share += p50 / policy.schedule.every
     work.open = Math.max(work.open, this.#openShare(policy))
     this.#work.set(clusterId, work)
+  }
+
+  /** A job goes only where all of its hooks are: one that is nowhere means no backup at all. */
+  #hooks({ name, hooksOfHosts = [] }: LintedDatabase, policy: Policy): void {
+    const wanted = hooksIn(policy)
+    const lacking = hooksOfHosts.map(known => wanted.filter(each => !known.includes(each)))
+    if (lacking.length === 0 || lacking.some(each => each.length === 0)) return
+    for (const hook of new Set(lacking.flat()))
+      this.#add({
+        code: 'no-hook',
+        severity: 'error',
+        where: `${policy.name}, hook ${hook}`,
+        example: name,
+        text: `no agent that backs it up has the hook \`${hook}\`: add it to \`hooks\` of their configuration first`,
+      })
   }
 
   #longestWindow(policy: Policy): Duration {

@@ -7,13 +7,14 @@ import type {
   Result,
   Inventory as WireInventory,
 } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
-import { type HostResources, JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
+import { type HookRun, type HostResources, JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type { InventoryChunk } from '../../fleet/inventory-assembly.ts'
 import type { RunningRef } from '../../operations/live-agents.ts'
 import type { SeenAgent } from '../../operations/record-agent.ts'
 import type { NamedAttempt } from '../../operations/report-attempt.ts'
 import type { ReportedResult } from '../../operations/result.ts'
 import type { HostClaim } from '../../planner/host-claim.ts'
+import type { AttemptHook } from '../../store/records.ts'
 
 /** More attempts than any agent holds; the rest of a list is dropped. */
 const mostRefs = 1_000
@@ -21,6 +22,8 @@ const mostListed = 256
 /** Of one host: beyond that it is a mistake or a lie. */
 const mostCores = 16_384
 const mostMemory = 2 ** 50
+/** Of what a hook said, characters. */
+const mostDetail = 1_200
 
 /** An attempt as the peer names it, or undefined when its ids are none. */
 export function namedAttempt(ref: AttemptRef | undefined): NamedAttempt | undefined {
@@ -65,6 +68,7 @@ export function agentFromHello(hello: Hello, receivedAt: number): SeenAgent | st
     memoryBytes: within(host.memoryBytes, mostMemory),
     keeper: hello.keeper,
     pool: hello.pool,
+    ...(hello.hooks.length === 0 ? {} : { hooks: hello.hooks.slice(0, mostListed).map(short) }),
     clockOffsetMs: hello.sentAt === 0 ? 0 : receivedAt - hello.sentAt,
   }
 }
@@ -145,6 +149,18 @@ export function reportedResult(wire: Result): ReportedResult {
     })),
     warnings: wire.warnings.slice(0, mostListed).map(short),
     ...(wire.observed === undefined ? {} : { observed: { ...wire.observed, ...shortened(wire.observed) } }),
+    hooks: wire.hooks.slice(0, mostListed).map(hookRun),
+  }
+}
+
+function hookRun({ name, moment, outcome, status, durationMs, detail }: HookRun): AttemptHook {
+  return {
+    name: short(name),
+    moment: short(moment),
+    outcome: short(outcome),
+    ...(status === undefined ? {} : { status }),
+    durationMs: Math.max(0, durationMs),
+    detail: detail.slice(0, mostDetail),
   }
 }
 

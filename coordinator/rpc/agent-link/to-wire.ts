@@ -4,11 +4,12 @@ import type {
   Assign,
   AttemptRef,
   EncryptionSpec,
+  HookSpec,
   WatchedInstance,
 } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type { Addressee, AnchorWork, Assignment } from '../../operations/messenger.ts'
-import type { PolicyEncryption } from '../../policy/index.ts'
+import type { PolicyEncryption, PolicyHooks } from '../../policy/index.ts'
 import type { InstanceRecord } from '../../store/records.ts'
 
 /** An attempt, named whole (J2). */
@@ -60,6 +61,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             xminAgeLimit: policy.xminAgeLimit,
             replayLagLimitMs: policy.replayLagLimit,
             replayBacklogLimit: policy.replayBacklogLimit,
+            hooks: hookSpec(policy.hooks),
             predictedStoredBytes: assignment.predictedStoredBytes ?? 0,
           },
         },
@@ -126,6 +128,12 @@ function encryptionSpec(encryption: PolicyEncryption | undefined): EncryptionSpe
   if (encryption === undefined) return undefined
   const { required, recipients, recipientsFile = '', kmsKey = '', breakGlass } = encryption
   return { required, recipients: [...recipients], recipientsFile, kmsKey, breakGlass: [...breakGlass] }
+}
+
+function hookSpec(hooks: PolicyHooks | undefined): HookSpec | undefined {
+  if (hooks === undefined) return undefined
+  const { before, after, onFailure } = hooks
+  return { before: [...before], after: [...after], onFailure: [...onFailure] }
 }
 
 /** An instance as its agent sees it. */

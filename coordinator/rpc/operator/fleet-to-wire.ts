@@ -42,6 +42,7 @@ export function agentToWire(
     instances,
     spooledResults: live?.spooledResults ?? 0,
     features: [...agent.features],
+    hooks: [...(agent.hooks ?? [])],
     tools: agent.tools.map(tool => ({ name: tool.name, value: tool.version })),
     bootId: agent.bootId,
     firstSeenAt: agent.firstSeenAt,

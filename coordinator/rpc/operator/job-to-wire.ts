@@ -87,5 +87,6 @@ export async function attemptToWire(attempt: AttemptRecord, names: Names): Promi
     endedAt: attempt.endedAt ?? 0,
     outcome: attempt.outcome ?? '',
     failure: attempt.failure && failureToWire(attempt.failure),
+    hooks: (attempt.hooks ?? []).map(run => ({ status: undefined, ...run })),
   }
 }

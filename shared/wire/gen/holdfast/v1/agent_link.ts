@@ -22,6 +22,7 @@ import {
   Evidence,
   Failure,
   Field,
+  HookRun,
   HostResources,
   JobKind,
   jobKindFromJSON,
@@ -241,6 +242,8 @@ export interface Hello {
   /** Serves instances it does not share a host with. */
   pool: boolean;
   keeper: boolean;
+  /** Names of the hooks this host has; what they run stands in its own configuration and is never told. */
+  hooks: string[];
 }
 
 export interface HostFacts {
@@ -463,7 +466,24 @@ export interface BackupSpec {
     | number
     | undefined;
   /** On a replica: so much log received and not replayed ends it (P6), bytes; 0 or absent: never. */
-  replayBacklogLimit?: number | undefined;
+  replayBacklogLimit?:
+    | number
+    | undefined;
+  /** What runs around it. Only for agents with the feature `hooks`: others would leave it out unsaid. */
+  hooks?: HookSpec | undefined;
+}
+
+/**
+ * Hooks around a backup, by the names the agent's own configuration gives them, in the order they run. Never a
+ * command: whoever can write a policy must not be able to run what they like on a host.
+ */
+export interface HookSpec {
+  /** The first that fails ends the attempt before its dump begins. */
+  before: string[];
+  /** Whatever became of the attempt. */
+  after: string[];
+  /** Before those of `after`, when the attempt failed. */
+  onFailure: string[];
 }
 
 /** Encryption as the policy asks for it. Recipients are public; no secret passes through the link. */
@@ -613,6 +633,8 @@ export interface Result {
   copies: CopyResult[];
   /** What went well and should be looked at all the same, e.g. a restore that had to use another copy. */
   warnings: string[];
+  /** Hooks that ran, in order. */
+  hooks: HookRun[];
 }
 
 /** What became of a backup in one destination. */
@@ -1317,6 +1339,7 @@ function createBaseHello(): Hello {
     lastIncarnation: "",
     pool: false,
     keeper: false,
+    hooks: [],
   };
 }
 
@@ -1360,6 +1383,9 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.keeper !== false) {
       writer.uint32(104).bool(message.keeper);
+    }
+    for (const v of message.hooks) {
+      writer.uint32(722).string(v!);
     }
     return writer;
   },
@@ -1481,6 +1507,14 @@ export const Hello: MessageFns<Hello> = {
             message.keeper = reader.bool();
             continue;
           }
+          case 90: {
+            if (tag !== 722) {
+              break;
+            }
+
+            message.hooks.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1536,6 +1570,9 @@ export const Hello: MessageFns<Hello> = {
         : "",
       pool: isSet(object.pool) ? globalThis.Boolean(object.pool) : false,
       keeper: isSet(object.keeper) ? globalThis.Boolean(object.keeper) : false,
+      hooks: globalThis.Array.isArray(object?.hooks)
+        ? object.hooks.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -1580,6 +1617,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.keeper !== false) {
       obj.keeper = message.keeper;
     }
+    if (message.hooks?.length) {
+      obj.hooks = message.hooks;
+    }
     return obj;
   },
 
@@ -1601,6 +1641,7 @@ export const Hello: MessageFns<Hello> = {
     message.lastIncarnation = object.lastIncarnation ?? "";
     message.pool = object.pool ?? false;
     message.keeper = object.keeper ?? false;
+    message.hooks = object.hooks?.map((e) => e) || [];
     return message;
   },
 };
@@ -3654,6 +3695,7 @@ function createBaseBackupSpec(): BackupSpec {
     xminAgeLimit: undefined,
     replayLagLimitMs: undefined,
     replayBacklogLimit: undefined,
+    hooks: undefined,
   };
 }
 
@@ -3754,6 +3796,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     }
     if (message.replayBacklogLimit !== undefined) {
       writer.uint32(200).int64(message.replayBacklogLimit);
+    }
+    if (message.hooks !== undefined) {
+      HookSpec.encode(message.hooks, writer.uint32(722).fork()).join();
     }
     return writer;
   },
@@ -4027,6 +4072,14 @@ export const BackupSpec: MessageFns<BackupSpec> = {
             message.replayBacklogLimit = longToNumber(reader.int64());
             continue;
           }
+          case 90: {
+            if (tag !== 722) {
+              break;
+            }
+
+            message.hooks = HookSpec.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4171,6 +4224,7 @@ export const BackupSpec: MessageFns<BackupSpec> = {
         : isSet(object.replay_backlog_limit)
         ? globalThis.Number(object.replay_backlog_limit)
         : undefined,
+      hooks: isSet(object.hooks) ? HookSpec.fromJSON(object.hooks) : undefined,
     };
   },
 
@@ -4272,6 +4326,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     if (message.replayBacklogLimit !== undefined) {
       obj.replayBacklogLimit = Math.round(message.replayBacklogLimit);
     }
+    if (message.hooks !== undefined) {
+      obj.hooks = HookSpec.toJSON(message.hooks);
+    }
     return obj;
   },
 
@@ -4318,6 +4375,114 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     message.xminAgeLimit = object.xminAgeLimit ?? undefined;
     message.replayLagLimitMs = object.replayLagLimitMs ?? undefined;
     message.replayBacklogLimit = object.replayBacklogLimit ?? undefined;
+    message.hooks = (object.hooks !== undefined && object.hooks !== null)
+      ? HookSpec.fromPartial(object.hooks)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHookSpec(): HookSpec {
+  return { before: [], after: [], onFailure: [] };
+}
+
+export const HookSpec: MessageFns<HookSpec> = {
+  encode(message: HookSpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.before) {
+      writer.uint32(10).string(v!);
+    }
+    for (const v of message.after) {
+      writer.uint32(18).string(v!);
+    }
+    for (const v of message.onFailure) {
+      writer.uint32(26).string(v!);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HookSpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHookSpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.before.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.after.push(reader.string());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.onFailure.push(reader.string());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HookSpec {
+    return {
+      before: globalThis.Array.isArray(object?.before) ? object.before.map((e: any) => globalThis.String(e)) : [],
+      after: globalThis.Array.isArray(object?.after) ? object.after.map((e: any) => globalThis.String(e)) : [],
+      onFailure: globalThis.Array.isArray(object?.onFailure)
+        ? object.onFailure.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.on_failure)
+        ? object.on_failure.map((e: any) => globalThis.String(e))
+        : [],
+    };
+  },
+
+  toJSON(message: HookSpec): unknown {
+    const obj: any = {};
+    if (message.before?.length) {
+      obj.before = message.before;
+    }
+    if (message.after?.length) {
+      obj.after = message.after;
+    }
+    if (message.onFailure?.length) {
+      obj.onFailure = message.onFailure;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HookSpec>): HookSpec {
+    return HookSpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HookSpec>): HookSpec {
+    const message = createBaseHookSpec();
+    message.before = object.before?.map((e) => e) || [];
+    message.after = object.after?.map((e) => e) || [];
+    message.onFailure = object.onFailure?.map((e) => e) || [];
     return message;
   },
 };
@@ -5866,6 +6031,7 @@ function createBaseResult(): Result {
     observed: undefined,
     copies: [],
     warnings: [],
+    hooks: [],
   };
 }
 
@@ -5924,6 +6090,9 @@ export const Result: MessageFns<Result> = {
     }
     for (const v of message.warnings) {
       writer.uint32(410).string(v!);
+    }
+    for (const v of message.hooks) {
+      HookRun.encode(v!, writer.uint32(722).fork()).join();
     }
     return writer;
   },
@@ -6085,6 +6254,14 @@ export const Result: MessageFns<Result> = {
             message.warnings.push(reader.string());
             continue;
           }
+          case 90: {
+            if (tag !== 722) {
+              break;
+            }
+
+            message.hooks.push(HookRun.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6155,6 +6332,9 @@ export const Result: MessageFns<Result> = {
       warnings: globalThis.Array.isArray(object?.warnings)
         ? object.warnings.map((e: any) => globalThis.String(e))
         : [],
+      hooks: globalThis.Array.isArray(object?.hooks)
+        ? object.hooks.map((e: any) => HookRun.fromJSON(e))
+        : [],
     };
   },
 
@@ -6214,6 +6394,9 @@ export const Result: MessageFns<Result> = {
     if (message.warnings?.length) {
       obj.warnings = message.warnings;
     }
+    if (message.hooks?.length) {
+      obj.hooks = message.hooks.map((e) => HookRun.toJSON(e));
+    }
     return obj;
   },
 
@@ -6246,6 +6429,7 @@ export const Result: MessageFns<Result> = {
       : undefined;
     message.copies = object.copies?.map((e) => CopyResult.fromPartial(e)) || [];
     message.warnings = object.warnings?.map((e) => e) || [];
+    message.hooks = object.hooks?.map((e) => HookRun.fromPartial(e)) || [];
     return message;
   },
 };

@@ -181,6 +181,20 @@ export interface Observed {
   yieldedMs: number;
 }
 
+/** One hook of a host that ran around an attempt. */
+export interface HookRun {
+  name: string;
+  /** before, after, on_failure. */
+  moment: string;
+  /** succeeded, failed, timed-out, cancelled, refused. */
+  outcome: string;
+  /** Exit status; absent when it was ended by a signal or never ran. */
+  status?: number | undefined;
+  durationMs: number;
+  /** Why it did not succeed, with the end of what it said; secrets removed. */
+  detail: string;
+}
+
 /** What a host has and how it fares, as its agent sees it. What could not be learned is absent or empty. */
 export interface HostResources {
   /** Attempts the agent takes at the same time, by its configuration. */
@@ -1313,6 +1327,159 @@ export const Observed: MessageFns<Observed> = {
     message.childrenPeakRssBytes = object.childrenPeakRssBytes ?? 0;
     message.durationMs = object.durationMs ?? 0;
     message.yieldedMs = object.yieldedMs ?? 0;
+    return message;
+  },
+};
+
+function createBaseHookRun(): HookRun {
+  return { name: "", moment: "", outcome: "", status: undefined, durationMs: 0, detail: "" };
+}
+
+export const HookRun: MessageFns<HookRun> = {
+  encode(message: HookRun, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.moment !== "") {
+      writer.uint32(18).string(message.moment);
+    }
+    if (message.outcome !== "") {
+      writer.uint32(26).string(message.outcome);
+    }
+    if (message.status !== undefined) {
+      writer.uint32(32).int32(message.status);
+    }
+    if (message.durationMs !== 0) {
+      writer.uint32(40).int64(message.durationMs);
+    }
+    if (message.detail !== "") {
+      writer.uint32(50).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HookRun {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHookRun();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.moment = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.outcome = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.status = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.durationMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HookRun {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      moment: isSet(object.moment) ? globalThis.String(object.moment) : "",
+      outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
+      status: isSet(object.status) ? globalThis.Number(object.status) : undefined,
+      durationMs: isSet(object.durationMs)
+        ? globalThis.Number(object.durationMs)
+        : isSet(object.duration_ms)
+        ? globalThis.Number(object.duration_ms)
+        : 0,
+      detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+    };
+  },
+
+  toJSON(message: HookRun): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.moment !== "") {
+      obj.moment = message.moment;
+    }
+    if (message.outcome !== "") {
+      obj.outcome = message.outcome;
+    }
+    if (message.status !== undefined) {
+      obj.status = Math.round(message.status);
+    }
+    if (message.durationMs !== 0) {
+      obj.durationMs = Math.round(message.durationMs);
+    }
+    if (message.detail !== "") {
+      obj.detail = message.detail;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HookRun>): HookRun {
+    return HookRun.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HookRun>): HookRun {
+    const message = createBaseHookRun();
+    message.name = object.name ?? "";
+    message.moment = object.moment ?? "";
+    message.outcome = object.outcome ?? "";
+    message.status = object.status ?? undefined;
+    message.durationMs = object.durationMs ?? 0;
+    message.detail = object.detail ?? "";
     return message;
   },
 };

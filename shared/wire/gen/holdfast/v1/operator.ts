@@ -20,7 +20,7 @@ import {
   type ServiceError,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { Evidence, Failure, Field, HostResources, Observed, ProgressReport } from "./common.ts";
+import { Evidence, Failure, Field, HookRun, HostResources, Observed, ProgressReport } from "./common.ts";
 
 export interface WhoAmIRequest {
 }
@@ -239,6 +239,8 @@ export interface Agent {
   replicationLags: Field[];
   /** What it runs, in words: kind and database. */
   running: Field[];
+  /** Names of the hooks its host has. */
+  hooks: string[];
 }
 
 export interface ListAgentsRequest {
@@ -573,7 +575,11 @@ export interface Attempt {
   startedAt: number;
   endedAt: number;
   outcome: string;
-  failure: Failure | undefined;
+  failure:
+    | Failure
+    | undefined;
+  /** Hooks that ran around it, in order. */
+  hooks: HookRun[];
 }
 
 export interface ExplainJobRequest {
@@ -3943,6 +3949,7 @@ function createBaseAgent(): Agent {
     drainTaken: false,
     replicationLags: [],
     running: [],
+    hooks: [],
   };
 }
 
@@ -4031,6 +4038,9 @@ export const Agent: MessageFns<Agent> = {
     }
     for (const v of message.running) {
       Field.encode(v!, writer.uint32(618).fork()).join();
+    }
+    for (const v of message.hooks) {
+      writer.uint32(722).string(v!);
     }
     return writer;
   },
@@ -4272,6 +4282,14 @@ export const Agent: MessageFns<Agent> = {
             message.running.push(Field.decode(reader, reader.uint32()));
             continue;
           }
+          case 90: {
+            if (tag !== 722) {
+              break;
+            }
+
+            message.hooks.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4370,6 +4388,7 @@ export const Agent: MessageFns<Agent> = {
       running: globalThis.Array.isArray(object?.running)
         ? object.running.map((e: any) => Field.fromJSON(e))
         : [],
+      hooks: globalThis.Array.isArray(object?.hooks) ? object.hooks.map((e: any) => globalThis.String(e)) : [],
     };
   },
 
@@ -4459,6 +4478,9 @@ export const Agent: MessageFns<Agent> = {
     if (message.running?.length) {
       obj.running = message.running.map((e) => Field.toJSON(e));
     }
+    if (message.hooks?.length) {
+      obj.hooks = message.hooks;
+    }
     return obj;
   },
 
@@ -4497,6 +4519,7 @@ export const Agent: MessageFns<Agent> = {
     message.drainTaken = object.drainTaken ?? false;
     message.replicationLags = object.replicationLags?.map((e) => Field.fromPartial(e)) || [];
     message.running = object.running?.map((e) => Field.fromPartial(e)) || [];
+    message.hooks = object.hooks?.map((e) => e) || [];
     return message;
   },
 };
@@ -9638,6 +9661,7 @@ function createBaseAttempt(): Attempt {
     endedAt: 0,
     outcome: "",
     failure: undefined,
+    hooks: [],
   };
 }
 
@@ -9669,6 +9693,9 @@ export const Attempt: MessageFns<Attempt> = {
     }
     if (message.failure !== undefined) {
       Failure.encode(message.failure, writer.uint32(74).fork()).join();
+    }
+    for (const v of message.hooks) {
+      HookRun.encode(v!, writer.uint32(722).fork()).join();
     }
     return writer;
   },
@@ -9758,6 +9785,14 @@ export const Attempt: MessageFns<Attempt> = {
             message.failure = Failure.decode(reader, reader.uint32());
             continue;
           }
+          case 90: {
+            if (tag !== 722) {
+              break;
+            }
+
+            message.hooks.push(HookRun.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -9805,6 +9840,9 @@ export const Attempt: MessageFns<Attempt> = {
         : 0,
       outcome: isSet(object.outcome) ? globalThis.String(object.outcome) : "",
       failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
+      hooks: globalThis.Array.isArray(object?.hooks)
+        ? object.hooks.map((e: any) => HookRun.fromJSON(e))
+        : [],
     };
   },
 
@@ -9837,6 +9875,9 @@ export const Attempt: MessageFns<Attempt> = {
     if (message.failure !== undefined) {
       obj.failure = Failure.toJSON(message.failure);
     }
+    if (message.hooks?.length) {
+      obj.hooks = message.hooks.map((e) => HookRun.toJSON(e));
+    }
     return obj;
   },
 
@@ -9856,6 +9897,7 @@ export const Attempt: MessageFns<Attempt> = {
     message.failure = (object.failure !== undefined && object.failure !== null)
       ? Failure.fromPartial(object.failure)
       : undefined;
+    message.hooks = object.hooks?.map((e) => HookRun.fromPartial(e)) || [];
     return message;
   },
 };
