@@ -239,6 +239,7 @@ export async function startAgent(
       connected: () => link.connected,
       running: () => attempts.running().length,
       slots: config.slots,
+      expiries: () => credentials.expiries(),
     })
 
     const status =

@@ -5,6 +5,7 @@ import type { Closable } from '../shared/lifecycle/index.ts'
 import type { Log } from '../shared/log/index.ts'
 import type { AgentId } from '../shared/model/identifiers.ts'
 import { signManifest } from '../shared/signing/index.ts'
+import type { Millis } from '../shared/time/index.ts'
 import { identityOf, LiveMaterial, loadMaterial, type Material } from '../shared/tls/index.ts'
 import { type ChannelTarget, clientChannel } from '../shared/wire/channel.ts'
 import type { AgentConfig } from './config.ts'
@@ -19,6 +20,8 @@ export interface Credentials extends Closable {
   channel(): ChannelTarget
   /** Signs with the key of the certificate, as it is now; absent in plaintext. */
   readonly signer?: ManifestSigner
+  /** When its own certificate ends, and the first of the CAs it believes, ms UTC; absent in plaintext. */
+  expiries(): { readonly own?: Millis; readonly ca?: Millis }
   /** From now on renews, and calls `changed` whenever a new dial would show something else. */
   begin(changed: () => void): void
 }
@@ -37,7 +40,7 @@ export async function openCredentials(
   const { address, tls: own } = coordinator
   if (coordinator.insecure_loopback) {
     const plain = clientChannel({ address, insecureLoopback: true })
-    return { channel: () => plain, begin: () => {}, close: () => {} }
+    return { channel: () => plain, expiries: () => ({}), begin: () => {}, close: () => {} }
   }
   const certificates = own === undefined ? await Certificates.open(stateDir) : undefined
   if (certificates !== undefined && !(await certificates.present()))
@@ -58,6 +61,7 @@ export async function openCredentials(
     agentId: agentOf(live.current),
     channel,
     signer: manifest => signManifest(manifest, createPrivateKey(live.current.key ?? '')),
+    expiries: () => expiriesOf(live.current),
     begin: changed => {
       live.onChange(changed)
       renewal?.begin()
@@ -66,6 +70,13 @@ export async function openCredentials(
       await renewal?.close()
       live.close()
     },
+  }
+}
+
+function expiriesOf({ chain: [own], ca }: Material) {
+  return {
+    ...(own === undefined ? {} : { own: own.validToDate.getTime() }),
+    ...(ca.length === 0 ? {} : { ca: Math.min(...ca.map(each => each.validToDate.getTime())) }),
   }
 }
 

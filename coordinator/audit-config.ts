@@ -12,9 +12,9 @@ const shipSchema = z.strictObject({
   syslog: z
     .strictObject({
       /** `tls://host:6514`, `tcp://host:601`, `udp://host:514` or `unix:///dev/log`. */
-      url: z
-        .string()
-        .regex(syslogUrl, 'expected udp://, tcp:// or tls://host:port, or unix:///absolute/path'),
+      url: z.string().refine(text => syslogUrl.test(text), {
+        message: 'expected udp://, tcp:// or tls://host:port, or unix:///absolute/path',
+      }),
       facility: z.enum(facilities).prefault('authpriv'),
       /** CAs that may have certified the receiver; absent: those of the system. */
       ca_file: z.string().min(1).optional(),

@@ -84,6 +84,8 @@ export interface Coordinator {
   readonly operations: Operations
   /** The term it leads in now. */
   readonly term: number | undefined
+  /** Renews the listener's certificate now if that is due, in place of within the hour. */
+  renewTls(): Promise<boolean>
   /** Looks at the certificate files now, in place of some seconds later. */
   reloadTls(): Promise<void>
   /** Stops in order; the signal skips every grace, not the order. */
@@ -309,7 +311,10 @@ export async function startCoordinator(
         name: 'the picture for metrics',
         every: settings.times.protectionInterval,
         work: async () => {
-          if (operations !== undefined) showPicture(await takePicture(operations, led(), shipStates()))
+          if (operations !== undefined)
+            showPicture(
+              await takePicture(operations, led(), { ships: shipStates(), expiries: door.expiries() }),
+            )
         },
         clock,
         log,
@@ -383,6 +388,7 @@ export async function startCoordinator(
       get term() {
         return led()?.number
       },
+      renewTls: () => door.renew(),
       reloadTls: async () => door.tls?.look(),
       stop: once(async (force?: AbortSignal) => {
         draining = true

@@ -24,6 +24,7 @@ export function metricsPage(): string {
     connected: () => false,
     running: () => 0,
     slots: 0,
+    expiries: () => ({}),
   })
   return `# Metrics
 

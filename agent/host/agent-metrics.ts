@@ -17,6 +17,8 @@ export function agentMetrics(
     readonly connected: () => boolean
     readonly running: () => number
     readonly slots: number
+    /** When certificates end, ms UTC. */
+    readonly expiries: () => { readonly own?: number; readonly ca?: number }
   },
 ): AgentMetrics {
   const attempts = metrics.counter({
@@ -57,6 +59,16 @@ export function agentMetrics(
     { name: 'agent_spool_results', help: 'Results in the spool, by state.', labels: ['state'] },
     gauge => {
       for (const [state, count] of Object.entries(sources.spool.size)) gauge.set(count, { state })
+    },
+  )
+  metrics.gauge(
+    {
+      name: 'agent_certificate_expiry_timestamp_seconds',
+      help: "When a certificate ends, Unix time: the agent's own, the first CA it believes to end.",
+      labels: ['kind'],
+    },
+    gauge => {
+      for (const [kind, at] of Object.entries(sources.expiries())) gauge.set(at / 1_000, { kind })
     },
   )
   return {

@@ -1,16 +1,20 @@
 import type { Clock } from '../../shared/clock/index.ts'
 import type { Closable } from '../../shared/lifecycle/index.ts'
 import type { Log } from '../../shared/log/index.ts'
+import type { Millis } from '../../shared/time/index.ts'
 import { LiveMaterial, loadMaterial } from '../../shared/tls/index.ts'
 import type { CoordinatorConfig } from '../config.ts'
 import { Ticker } from '../operations/ticker.ts'
 import { type CallerOf, certificateCaller, loopbackCaller } from '../rpc/caller.ts'
 import { LiveStreams } from '../rpc/live-streams.ts'
 import { Issuer } from './issuer.ts'
+import { ServerRenewal } from './renew-server.ts'
 import { CertificateStanding } from './standing.ts'
 
 /** How often open streams are judged again: a certificate ends in the middle of one. */
 const reviewEvery = 1_000
+/** Of a certificate of a year: a try that failed is soon followed by another. */
+const renewEvery = 3_600_000
 
 /** Who is let in, and how: by certificate, or everybody of this machine. */
 export interface Door extends Closable {
@@ -20,6 +24,16 @@ export interface Door extends Closable {
   readonly standing: CertificateStanding
   readonly streams: LiveStreams
   readonly issuer: Issuer
+  /** When what this process knows of ends, ms UTC; empty on a plaintext listener. */
+  expiries(): readonly Expiry[]
+  /** Renews the listener's certificate when it is time; called by the door itself as well. */
+  renew(): Promise<boolean>
+}
+
+/** The end of a certificate: the listener's, the first CA to end, the first of the agents that are connected. */
+export interface Expiry {
+  readonly kind: 'server' | 'ca' | 'agent'
+  readonly notAfter: Millis
 }
 
 /** @throws AppError `tls.unusable`, `secret.*` */
@@ -37,6 +51,8 @@ export async function openDoor(
       standing,
       streams,
       issuer: new Issuer(undefined, undefined),
+      expiries: () => [],
+      renew: async () => false,
       close: () => {},
     }
   const tls = await LiveMaterial.open({
@@ -60,16 +76,44 @@ export async function openDoor(
     log,
     signal: ending.signal,
   })
+  const issuer = new Issuer(tls, files.ca_key_file)
+  const renewal = new ServerRenewal({ tls, issuer, certificateFile: files.certificate_file, log })
+  const renew = () => renewal.look(clock.now().wall)
+  const renewing = new Ticker({
+    name: "the renewal of the listener's certificate",
+    every: renewEvery,
+    work: renew,
+    clock,
+    log,
+    signal: ending.signal,
+  })
+  renewing.wake()
   return {
     tls,
     callerOf: certificateCaller(standing),
     standing,
     streams,
-    issuer: new Issuer(tls, files.ca_key_file),
+    issuer,
+    renew,
+    expiries: () => expiriesOf(tls, streams),
     close: async () => {
       ending.abort()
       await review.close()
+      await renewing.close()
       tls.close()
     },
   }
+}
+
+function expiriesOf({ current }: LiveMaterial, streams: LiveStreams): readonly Expiry[] {
+  const [own] = current.chain
+  const first = (ends: readonly Millis[]) => (ends.length === 0 ? [] : [Math.min(...ends)])
+  const ends = {
+    server: own === undefined ? [] : [own.validToDate.getTime()],
+    ca: first(current.ca.map(each => each.validToDate.getTime())),
+    agent: first(streams.certificateEnds('agent')),
+  }
+  return (['server', 'ca', 'agent'] as const).flatMap(kind =>
+    ends[kind].map(notAfter => ({ kind, notAfter })),
+  )
 }

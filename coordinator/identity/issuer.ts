@@ -29,6 +29,11 @@ export class Issuer {
     return openAuthority(certificate, key)
   }
 
+  /** The same, or undefined where certificates are somebody else's matter. */
+  async authorityIfAny(): Promise<Authority | undefined> {
+    return this.#tls === undefined || this.#keyFile === undefined ? undefined : this.authority()
+  }
+
   /** Every CA that is believed. */
   get trusted() {
     return this.#tls?.current.ca ?? []

@@ -18,6 +18,7 @@ export function declareGauges(registry: Metrics, version: string): (picture: Pic
     declarePolicies(gauge),
     declareWork(gauge),
     declareShips(gauge),
+    declareExpiries(gauge),
     declareAgents(registry),
   ]
   return picture => {
@@ -141,6 +142,16 @@ function declareShips(gauge: Declare): Show {
     up.replace(each(ship => (ship.failing ? 0 : 1)))
     waiting.replace(each(ship => ship.waiting))
   }
+}
+
+function declareExpiries(gauge: Declare): Show {
+  const expiry = gauge(
+    'certificate_expiry_timestamp_seconds',
+    "When a certificate ends, Unix time: the listener's, the first CA to end, the first of the agents that are connected.",
+    ['kind'],
+  )
+  return ({ expiries }) =>
+    expiry.replace(expiries.map(({ kind, notAfter }) => ({ labels: { kind }, value: notAfter / 1_000 })))
 }
 
 function declareAgents(registry: Metrics): Show {

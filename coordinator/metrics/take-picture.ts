@@ -1,4 +1,5 @@
 import { longRun } from '../alerts/rules/long-running.ts'
+import type { Expiry } from '../identity/door.ts'
 import type { LiveAgent, Operations, Status } from '../operations/index.ts'
 import type { ShipState } from '../operations/ship-audit.ts'
 import { databaseOf } from '../operations/subject.ts'
@@ -33,6 +34,8 @@ export interface Picture {
   readonly leases: number
   /** How shipping the audit goes, by kind of place. */
   readonly ships: readonly ShipState[]
+  /** When certificates end, ms. */
+  readonly expiries: readonly Expiry[]
   /** For how long the oldest running attempt has been at work, by kind, seconds. */
   readonly longestRunning: Tally
   /** Running backups, and those of them that run long against their own database's history. */
@@ -43,7 +46,7 @@ export interface Picture {
 export async function takePicture(
   operations: Operations,
   term: Term | undefined,
-  ships: readonly ShipState[] = [],
+  { ships = [], expiries = [] }: Partial<Pick<Picture, 'ships' | 'expiries'>> = {},
 ): Promise<Picture> {
   const status = await operations.status()
   const breaches = new Map<string, number>()
@@ -96,6 +99,7 @@ export async function takePicture(
     }),
     leases: term?.leases.size ?? 0,
     ships,
+    expiries,
     longestRunning: longestRunning(term, status.now),
     runningLong: runningLong(term, status.now),
   }

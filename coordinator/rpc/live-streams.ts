@@ -1,4 +1,5 @@
 import type { AppError } from '../../shared/errors/index.ts'
+import type { Millis } from '../../shared/time/index.ts'
 import type { Principal } from '../operations/principal.ts'
 
 /** A stream that is open, and how it is cut. */
@@ -29,6 +30,13 @@ export class LiveStreams {
   add(stream: LiveStream): () => void {
     this.#open.add(stream)
     return () => this.#open.delete(stream)
+  }
+
+  /** When the certificates end that open streams were let in by. */
+  certificateEnds(kind: 'agent' | 'operator'): readonly Millis[] {
+    return [...this.#open].flatMap(({ principal: { certificate } }) =>
+      certificate?.kind === kind ? [certificate.notAfter] : [],
+    )
   }
 
   /** Judges every open stream; returns how many were cut. */

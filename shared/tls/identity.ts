@@ -46,6 +46,17 @@ export function identityOf(certificate: X509Certificate): CertificateIdentity | 
   }
 }
 
+/** The DNS names and addresses a certificate is for, in its order. */
+export function hostsOf(certificate: X509Certificate): readonly string[] {
+  return namesOf(certificate.subjectAltName ?? '').flatMap(name =>
+    name.startsWith('DNS:')
+      ? [name.slice('DNS:'.length)]
+      : name.startsWith('IP Address:')
+        ? [name.slice('IP Address:'.length)]
+        : [],
+  )
+}
+
 /** Names a public key by the hash of its SPKI. */
 export function keyIdOf(spki: Uint8Array): string {
   return createHash('sha256').update(spki).digest('hex')
@@ -63,9 +74,12 @@ function subjectOf(uri: string): Subject | undefined {
  * string, so that none can pass itself off as two.
  */
 function urisOf(text: string): readonly string[] {
-  const names = text.match(/[A-Za-z ]+:("(?:[^"\\]|\\.)*"|[^,]*)/g) ?? []
-  return names
-    .map(name => name.trim())
+  return namesOf(text)
     .filter(name => name.startsWith('URI:'))
     .map(name => name.slice('URI:'.length))
+}
+
+function namesOf(text: string): readonly string[] {
+  const names = text.match(/[A-Za-z ]+:("(?:[^"\\]|\\.)*"|[^,]*)/g) ?? []
+  return names.map(name => name.trim())
 }

@@ -10,6 +10,7 @@ export {
 } from './authority.ts'
 export {
   type CertificateIdentity,
+  hostsOf,
   identityOf,
   isOperatorName,
   keyIdOf,

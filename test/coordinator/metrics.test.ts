@@ -37,6 +37,7 @@ const nobody: Picture = {
   policies: [],
   agents: [],
   ships: [],
+  expiries: [],
   leases: 0,
   longestRunning: new Map([['backup', 42]]),
   runningLong: 3,
