@@ -44,6 +44,7 @@ import { OpenJobs } from './operations/open-jobs.ts'
 import { Pauses } from './operations/pauses.ts'
 import { PoliciesInForce } from './operations/policies-in-force.ts'
 import { Predictions } from './operations/predictions.ts'
+import { RunRates } from './operations/run-rates.ts'
 import { SecurityAudit } from './operations/security-audit.ts'
 import { Shortages } from './operations/shortages.ts'
 import { StoreOutcomes } from './operations/store-outcomes.ts'
@@ -271,6 +272,7 @@ export async function startCoordinator(
       }),
       predictions: new Predictions(),
       shortages: new Shortages(),
+      runs: new RunRates(),
       live: new LiveAgents(3 * settings.times.heartbeat),
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
       pauses: new Pauses(),

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { GetStatusResponse } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, type Terminal } from '../command.ts'
 import { card } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
@@ -46,6 +47,7 @@ export function statusCommand(terminal: Terminal): Command {
               'jobs',
               `${status.jobsQueued} queued, ${status.jobsRunning} running${whole(`; in 24 h ${status.jobsSucceeded24h} succeeded, ${status.jobsFailed24h} failed`)}`,
             ],
+            ['runs', whole(expectedRuns(status))],
             ['backups', whole(`${status.backups}, ${bytes(status.storedBytes)} stored`)],
             [
               'alerts to deliver',
@@ -61,4 +63,12 @@ export function statusCommand(terminal: Terminal): Command {
       )
     },
   )
+}
+
+/** How many of the runs that schedules asked for were made: what nobody attempted is missing from it. */
+function expectedRuns({ runsExpected24h: expected, runsMade24h: made }: GetStatusResponse): string {
+  if (expected === 0) return ''
+  // all of them is what 100 % means
+  const percent = Math.min(made === expected ? 100 : 99.9, Math.floor((1_000 * made) / expected) / 10)
+  return `in 24 h ${made} of ${expected} expected (${percent} %)`
 }

@@ -84,7 +84,27 @@ function declarePolicies(gauge: Declare): Show {
     'Databases of a policy whose backups will take longer than they may within four weeks.',
     ['policy'],
   )
+  const expected = gauge(
+    'policy_runs_expected',
+    'Backups that the schedules of a policy asked for in the last 24 hours, attempted or not.',
+    ['policy'],
+  )
+  const made = gauge('policy_runs_made', 'Those of them that were made before their promise broke.', [
+    'policy',
+  ])
   return ({ policies }) => {
+    expected.replace(
+      by(
+        'policy',
+        policies.map(each => [each.name, each.runs.expected] as const),
+      ),
+    )
+    made.replace(
+      by(
+        'policy',
+        policies.map(each => [each.name, each.runs.made] as const),
+      ),
+    )
     outgrowing.replace(
       by(
         'policy',

@@ -4,6 +4,7 @@ import type { LiveAgent, Operations, Status } from '../operations/index.ts'
 import type { ShipState } from '../operations/ship-audit.ts'
 import { databaseOf } from '../operations/subject.ts'
 import type { Term } from '../operations/term.ts'
+import type { Runs } from '../protection/expected-runs.ts'
 
 /** A set of counts by one label. */
 export type Tally = ReadonlyMap<string, number>
@@ -15,6 +16,8 @@ export interface PolicyPicture {
   readonly protection: Tally
   /** `data_as_of` of the backup that is oldest among the last good ones, ms; absent before the first. */
   readonly oldestDataAsOf?: number
+  /** Runs that schedules asked for in the last day, and those made in time. */
+  readonly runs: Runs
   /** Databases that outgrow the time they may take within so long that people are told. */
   readonly outgrowing: number
 }
@@ -91,6 +94,7 @@ export async function takePicture(
       name,
       protection,
       outgrowing,
+      runs: term?.runs.byPolicy.get(name) ?? { expected: 0, made: 0 },
       ...(Number.isFinite(oldest) ? { oldestDataAsOf: oldest } : {}),
     })),
     agents: [...operations.liveAgents().values()].map(agent => {

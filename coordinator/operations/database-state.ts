@@ -73,8 +73,8 @@ export function judge(
   state: DatabaseStateRecord,
   now: Now,
   term: Pick<Term, 'fleet' | 'jobs' | 'policies' | 'predictions' | 'live' | 'pauses' | 'shortages'>,
+  policy = policyOf(database, term),
 ): DatabaseStateRecord {
-  const policy = policyOf(database, term)
   const paused = pauseOf(database, term, now.wall)
   const gap = instanceGap(database, policy, term)
   const short = isWaiting(state, term) ? term.shortages.of(database.id) : undefined

@@ -15,6 +15,7 @@ import type { Anchor } from '../audit/index.ts'
 import type { Job } from '../jobs/index.ts'
 import type { Priority } from '../jobs/job.ts'
 import type { EffectivePolicy } from '../policy/index.ts'
+import type { Runs } from '../protection/expected-runs.ts'
 import type { Aggregates, Store } from '../store/port.ts'
 import type {
   AgentRecord,
@@ -74,6 +75,8 @@ export interface Status {
   readonly agentsConnected: number
   readonly agentsSilent: number
   readonly aggregates: Aggregates
+  /** Runs that schedules asked for in the last day, and those made in time; none where nobody leads. */
+  readonly runs: Runs
   readonly discovery: readonly SourceHealth[]
   readonly outbox: { readonly pending: number; readonly dead: number }
 }
@@ -266,6 +269,7 @@ export function createOperations(deps: OperationsDeps): Operations {
         agentsConnected: agents.filter(each => each.connected).length,
         agentsSilent: agents.filter(each => each.state === 'silent').length,
         aggregates,
+        runs: term?.runs.total ?? { expected: 0, made: 0 },
         discovery: deps.discovery.all(),
         outbox,
       }

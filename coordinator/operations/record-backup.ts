@@ -3,6 +3,7 @@ import { type AgentId, isId } from '../../shared/model/identifiers.ts'
 import type { Now } from '../../shared/time/index.ts'
 import { withSample } from '../alerts/rules/baseline.ts'
 import type { Job } from '../jobs/job.ts'
+import { withGood } from '../protection/expected-runs.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { AttemptRecord, BackupRecord, DatabaseRecord } from '../store/records.ts'
 import type { CheckedManifest } from './check-manifest.ts'
@@ -12,6 +13,7 @@ import { changeDatabaseState } from './database-state.ts'
 import { noteSizes } from './note-sizes.ts'
 import { keepHistory, noteOutgrowing } from './note-trend.ts'
 import type { ReportedResult } from './result.ts'
+import { lastGood, runsCounted } from './run-rates.ts'
 import { databaseOf, nameOf, policyOf } from './subject.ts'
 import { afterCommit, type Term } from './term.ts'
 
@@ -106,7 +108,10 @@ export async function recordBackup(tx: WriteTx, found: FoundBackup, now: Now, te
     tx,
     database.id,
     state => {
-      const counted = { ...state, backups: state.backups + 1 }
+      // a replica that lags has data from before the instant it was backed up for
+      const madeFor = 'row' in found ? Math.max(dataAsOf, found.row.assignedAt) : dataAsOf
+      const recentGood = withGood(state.recentGood ?? lastGood(state), madeFor, now.wall - runsCounted)
+      const counted = { ...state, backups: state.backups + 1, recentGood }
       // an older snapshot that arrives late never turns the clock back
       if (state.lastDataAsOf !== undefined && state.lastDataAsOf > dataAsOf) return counted
       const {

@@ -1,5 +1,7 @@
 import type { DatabaseId } from '../../shared/model/identifiers.ts'
 import { changeDatabaseState, freshState, judge } from './database-state.ts'
+import { RunCount } from './run-rates.ts'
+import { policyOf } from './subject.ts'
 import { type Term, write } from './term.ts'
 
 /** Databases judged between two turns of the loop: some milliseconds. */
@@ -8,17 +10,21 @@ const page = 25
 
 /**
  * Judges every promise anew: time passes, and a breach opens although nothing happened (P1). Judging reads
- * memory; only what changed is written, with its alert.
+ * memory; only what changed is written, with its alert. Counts on the way what was expected of the last day.
  */
 export async function refreshProtection(term: Term): Promise<number> {
   const now = term.clock.now()
   const changed: DatabaseId[] = []
+  const runs = new RunCount()
   let looked = 0
   for (const { record, state } of term.fleet.databases()) {
     if (++looked % slice === 0) await new Promise<void>(resolve => setImmediate(resolve))
     if (term.signal.aborted) return 0
     const before = state ?? freshState(record, now)
-    const after = judge(record, before, now, term)
+    const policy = policyOf(record, term)
+    const after = judge(record, before, now, term, policy)
+    // of what is gone nothing is expected any more
+    if (policy !== undefined && record.goneSince === undefined) runs.add(policy, before, now.wall)
     if (
       state === undefined ||
       after.protection !== before.protection ||
@@ -30,6 +36,7 @@ export async function refreshProtection(term: Term): Promise<number> {
     )
       changed.push(record.id)
   }
+  term.runs.replace(runs.byPolicy)
   for (let i = 0; i < changed.length; i += page)
     await write(term, 'protection', async tx => {
       for (const id of changed.slice(i, i + page))

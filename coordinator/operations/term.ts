@@ -16,6 +16,7 @@ import type { OpenJobs } from './open-jobs.ts'
 import type { Pauses } from './pauses.ts'
 import type { PoliciesInForce } from './policies-in-force.ts'
 import type { Predictions } from './predictions.ts'
+import type { RunRates } from './run-rates.ts'
 import type { Settings } from './settings.ts'
 import type { Shortages } from './shortages.ts'
 import type { StoreOutcomes } from './store-outcomes.ts'
@@ -48,6 +49,8 @@ export interface Term {
   readonly live: LiveAgents
   /** Who gets no slot or budget before its promise breaks, by the last forecast. */
   readonly shortages: Shortages
+  /** Expected runs of the last day and those made. */
+  readonly runs: RunRates
   /** What operators paused. */
   readonly pauses: Pauses
   /** Tokens of operators. */

@@ -136,6 +136,8 @@ export interface DatabaseStateRecord {
   readonly allowedMs?: Duration
   /** When its backups will take longer than that, growing as they do; absent when that cannot be told. */
   readonly outgrowsAt?: Millis
+  /** When good backups of the last day were true, and the last one before: what expected runs are counted from. */
+  readonly recentGood?: readonly Millis[]
   readonly backups: number
   readonly nextDueAt?: Millis
   readonly openJobId?: JobId

@@ -160,6 +160,7 @@ export const decodeDatabaseState = decoder<DatabaseStateRecord>('database_states
   trend: 'object?',
   allowedMs: 'number?',
   outgrowsAt: 'number?',
+  recentGood: 'list?',
   backups: 'number',
   nextDueAt: 'number?',
   openJobId: 'text?',

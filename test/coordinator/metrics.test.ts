@@ -27,6 +27,7 @@ const nobody: Picture = {
       succeeded24h: 0,
       failed24h: 0,
     },
+    runs: { expected: 0, made: 0 },
     discovery: [],
     outbox: { pending: 1, dead: 2 },
   } as Picture['status'],
@@ -82,7 +83,13 @@ describe('metrics of the coordinator', () => {
     show({
       ...nobody,
       policies: [
-        { name: 'gold', protection: new Map([['breached', 1]]), oldestDataAsOf: 5_000, outgrowing: 2 },
+        {
+          name: 'gold',
+          protection: new Map([['breached', 1]]),
+          oldestDataAsOf: 5_000,
+          outgrowing: 2,
+          runs: { expected: 24, made: 20 },
+        },
       ],
       agents: [
         {
@@ -105,6 +112,8 @@ describe('metrics of the coordinator', () => {
     expect(before).toContain('holdfast_policy_databases{policy="gold",protection="breached"} 1')
     expect(before).toContain('holdfast_policy_oldest_data_timestamp_seconds{policy="gold"} 5')
     expect(before).toContain('holdfast_policy_databases_outgrowing{policy="gold"} 2')
+    expect(before).toContain('holdfast_policy_runs_expected{policy="gold"} 24')
+    expect(before).toContain('holdfast_policy_runs_made{policy="gold"} 20')
     expect(before).toContain('holdfast_backups_running_long 3')
     expect(before).toContain('holdfast_fleet_agent_last_seen_timestamp_seconds{agent="agt_1",host="db1"} 90')
     expect(before).toContain('holdfast_fleet_agent_clock_offset_seconds{agent="agt_1",host="db1"} -1.5')

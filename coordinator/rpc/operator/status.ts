@@ -37,6 +37,8 @@ export function getStatus({ store, operations }: OperatorDeps) {
       jobsRunning: jobs('assigned') + jobs('running') + jobs('cancelling'),
       jobsFailed24h: aggregates.failed24h,
       jobsSucceeded24h: aggregates.succeeded24h,
+      runsExpected24h: status.runs.expected,
+      runsMade24h: status.runs.made,
       backups: aggregates.backups,
       storedBytes: aggregates.storedBytes,
       discovery: status.discovery.map(source => ({
@@ -80,6 +82,7 @@ async function narrowedTo(scope: AccessScope, read: ReadModel) {
   }
   return {
     aggregates,
+    runs: { expected: 0, made: 0 },
     ...{ agentsConnected: 0, agentsSilent: 0, discovery: [], outbox: { pending: 0, dead: 0 } },
   }
 }

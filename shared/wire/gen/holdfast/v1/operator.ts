@@ -184,6 +184,12 @@ export interface GetStatusResponse {
   /** Alert messages that were given up: somebody was not told. */
   outboxDead: number;
   /**
+   * Backups that schedules asked for in the last 24 h, and those of them that were made before their promise broke: what
+   * no agent attempted counts too. 0 of 0 where nobody leads.
+   */
+  runsExpected24h: number;
+  runsMade24h: number;
+  /**
    * The caller sees a part of the fleet: instances, databases and open jobs are those of that part, and what is only
    * counted for the whole fleet is 0.
    */
@@ -3257,6 +3263,8 @@ function createBaseGetStatusResponse(): GetStatusResponse {
     discovery: [],
     outboxPending: 0,
     outboxDead: 0,
+    runsExpected24h: 0,
+    runsMade24h: 0,
     narrowed: false,
   };
 }
@@ -3340,6 +3348,12 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     }
     if (message.outboxDead !== 0) {
       writer.uint32(208).int32(message.outboxDead);
+    }
+    if (message.runsExpected24h !== 0) {
+      writer.uint32(216).int32(message.runsExpected24h);
+    }
+    if (message.runsMade24h !== 0) {
+      writer.uint32(224).int32(message.runsMade24h);
     }
     if (message.narrowed !== false) {
       writer.uint32(400).bool(message.narrowed);
@@ -3568,6 +3582,22 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
             message.outboxDead = reader.int32();
             continue;
           }
+          case 27: {
+            if (tag !== 216) {
+              break;
+            }
+
+            message.runsExpected24h = reader.int32();
+            continue;
+          }
+          case 28: {
+            if (tag !== 224) {
+              break;
+            }
+
+            message.runsMade24h = reader.int32();
+            continue;
+          }
           case 50: {
             if (tag !== 400) {
               break;
@@ -3670,6 +3700,16 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
         : isSet(object.outbox_dead)
         ? globalThis.Number(object.outbox_dead)
         : 0,
+      runsExpected24h: isSet(object.runsExpected24h)
+        ? globalThis.Number(object.runsExpected24h)
+        : isSet(object.runs_expected_24h)
+        ? globalThis.Number(object.runs_expected_24h)
+        : 0,
+      runsMade24h: isSet(object.runsMade24h)
+        ? globalThis.Number(object.runsMade24h)
+        : isSet(object.runs_made_24h)
+        ? globalThis.Number(object.runs_made_24h)
+        : 0,
       narrowed: isSet(object.narrowed) ? globalThis.Boolean(object.narrowed) : false,
     };
   },
@@ -3754,6 +3794,12 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     if (message.outboxDead !== 0) {
       obj.outboxDead = Math.round(message.outboxDead);
     }
+    if (message.runsExpected24h !== 0) {
+      obj.runsExpected24h = Math.round(message.runsExpected24h);
+    }
+    if (message.runsMade24h !== 0) {
+      obj.runsMade24h = Math.round(message.runsMade24h);
+    }
     if (message.narrowed !== false) {
       obj.narrowed = message.narrowed;
     }
@@ -3791,6 +3837,8 @@ export const GetStatusResponse: MessageFns<GetStatusResponse> = {
     message.discovery = object.discovery?.map((e) => SourceHealth.fromPartial(e)) || [];
     message.outboxPending = object.outboxPending ?? 0;
     message.outboxDead = object.outboxDead ?? 0;
+    message.runsExpected24h = object.runsExpected24h ?? 0;
+    message.runsMade24h = object.runsMade24h ?? 0;
     message.narrowed = object.narrowed ?? false;
     return message;
   },
