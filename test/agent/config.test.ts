@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { chmod, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadAgentConfig } from '../../agent/config.ts'
@@ -115,5 +115,33 @@ describe('the configuration of the agent', () => {
   it('the example of the documentation is valid', () => {
     const { value } = loadAgentConfig(join(import.meta.dirname, '../../deploy/examples/agent.yaml'), {}, {})
     expect(value.instances.length).toBeGreaterThan(0)
+  })
+
+  it('says what runs for a hook; a file that others may write to cannot say that', async () => {
+    await using folder = await temporaryFolder('config')
+    const file = join(folder.path, 'agent.yaml')
+    await writeFile(file, 'hooks: { freeze: { program: /opt/freeze, args: [a b] } }\n')
+    await chmod(file, 0o644)
+    // what a hook is told is no configuration: it may call our programs
+    const told = { HOLDFAST_HOOK: 'freeze', HOLDFAST_HOOK_DATABASE: 'orders' }
+    expect(loadAgentConfig(file, {}, told).value.hooks).toEqual({
+      freeze: { program: '/opt/freeze', args: ['a b'], timeout: 300_000 },
+    })
+    await chmod(file, 0o664)
+    expect(() => loadAgentConfig(file, {}, {})).toThrow(
+      expect.objectContaining({ code: 'hook.unsafe', message: expect.stringContaining('may be written') }),
+    )
+    // without hooks it decides nothing that runs
+    await writeFile(file, 'slots: 3\n')
+    expect(loadAgentConfig(file, {}, {}).value.slots).toBe(3)
+    await chmod(file, 0o644)
+    for (const [hooks, problem] of [
+      ['{ freeze: { program: freeze } }', 'hooks.freeze.program'],
+      ['{ "/bin/sh": { program: /bin/sh } }', 'hooks'],
+      ['{ freeze: { program: /opt/freeze, timeout: 25h } }', 'hooks.freeze.timeout'],
+    ] as const) {
+      await writeFile(file, `hooks: ${hooks}\n`)
+      expect(() => loadAgentConfig(file, {}, {})).toThrow(problem)
+    }
   })
 })

@@ -30,6 +30,8 @@ export interface AgentOptions {
   readonly toolPaths?: Readonly<Record<string, string>>
   /** Section `encryption` of its configuration. */
   readonly encryption?: Readonly<Record<string, unknown>>
+  /** Section `hooks` of its configuration. */
+  readonly hooks?: Readonly<Record<string, unknown>>
   /** Variables of its process. */
   readonly env?: Readonly<Record<string, string>>
   /** Where it dials, when not the coordinator itself (a fault proxy). */
@@ -58,6 +60,7 @@ export async function writeAgentConfig(
       password_file: login.passwordFile,
     })),
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
+    ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
     ...(around.s3 === undefined
       ? {}
       : { destinations: { main: { credentials: await writeKeys(folder, around.s3) } } }),
