@@ -13,6 +13,35 @@ export function paged(command: Command): Command {
     .option('--all', 'show every row, page by page')
 }
 
+const ofServers = 'cluster, service, datacenter, engine, tag'
+const ofDatabases = `${ofServers}, database, exclude`
+const ofAlerts = 'kind, severity, alert, datacenter, service, engine, database, host, destination'
+
+/** The option of lists that can be narrowed to a part of the fleet; the coordinator narrows before it pages. */
+export function selected(command: Command, of: 'servers' | 'databases' | 'alerts' = 'databases'): Command {
+  const keys = { servers: ofServers, databases: ofDatabases, alerts: ofAlerts }[of]
+  return command.option('--selector <selector>', `only these: key=pattern joined by commas, of ${keys}`)
+}
+
+/** What it says, as a list's filter takes it. */
+export function selectorOf(options: Readonly<Record<string, string | boolean | undefined>>) {
+  return { selector: typeof options.selector === 'string' ? options.selector : undefined }
+}
+
+/** The order a list is asked for; undefined for its own. @throws AppError `usage.invalid` */
+export function orderOf(
+  options: Readonly<Record<string, string | boolean | undefined>>,
+  orders: readonly string[],
+): string | undefined {
+  const sort = String(options.sort)
+  if (!orders.includes(sort))
+    throw new AppError('usage.invalid', {
+      message: `--sort: \`${sort}\` is no order of this list`,
+      hint: `There are ${orders.join(', ')}.`,
+    })
+  return sort === orders[0] ? undefined : sort
+}
+
 /** What a list asks the coordinator for. */
 export interface ListRequest {
   readonly pageSize: number

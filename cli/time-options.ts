@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { AppError } from '../shared/errors/index.ts'
 import { parseDuration } from '../shared/time/index.ts'
+import { orderOf } from './list.ts'
 
 type Options = Readonly<Record<string, string | boolean | undefined>>
 
@@ -36,18 +37,19 @@ export function timeOf(option: string, text: Options[string], now: number): numb
   return at
 }
 
-/** The options of a list in the order of time: which stretch of it, and from which end. */
-export function inTime(command: Command): Command {
-  return timed(command).option('--sort <order>', 'newest or oldest (first)', 'newest')
+const ends = ['newest', 'oldest']
+
+/** The options of a list in the order of time: which stretch of it, and from which end, or in which further order. */
+export function inTime(command: Command, further: readonly string[] = []): Command {
+  return timed(command).option('--sort <order>', `${[...ends, ...further].join(', ')} (first)`, 'newest')
 }
 
 /** What they say, as a list's filter takes it. @throws AppError `usage.invalid` */
-export function stretchOf(options: Options, now: number): Readonly<Record<string, string>> {
-  const { sort } = options
-  if (sort !== 'newest' && sort !== 'oldest')
-    throw new AppError('usage.invalid', {
-      message: '--sort is newest or oldest',
-      context: { sort: String(sort) },
-    })
-  return { ...timesOf(options, now), ...(sort === 'oldest' ? { order: sort } : {}) }
+export function stretchOf(
+  options: Options,
+  now: number,
+  further: readonly string[] = [],
+): Readonly<Record<string, string>> {
+  const order = orderOf(options, [...ends, ...further])
+  return { ...timesOf(options, now), ...(order === undefined ? {} : { order }) }
 }

@@ -18,7 +18,7 @@ export function agentCommand(terminal: Terminal): Command {
       summary: 'list agents',
       examples: ['holdfast agent list', 'holdfast agent list --state silent'],
     },
-    command => paged(command).option('--state <state>', 'connected, silent, away'),
+    command => paged(command).option('--state <state>', 'connected, silent, away, refused'),
     async (session, _args, options) => {
       await list(
         session,

@@ -4,7 +4,7 @@ import { AppError } from '../../shared/errors/index.ts'
 import { parseDuration } from '../../shared/time/index.ts'
 import { Alert, type GetAlertResponse, Silence } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { list, paged } from '../list.ts'
+import { list, paged, selected, selectorOf } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { card, table } from '../print/table.ts'
 import { ago, instant } from '../print/units.ts'
@@ -27,10 +27,21 @@ export function alertCommand(terminal: Terminal): Command {
 function listing(terminal: Terminal): Command {
   return leaf(
     terminal,
-    { name: 'list', summary: 'list alerts, newest first', examples: ['holdfast alert list --state open'] },
-    command => inTime(paged(command)).option('--state <state>', 'open, resolved'),
+    {
+      name: 'list',
+      summary: 'list alerts, newest first',
+      examples: [
+        'holdfast alert list --state open',
+        "holdfast alert list --selector 'severity=critical,datacenter=ams'",
+      ],
+    },
+    command => inTime(selected(paged(command), 'alerts')).option('--state <state>', 'open, resolved'),
     async (session, _args, options) => {
-      const filter = { state: options.state as string | undefined, ...stretchOf(options, terminal.now()) }
+      const filter = {
+        state: options.state as string | undefined,
+        ...selectorOf(options),
+        ...stretchOf(options, terminal.now()),
+      }
       await list(session, options, filter, request => session.coordinator.ask('listAlerts', request), {
         rowsOf: answer => answer.alerts,
         key: 'alerts',

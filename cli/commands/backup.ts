@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Backup, type Copy } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { list, paged } from '../list.ts'
+import { list, paged, selected, selectorOf } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { card } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
@@ -11,6 +11,9 @@ import { backupTable, copiesOf } from './backup-table.ts'
 import { observedIn, stageTable, streamsOf } from './manifest-view.ts'
 import { observedFields } from './observed.ts'
 
+/** What backups may be sorted by beside time, the most first. */
+const sorts = ['size', 'duration']
+
 /** `holdfast backup list|get|start|copy`. */
 export function backupCommand(terminal: Terminal): Command {
   const listing = leaf(
@@ -18,13 +21,22 @@ export function backupCommand(terminal: Terminal): Command {
     {
       name: 'list',
       summary: 'list backups, newest first',
-      examples: ['holdfast backup list', 'holdfast backup list --database orders --since 30d --sort oldest'],
+      examples: [
+        'holdfast backup list',
+        'holdfast backup list --database orders --since 30d --sort oldest',
+        "holdfast backup list --selector 'engine=mariadb,database=shop*' --sort size",
+      ],
     },
-    command => inTime(paged(command)).option('--database <database>', 'database id, name, or service/name'),
+    command =>
+      inTime(selected(paged(command)), sorts).option(
+        '--database <database>',
+        'database id, name, or service/name',
+      ),
     async (session, _args, options) => {
       const filter = {
         database: options.database as string | undefined,
-        ...stretchOf(options, terminal.now()),
+        ...selectorOf(options),
+        ...stretchOf(options, terminal.now(), sorts),
       }
       await list(session, options, filter, request => session.coordinator.ask('listBackups', request), {
         rowsOf: answer => answer.backups,

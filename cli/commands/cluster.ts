@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Cluster, type GetClusterResponse } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { list, paged } from '../list.ts'
+import { list, paged, selected, selectorOf } from '../list.ts'
 import { story } from '../print/story.ts'
 import { card, table } from '../print/table.ts'
 import { ago, instant } from '../print/units.ts'
@@ -23,21 +23,29 @@ export function clusterCommand(terminal: Terminal): Command {
     {
       name: 'list',
       summary: 'list clusters, and which of them show one identity',
-      examples: ['holdfast cluster list', 'holdfast cluster list --conflicts'],
+      examples: [
+        'holdfast cluster list',
+        'holdfast cluster list --conflicts',
+        "holdfast cluster list --selector 'tag=prod'",
+      ],
     },
-    command => paged(command).option('--conflicts', 'only those that share an identity with another'),
+    command =>
+      selected(paged(command), 'servers').option(
+        '--conflicts',
+        'only those that share an identity with another',
+      ),
     async (session, _args, options) => {
       await list(
         session,
         options,
-        { conflict: options.conflicts === true ? 'true' : undefined },
+        { conflict: options.conflicts === true ? 'true' : undefined, ...selectorOf(options) },
         request => session.coordinator.ask('listClusters', request),
         {
           rowsOf: answer => answer.clusters,
           key: 'clusters',
           like: Cluster.fromPartial({}),
           none: 'no cluster is known; look at `holdfast status` for the state of discovery',
-          noneSuch: 'no two clusters show one identity',
+          noneSuch: options.conflicts === true ? 'no two clusters show one identity' : 'no such cluster',
           table: rows => clusterTable(rows, terminal),
         },
       )

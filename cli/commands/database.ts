@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Database, type Trend } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { list, paged } from '../list.ts'
+import { list, orderOf, paged, selected, selectorOf } from '../list.ts'
 import { trendLines } from '../print/outlook.ts'
 import { change, sparkline } from '../print/sparkline.ts'
 import { card, table } from '../print/table.ts'
@@ -10,6 +10,9 @@ import { watchOption } from '../watch.ts'
 import { backupTable } from './backup-table.ts'
 import { jobTable } from './job-table.ts'
 
+/** What databases may be sorted by: the largest, the longest without a good backup, the next due, the slowest first. */
+const sorts = ['name', 'size', 'age', 'due', 'duration']
+
 /** `holdfast database list|get`. */
 export function databaseCommand(terminal: Terminal): Command {
   const listing = leaf(
@@ -17,16 +20,23 @@ export function databaseCommand(terminal: Terminal): Command {
     {
       name: 'list',
       summary: 'list databases with their protection state',
-      examples: ['holdfast database list', 'holdfast database list --protection breached -o json'],
+      examples: [
+        'holdfast database list',
+        'holdfast database list --protection breached -o json',
+        "holdfast database list --selector 'datacenter=ams,database=shop*' --sort age",
+      ],
     },
     command =>
-      paged(command)
+      selected(paged(command))
+        .option('--sort <order>', 'name, size, age (of the last good backup), due (next), duration', 'name')
         .option('--protection <state>', 'protected, due, at-risk, breached, unprotected')
         .option('--name <name>', 'exact name'),
     async (session, _args, options) => {
       const filter = {
         protection: options.protection as string | undefined,
         name: options.name as string | undefined,
+        ...selectorOf(options),
+        order: orderOf(options, sorts),
       }
       await list(session, options, filter, request => session.coordinator.ask('listDatabases', request), {
         rowsOf: answer => answer.databases,

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { Answer } from '../../shared/command-line/index.ts'
 import { Gap } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { list, paged } from '../list.ts'
+import { list, paged, selected, selectorOf } from '../list.ts'
 import { table } from '../print/table.ts'
 import { ago } from '../print/units.ts'
 
@@ -13,12 +13,16 @@ export function gapCommand(terminal: Terminal): Command {
     {
       name: 'list',
       summary: 'list promises that do not hold now, each with its reason',
-      examples: ['holdfast gap list', 'holdfast gap list -o json || page-someone'],
+      examples: [
+        'holdfast gap list',
+        "holdfast gap list --selector 'service=orders-*'",
+        'holdfast gap list -o json || page-someone',
+      ],
       exits: '0 no gap; 1 there is at least one',
     },
-    command => paged(command).option('--reason <code>', 'only this reason'),
+    command => selected(paged(command)).option('--reason <code>', 'only this reason'),
     async (session, _args, options) => {
-      const filter = { reason: options.reason as string | undefined }
+      const filter = { reason: options.reason as string | undefined, ...selectorOf(options) }
       const rows = await list(
         session,
         options,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { Instance } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { list, paged } from '../list.ts'
+import { list, paged, selected, selectorOf } from '../list.ts'
 import { story } from '../print/story.ts'
 import { table } from '../print/table.ts'
 import { ago } from '../print/units.ts'
@@ -13,11 +13,16 @@ export function instanceCommand(terminal: Terminal): Command {
     {
       name: 'list',
       summary: 'list database servers that discovery showed',
-      examples: ['holdfast instance list', 'holdfast instance list --gone'],
+      examples: [
+        'holdfast instance list',
+        'holdfast instance list --gone',
+        'holdfast instance list --selector datacenter=ams',
+      ],
     },
-    command => paged(command).option('--gone', 'only those that vanished from discovery'),
+    command =>
+      selected(paged(command), 'servers').option('--gone', 'only those that vanished from discovery'),
     async (session, _args, options) => {
-      const filter = { gone: options.gone === true ? 'true' : undefined }
+      const filter = { gone: options.gone === true ? 'true' : undefined, ...selectorOf(options) }
       await list(session, options, filter, request => session.coordinator.ask('listInstances', request), {
         rowsOf: answer => answer.instances,
         key: 'instances',

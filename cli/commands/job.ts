@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Field } from '../../shared/wire/gen/holdfast/v1/common.ts'
 import { type Decision, type GetJobResponse, Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { list, paged } from '../list.ts'
+import { list, paged, selected, selectorOf } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
 import { story } from '../print/story.ts'
 import { atWords, card, table } from '../print/table.ts'
@@ -31,10 +31,14 @@ function listing(terminal: Terminal): Command {
     {
       name: 'list',
       summary: 'list jobs, newest first',
-      examples: ['holdfast job list', 'holdfast job list --state failed --kind backup --since 24h'],
+      examples: [
+        'holdfast job list',
+        'holdfast job list --state failed --kind backup --since 24h',
+        "holdfast job list --selector 'service=orders-*,datacenter=ams'",
+      ],
     },
     command =>
-      inTime(paged(command))
+      inTime(selected(paged(command)))
         .option('--state <state>', 'queued, assigned, running, cancelling, succeeded, failed, cancelled')
         .option('--kind <kind>', 'backup, restore, delete, copy')
         .option('--database <database>', 'database id, name, or service/name'),
@@ -42,7 +46,7 @@ function listing(terminal: Terminal): Command {
       const words = Object.fromEntries(
         ['state', 'kind', 'database'].map(key => [key, options[key] as string | undefined]),
       )
-      const filter = { ...words, ...stretchOf(options, terminal.now()) }
+      const filter = { ...words, ...selectorOf(options), ...stretchOf(options, terminal.now()) }
       await list(session, options, filter, request => session.coordinator.ask('listJobs', request), {
         rowsOf: answer => answer.jobs,
         key: 'jobs',

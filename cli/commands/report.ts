@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { AppError } from '../../shared/errors/index.ts'
 import { type ListTrendsResponse, Trend } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { type ListRequest, list, paged } from '../list.ts'
+import { type ListRequest, list, paged, selected, selectorOf } from '../list.ts'
 import { growthText, outgrowsIn } from '../print/outlook.ts'
 import { type Column, table } from '../print/table.ts'
 import { ago, bytes, shortDuration } from '../print/units.ts'
@@ -45,7 +45,7 @@ function reporting(terminal: Terminal, { name, summary, examples, orders, column
     terminal,
     { name, summary, examples },
     command =>
-      paged(command)
+      selected(paged(command))
         .option('--since <time>', 'history from then on: ISO 8601, or how long ago, such as 30d')
         .option('--sort <order>', `${names.join(', ')}`, names[0]),
     async (session, _args, options) => {
@@ -60,7 +60,7 @@ function reporting(terminal: Terminal, { name, summary, examples, orders, column
       await list<ListTrendsResponse, Trend | Row>(
         session,
         options,
-        { since: since === undefined ? undefined : String(since) },
+        { since: since === undefined ? undefined : String(since), ...selectorOf(options) },
         ask,
         {
           // a row of CSV is one database; its history would be a cell nobody can read

@@ -16,15 +16,19 @@ export function selectsCluster(
 ): boolean {
   const present = instances.filter(each => each.goneSince === undefined)
   const judged = present.length > 0 ? present : instances
-  return (
-    judged.length > 0 &&
-    judged.every(instance =>
-      Object.entries(selector).every(([key, patterns]) => {
-        const values = valuesOf(key, cluster, instance)
-        return patterns.some(pattern => values.some(value => matches(pattern, value)))
-      }),
-    )
-  )
+  return judged.length > 0 && judged.every(instance => selectsInstance(selector, cluster, instance))
+}
+
+/** Whether a selector means one server of a cluster. */
+export function selectsInstance(
+  selector: Labels,
+  cluster: Pick<ClusterRecord, 'name'>,
+  instance: Pick<InstanceRecord, 'service' | 'datacenter' | 'engine' | 'tags'>,
+): boolean {
+  return Object.entries(selector).every(([key, patterns]) => {
+    const values = valuesOf(key, cluster, instance)
+    return patterns.some(pattern => values.some(value => matches(pattern, value)))
+  })
 }
 
 /** A key nobody knows matches nothing: a newer version's selector never covers more than it says. */

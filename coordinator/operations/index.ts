@@ -12,6 +12,7 @@ import type {
 import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { Notifier } from '../alerts/index.ts'
 import type { Anchor } from '../audit/index.ts'
+import type { FleetMap } from '../fleet/fleet-map.ts'
 import type { Job } from '../jobs/index.ts'
 import type { Priority } from '../jobs/job.ts'
 import type { EffectivePolicy } from '../policy/index.ts'
@@ -166,6 +167,8 @@ export interface Operations {
   /** Open alerts that another one explains; empty on a standby. */
   explainedAlerts(): readonly AlertRecord[]
   now(): Millis
+  /** The fleet as last committed, in memory; undefined on a standby. Its callers only read. */
+  fleet(): FleetMap | undefined
   status(): Promise<Status>
   /** What the time ahead will bring, made in a thread; `whatIf` is the text of a what-if file. */
   forecast(
@@ -252,6 +255,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     explainedAlerts: () =>
       [...(deps.term()?.alerts.all() ?? [])].filter(each => each.parentKey !== undefined),
     now: () => clock.now().wall,
+    fleet: () => deps.term()?.fleet,
     status: async () => {
       const now = clock.now().wall
       const [aggregates, outbox] = await Promise.all([store.read.aggregates(now), store.read.outboxCounts()])

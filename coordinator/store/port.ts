@@ -20,6 +20,7 @@ import type {
   AttemptRecord,
   AuditEntry,
   AuditRecord,
+  BackupFilter,
   BackupRecord,
   CertifiedKeyRecord,
   ClusterRecord,
@@ -284,10 +285,7 @@ export interface ReadModel {
   instancesOf(agents: readonly AgentId[]): Promise<ReadonlyMap<AgentId, number>>
   backup(id: BackupId): Promise<BackupRecord | undefined>
   /** Newest first; `manifest` is left empty in lists. */
-  backups(
-    page: PageRequest,
-    filter: { readonly databaseId?: DatabaseId; readonly clusterId?: ClusterId } & Stretch,
-  ): Promise<Page<BackupRecord>>
+  backups(page: PageRequest, filter: BackupFilter & Stretch): Promise<Page<BackupRecord>>
   /** Copies that are asked for and not there, the longest missing first, with their backups. */
   missingCopies(limit: number): Promise<readonly LackingBackup[]>
   /** Those missing since then or longer, the longest missing first, a page at a time. */

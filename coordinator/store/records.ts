@@ -495,4 +495,21 @@ export interface JobFilter {
   readonly kind?: JobKind
   readonly databaseId?: DatabaseId
   readonly clusterId?: ClusterId
+  /** Of any of these; each is asked for apart, so there must be few of them. */
+  readonly databaseIds?: readonly DatabaseId[]
+  readonly clusterIds?: readonly ClusterId[]
+}
+
+/** What backups may be sorted by beside time: the most first. */
+export const backupOrders = ['size', 'duration'] as const
+export type BackupOrder = (typeof backupOrders)[number]
+
+/** Which backups, and in which order; newest first when neither this nor a stretch says another. */
+export interface BackupFilter {
+  readonly databaseId?: DatabaseId
+  readonly clusterId?: ClusterId
+  /** Of any of these; each is asked for apart, so there must be few of them. */
+  readonly databaseIds?: readonly DatabaseId[]
+  readonly clusterIds?: readonly ClusterId[]
+  readonly order?: BackupOrder
 }

@@ -1,4 +1,4 @@
-import type { Generated, Kysely } from 'kysely'
+import type { Generated, GeneratedAlways, Kysely } from 'kysely'
 
 /**
  * The tables as they are now; `migrations/` says how they came to be. Records are JSON in `record` beside the
@@ -58,6 +58,9 @@ export interface Schema {
     cluster_id: string
     committed_at: number
     manifest: Uint8Array
+    /** Out of the record, by the database itself: what lists are sorted by. */
+    stored_bytes: GeneratedAlways<number>
+    took: GeneratedAlways<number>
   }
   backup_databases: { backup_id: string; database_id: string; committed_at: number }
   copies: {

@@ -27,6 +27,31 @@ export function formatFilter(pairs: Readonly<Record<string, string | undefined>>
     .join(',')
 }
 
+/** Patterns by key, all of whose keys must hold: several of one key are alternatives. */
+export type Selector = Readonly<Record<string, readonly string[]>>
+
+const mostPatterns = 100
+
+/**
+ * Reads a selector: `key=pattern` pairs joined by commas, escaped as in a filter. Returns what is wrong with it
+ * instead, as text, when it is none.
+ */
+export function parseSelector(text: string, allowed: readonly string[]): Selector | string {
+  const found = new Map<string, readonly string[]>()
+  const pairs = splitUnescaped(text)
+  if (pairs.length > mostPatterns) return `it has more than ${mostPatterns} patterns`
+  for (const pair of pairs) {
+    const at = pair.indexOf('=')
+    const key = pair.slice(0, at).trim()
+    const pattern = unescapeValue(pair.slice(at + 1).trim())
+    if (at < 1) return `\`${pair}\` is not of the form key=pattern`
+    if (!allowed.includes(key)) return `\`${key}\` is no key of it`
+    if (pattern === '') return `${key} has no pattern`
+    found.set(key, [...(found.get(key) ?? []), pattern])
+  }
+  return Object.fromEntries(found)
+}
+
 function splitUnescaped(text: string): string[] {
   const parts: string[] = []
   let part = ''

@@ -76,6 +76,59 @@ export function storePagingSuite(make: MakeStore): void {
       }
     })
 
+    test('backups by size and duration, and of several clusters or databases: in order, none lost or twice', async () => {
+      await using under = await make()
+      const store = await under.open()
+      const clusterIds = [newId('cluster'), newId('cluster'), newId('cluster')] as const
+      const made = Array.from({ length: 24 }, (_, i) =>
+        backup({
+          clusterId: clusterIds[i % 3] ?? clusterIds[0],
+          committedAt: 1_000 + i,
+          startedAt: 1_000 + i - ((i * 7) % 5),
+          storedBytes: (i * 5) % 8,
+        }),
+      )
+      const jobs = made.map(({ clusterId, databaseIds: [databaseId = newId('database')] }, i) =>
+        job({ createdAt: 5 + (i % 4), subject: { scope: 'database', clusterId, databaseId } }),
+      )
+      await store.write('x', async tx => {
+        for (const each of made) await tx.backups.insert(each)
+        for (const each of jobs) await tx.jobs.insert(each)
+      })
+      const two = [clusterIds[0], clusterIds[2]]
+      const some = made.slice(3, 9).flatMap(each => each.databaseIds)
+      const wholes = [
+        [{}, made],
+        [{ since: 1_010 }, made.slice(10)],
+        [{ clusterId: clusterIds[1] }, made.filter(each => each.clusterId === clusterIds[1])],
+        [{ clusterIds: two }, made.filter(each => two.includes(each.clusterId))],
+        [{ databaseIds: some }, made.slice(3, 9)],
+        [{ databaseIds: some.slice(0, 1) }, made.slice(3, 4)],
+        [{ databaseIds: [] }, []],
+      ] as const
+      for (const [filter, whole] of wholes)
+        for (const order of [undefined, 'size', 'duration'] as const) {
+          const by = { size: 'storedBytes', duration: 'took', time: 'committedAt' } as const
+          const key = (each: (typeof made)[number]) =>
+            ({ ...each, took: each.committedAt - each.startedAt })[by[order ?? 'time']]
+          const expected = whole
+            .toSorted((a, b) => key(b) - key(a) || (a.id < b.id ? 1 : -1))
+            .map(each => each.id)
+          for (const size of [1, 5, 100]) {
+            const asked = { ...filter, ...(order === undefined ? {} : { order }) }
+            const found = await allPages(page => store.read.backups(page, asked), size)
+            expect(found.map(each => each.id)).toEqual(expected)
+          }
+        }
+      const found = await allPages(page => store.read.jobs(page, { clusterIds: two, oldestFirst: true }), 3)
+      expect(found.map(each => each.id)).toEqual(
+        jobs
+          .filter(each => each.subject.scope === 'database' && two.includes(each.subject.clusterId))
+          .toSorted((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+          .map(each => each.id),
+      )
+    })
+
     test('lists in the order of time come newest first, ties included, none lost or twice', async () => {
       await using under = await make()
       const store = await under.open()

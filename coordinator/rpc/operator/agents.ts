@@ -9,10 +9,12 @@ import type {
   UndrainAgentResponse,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import type { AccessScope } from '../../operations/principal.ts'
+import type { PageRequest } from '../../store/port.ts'
 import type { AgentRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
 import { agentToWire } from './fleet-to-wire.ts'
+import { fullPage } from './full-page.ts'
 import { filterOf, oneOf, pageOf } from './narrow.ts'
 import { notFound, resolveAgent } from './resolve.ts'
 
@@ -24,7 +26,11 @@ export function listAgents({ store, operations }: OperatorDeps) {
     const page = pageOf(request)
     const state = oneOf(filterOf(request, ['state']), 'state', states)
     if (scope.kind !== 'fleet') return { agents: [], nextPageToken: '' }
-    const { items, next } = await store.read.agents(page)
+    const ask = (page: PageRequest) => store.read.agents(page)
+    const { items, next } =
+      state === undefined
+        ? await ask(page)
+        : await fullPage(page, ask, ({ id }) => (operations.liveAgent(id)?.state ?? 'away') === state)
     const instances = await store.read.instancesOf(items.map(agent => agent.id))
     const work = operations.agentWork(items.map(agent => agent.id))
     const agents = items.map(agent =>
@@ -34,10 +40,7 @@ export function listAgents({ store, operations }: OperatorDeps) {
         work: work.get(agent.id),
       }),
     )
-    return {
-      agents: agents.filter(agent => state === undefined || agent.state === state),
-      nextPageToken: next ?? '',
-    }
+    return { agents, nextPageToken: next ?? '' }
   }
 }
 

@@ -11,11 +11,14 @@ import type {
   TestAlertChannelResponse,
   Alert as WireAlert,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
-import type { ReadModel } from '../../store/port.ts'
+import { selectorKeys, selects } from '../../alerts/rules/selector.ts'
+import type { PageRequest, ReadModel } from '../../store/port.ts'
 import type { AlertRecord, OutboxRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
+import { fullPage } from './full-page.ts'
 import { filterOf, invalid, oneOf, pageOf, stretchKeys, stretchOf } from './narrow.ts'
+import { selectorIn } from './selected.ts'
 
 /** Open alerts that GetAlert names of those it explains. */
 const mostMembers = 100
@@ -24,13 +27,14 @@ const mostMembers = 100
 export function listAlerts({ store, operations }: OperatorDeps) {
   return async (request: ListAlertsRequest, { scope }: CallContext): Promise<ListAlertsResponse> => {
     const page = pageOf(request)
-    const filter = filterOf(request, ['state', ...stretchKeys])
+    const filter = filterOf(request, ['state', 'selector', ...stretchKeys])
     const state = oneOf(filter, 'state', ['open', 'resolved'] as const)
+    const selector = selectorIn(filter, selectorKeys)
+    const asked = { ...stretchOf(filter), ...(state === undefined ? {} : { state }) }
     if (scope.kind !== 'fleet') return { alerts: [], nextPageToken: '' }
-    const { items, next } = await store.read.alerts(page, {
-      ...stretchOf(filter),
-      ...(state === undefined ? {} : { state }),
-    })
+    const ask = (page: PageRequest) => store.read.alerts(page, asked)
+    const { items, next } =
+      selector === undefined ? await ask(page) : await fullPage(page, ask, alert => selects(selector, alert))
     const members = countsOf(operations.explainedAlerts())
     const alerts = items.map(async alert =>
       alertToWire(alert, await store.read.outboxOf(alert.id), members.get(alert.dedupKey) ?? 0),

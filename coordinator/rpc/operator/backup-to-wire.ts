@@ -40,7 +40,8 @@ export async function backupToWire(backup: BackupRecord, names: Names): Promise<
   }
 }
 
-function subjectOf(backup: BackupRecord): JobSubject {
+/** What it is a backup of. */
+export function subjectOf(backup: Omit<BackupRecord, 'manifest' | 'copies'>): JobSubject {
   const [databaseId] = backup.databaseIds
   return backup.scope === 'cluster' || databaseId === undefined
     ? { scope: 'cluster', clusterId: backup.clusterId }

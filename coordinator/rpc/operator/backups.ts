@@ -13,37 +13,51 @@ import type {
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import { priorities } from '../../jobs/job.ts'
 import { type AccessScope, covers } from '../../operations/principal.ts'
-import type { BackupRecord } from '../../store/records.ts'
+import type { PageRequest } from '../../store/port.ts'
+import { type BackupRecord, backupOrders } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
-import { backupToWire } from './backup-to-wire.ts'
+import { backupToWire, subjectOf } from './backup-to-wire.ts'
 import type { OperatorDeps } from './deps.ts'
+import { fullPage } from './full-page.ts'
 import { jobToWire } from './job-to-wire.ts'
 import { Names } from './naming.ts'
 import { filterOf, invalid, pageOf, requireId, stretchKeys, stretchOf } from './narrow.ts'
 import { resolveDatabase, resolveInstance } from './resolve.ts'
+import { narrowingOf, seekOf, selectsSubject } from './selected.ts'
 
-/** ListBackups, newest first. */
-export function listBackups({ store }: OperatorDeps) {
+/** ListBackups, newest first, or by size or duration. */
+export function listBackups({ store, operations }: OperatorDeps) {
   return async (request: ListBackupsRequest, { scope }: CallContext): Promise<ListBackupsResponse> => {
     const page = pageOf(request)
-    const filter = filterOf(request, ['database', ...stretchKeys])
+    const filter = filterOf(request, ['database', 'selector', ...stretchKeys])
     const reference = filter.get('database')
     const database = reference === undefined ? undefined : await resolveDatabase(store.read, scope, reference)
-    const { items, next } = await store.read.backups(page, {
-      ...stretchOf(filter),
+    const order = backupOrders.find(each => each === filter.get('order'))
+    const narrowing = narrowingOf(filter, scope, operations)
+    const seek = narrowing === undefined ? { exact: true } : seekOf(narrowing)
+    const ask = (page: PageRequest) => store.read.backups(page, asked)
+    const asked = {
+      ...stretchOf(filter, backupOrders),
+      ...(order === undefined ? {} : { order }),
       ...(database === undefined
-        ? {}
+        ? seek.filter
         : database.scope === 'database'
           ? { databaseId: database.id }
           : { clusterId: database.clusterId }),
-    })
+    }
+    const { items, next } =
+      database === undefined && seek.exact
+        ? await ask(page)
+        : await fullPage(
+            page,
+            ask,
+            backup =>
+              (database === undefined || backup.scope === database.scope) &&
+              (narrowing === undefined || selectsSubject(narrowing, subjectOf(backup))),
+          )
     const names = new Names(store.read)
-    const visible = items.filter(
-      backup =>
-        covers(scope, backup.clusterId) && (database === undefined || backup.scope === database.scope),
-    )
     return {
-      backups: await Promise.all(visible.map(backup => backupToWire(backup, names))),
+      backups: await Promise.all(items.map(backup => backupToWire(backup, names))),
       nextPageToken: next ?? '',
     }
   }

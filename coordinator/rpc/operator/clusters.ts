@@ -6,28 +6,38 @@ import type {
   ListClustersRequest,
   ListClustersResponse,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import { clusterSelectorKeys } from '../../fleet/cluster-selector.ts'
 import { type ConflictSide, conflictsIn, judgeConflict, sameIdentity } from '../../fleet/conflicts.ts'
 import { type AccessScope, covers } from '../../operations/principal.ts'
-import type { ReadModel } from '../../store/port.ts'
+import type { PageRequest, ReadModel } from '../../store/port.ts'
 import type { ClusterRecord, InstanceRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
+import { clusterPage } from './fleet-lists.ts'
 import { instanceToWire } from './fleet-to-wire.ts'
+import { fullPage } from './full-page.ts'
 import { Names } from './naming.ts'
 import { filterOf, oneOf, pageOf } from './narrow.ts'
 import { everyPage, resolveCluster } from './resolve.ts'
+import { narrowingOf } from './selected.ts'
 
-/** ListClusters: each with its evidence, and with whom it shares an identity. A filtered page may be shorter than asked. */
-export function listClusters({ store }: OperatorDeps) {
+/** ListClusters: each with its evidence, and with whom it shares an identity. */
+export function listClusters({ store, operations }: OperatorDeps) {
   return async (request: ListClustersRequest, { scope }: CallContext): Promise<ListClustersResponse> => {
     const page = pageOf(request)
-    const conflict = oneOf(filterOf(request, ['conflict']), 'conflict', ['true', 'false'])
-    const { items, next } = await store.read.clusters(page)
-    const wanted = items.filter(
-      each =>
-        covers(scope, each.id) &&
-        (conflict === undefined || conflictsIn(each).length > 0 === (conflict === 'true')),
-    )
+    const filter = filterOf(request, ['conflict', 'selector'])
+    const conflict = oneOf(filter, 'conflict', ['true', 'false'])
+    const narrowing = narrowingOf(filter, scope, operations, clusterSelectorKeys)
+    const shown = (each: ClusterRecord) =>
+      narrowing?.selection.cluster(each.id) !== false &&
+      (conflict === undefined || conflictsIn(each).length > 0 === (conflict === 'true'))
+    const ask = (page: PageRequest) => store.read.clusters(page)
+    const { items: wanted, next } =
+      narrowing !== undefined
+        ? clusterPage(narrowing.fleet, page, shown)
+        : conflict !== undefined
+          ? await fullPage(page, ask, shown)
+          : await ask(page)
     const databases = await store.read.databasesIn(wanted.map(each => each.id))
     return {
       clusters: await Promise.all(

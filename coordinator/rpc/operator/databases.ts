@@ -4,35 +4,49 @@ import type {
   ListDatabasesRequest,
   ListDatabasesResponse,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
-import { covers } from '../../operations/principal.ts'
 import type { CallContext } from '../handle.ts'
 import { backupToWire } from './backup-to-wire.ts'
 import type { OperatorDeps } from './deps.ts'
+import { databaseOrders, databasePage } from './fleet-lists.ts'
 import { databaseToWire } from './fleet-to-wire.ts'
 import { jobToWire } from './job-to-wire.ts'
 import { Names } from './naming.ts'
 import { filterOf, oneOf, pageOf } from './narrow.ts'
 import { resolveDatabase } from './resolve.ts'
+import { fleetOf, narrowingOf } from './selected.ts'
 import { trendToWire } from './trend-to-wire.ts'
 
 const protections = ['protected', 'due', 'at-risk', 'breached', 'unprotected'] as const
 
-/** ListDatabases: databases and clusters' globals, each with the state of its promise. */
-export function listDatabases({ store }: OperatorDeps) {
+/** ListDatabases: databases and clusters' globals, each with the state of its promise; by name or in another order. */
+export function listDatabases({ store, operations }: OperatorDeps) {
   return async (request: ListDatabasesRequest, { scope }: CallContext): Promise<ListDatabasesResponse> => {
     const page = pageOf(request)
-    const filter = filterOf(request, ['protection', 'name', 'gone'])
+    const filter = filterOf(request, ['protection', 'name', 'gone', 'selector', 'order'])
     const protection = oneOf(filter, 'protection', protections)
     const gone = oneOf(filter, 'gone', ['true', 'false'])
     const name = filter.get('name')
-    const { items, next } = await store.read.databases(page, {
-      ...(protection === undefined ? {} : { protection }),
-      ...(gone === undefined ? {} : { gone: gone === 'true' }),
-      ...(name === undefined ? {} : { name }),
-    })
-    const visible = items.filter(({ database }) => covers(scope, database.clusterId))
+    const order = oneOf(filter, 'order', databaseOrders)
+    const narrowing = narrowingOf(filter, scope, operations)
+    const { items, next } =
+      narrowing === undefined && (order ?? 'name') === 'name'
+        ? await store.read.databases(page, {
+            ...(protection === undefined ? {} : { protection }),
+            ...(gone === undefined ? {} : { gone: gone === 'true' }),
+            ...(name === undefined ? {} : { name }),
+          })
+        : databasePage(
+            narrowing?.fleet ?? fleetOf(operations),
+            page,
+            order ?? 'name',
+            ({ record, state }) =>
+              (protection === undefined || state?.protection === protection) &&
+              (gone === undefined || (record.goneSince !== undefined) === (gone === 'true')) &&
+              (name === undefined || record.name === name) &&
+              narrowing?.selection.database(record) !== false,
+          )
     return {
-      databases: await Promise.all(visible.map(row => databaseToWire(row, store.read))),
+      databases: await Promise.all(items.map(row => databaseToWire(row, store.read))),
       nextPageToken: next ?? '',
     }
   }

@@ -1,11 +1,15 @@
 import type { Gap, ListGapsRequest, ListGapsResponse } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
-import { covers } from '../../operations/principal.ts'
+import type { FleetMap } from '../../fleet/fleet-map.ts'
 import { furtherGapReasons, gapReasons, isObstacle } from '../../protection/index.ts'
-import type { ReadModel } from '../../store/port.ts'
+import type { Page, PageRequest, ReadModel } from '../../store/port.ts'
+import type { InstanceRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
+import { subjectOf } from './backup-to-wire.ts'
 import type { OperatorDeps } from './deps.ts'
+import { databasePage, instancePage } from './fleet-lists.ts'
 import { globalsName, Names } from './naming.ts'
 import { filterOf, invalid, oneOf, pageOf } from './narrow.ts'
+import { type Narrowing, narrowingOf, selectsSubject } from './selected.ts'
 
 /** The ledger's chapters, in order; a page token names its chapter and the place in it. */
 const chapters = ['instance', 'gone', 'breached', 'unprotected', 'at-risk', 'copy'] as const
@@ -13,33 +17,34 @@ type Chapter = (typeof chapters)[number]
 
 /**
  * ListGaps (P1): instances that nobody can look after, then broken promises, databases without one, promises at risk
- * because something stands in their way, then copies that are not where policies want them. A page may be shorter
- * than asked; the list ends where no token comes back.
+ * because something stands in their way, then copies that are not where policies want them. The list ends where no
+ * token comes back.
  */
 export function listGaps({ store, operations }: Pick<OperatorDeps, 'store' | 'operations'>) {
   return async (request: ListGapsRequest, { scope }: CallContext): Promise<ListGapsResponse> => {
     const { size } = pageOf({ ...request, pageToken: '' })
-    const reason = oneOf(filterOf(request, ['reason']), 'reason', [...gapReasons, ...furtherGapReasons])
+    const filter = filterOf(request, ['reason', 'selector'])
+    const reason = oneOf(filter, 'reason', [...gapReasons, ...furtherGapReasons])
+    const wanted = (code: string) => reason === undefined || code === reason
+    const narrowing = narrowingOf(filter, scope, operations)
+    const lists = listsOf(store.read, operations.fleet(), narrowing, wanted)
     let [chapter, after] = placeOf(request.pageToken)
     const names = new Names(store.read)
     const gaps: Gap[] =
-      chapter === 'instance' && after === undefined
-        ? (await unknowns(store.read, operations)).filter(
-            gap => reason === undefined || gap.reason === reason,
-          )
+      chapter === 'instance' && after === undefined && !filter.has('selector')
+        ? (await unknowns(store.read, operations)).filter(gap => wanted(gap.reason))
         : []
     while (gaps.length < size) {
       const page = { size: size - gaps.length, ...(after === undefined ? {} : { after }) }
       const found =
         chapter === 'instance'
-          ? await instanceGaps(store.read, page)
+          ? await instanceGaps(lists, page)
           : chapter === 'gone'
-            ? await goneGaps(store.read, page, operations.goneSinceAtLeast())
+            ? await goneGaps(store.read, lists, page, operations.goneSinceAtLeast())
             : chapter === 'copy'
-              ? await copyGaps(store.read, page, operations.copiesMissingSinceAtMost())
-              : await databaseGaps(store.read, page, chapter, names)
-      for (const { gap, clusterId } of found.items)
-        if (covers(scope, clusterId) && (reason === undefined || gap.reason === reason)) gaps.push(gap)
+              ? await copyGaps(store.read, page, operations.copiesMissingSinceAtMost(), narrowing)
+              : await databaseGaps(lists, page, chapter, names)
+      gaps.push(...found.items.filter(gap => wanted(gap.reason)))
       after = found.next
       if (after !== undefined) continue
       const following: Chapter | undefined = chapters[chapters.indexOf(chapter) + 1]
@@ -47,6 +52,48 @@ export function listGaps({ store, operations }: Pick<OperatorDeps, 'store' | 'op
       chapter = following
     }
     return { gaps, nextPageToken: `${chapter}:${after ?? ''}` }
+  }
+}
+
+/** Where the ledger is read: what the leader knows in memory, which walks no healthy ones page by page, or the store. */
+interface Lists {
+  instances(page: PageRequest, gone: boolean): Promise<Page<InstanceRecord>>
+  databases(page: PageRequest, protection: string): ReturnType<ReadModel['databases']>
+}
+
+function listsOf(
+  read: ReadModel,
+  fleet: FleetMap | undefined,
+  narrowing: Narrowing | undefined,
+  wanted: (reason: string) => boolean,
+): Lists {
+  if (fleet === undefined)
+    return {
+      instances: (page, gone) => read.instances(page, { gone }),
+      databases: (page, protection) => read.databases(page, { protection, gone: false }),
+    }
+  return {
+    instances: async (page, gone) =>
+      instancePage(
+        fleet,
+        page,
+        each =>
+          (each.goneSince !== undefined) === gone &&
+          (gone || (each.gap !== undefined && wanted(each.gap.code))) &&
+          narrowing?.selection.instance(each) !== false,
+      ),
+    databases: async (page, protection) =>
+      databasePage(
+        fleet,
+        page,
+        'name',
+        ({ record, state }) =>
+          record.goneSince === undefined &&
+          state?.protection === protection &&
+          (protection !== 'at-risk' || isObstacle(state.reason)) &&
+          wanted(state.reason) &&
+          narrowing?.selection.database(record) !== false,
+      ),
   }
 }
 
@@ -89,8 +136,8 @@ function placeOf(token: string): [Chapter, string | undefined] {
   return [chapter, after === '' ? undefined : after]
 }
 
-async function instanceGaps(read: ReadModel, page: { size: number; after?: string }) {
-  const { items, next } = await read.instances(page, { gone: false })
+async function instanceGaps(lists: Lists, page: PageRequest) {
+  const { items, next } = await lists.instances(page, false)
   return {
     next,
     items: items.flatMap(instance =>
@@ -98,16 +145,13 @@ async function instanceGaps(read: ReadModel, page: { size: number; after?: strin
         ? []
         : [
             {
-              clusterId: instance.clusterId,
-              gap: {
-                subjectKind: 'instance',
-                subjectId: instance.id,
-                subjectName: `${instance.service}@${instance.nodeName || instance.address}`,
-                state: 'unprotected',
-                reason: instance.gap.code,
-                detail: instance.gap.detail,
-                since: instance.gap.since,
-              },
+              subjectKind: 'instance',
+              subjectId: instance.id,
+              subjectName: `${instance.service}@${instance.nodeName || instance.address}`,
+              state: 'unprotected',
+              reason: instance.gap.code,
+              detail: instance.gap.detail,
+              since: instance.gap.since,
             },
           ],
     ),
@@ -118,8 +162,8 @@ async function instanceGaps(read: ReadModel, page: { size: number; after?: strin
  * Servers that discovery no longer shows, nor any other of their cluster, until the time of grace is over: what was
  * protected is so a while longer, and nobody would see why it will not be.
  */
-async function goneGaps(read: ReadModel, page: { size: number; after?: string }, from: number) {
-  const { items, next } = await read.instances(page, { gone: true })
+async function goneGaps(read: ReadModel, lists: Lists, page: PageRequest, from: number) {
+  const { items, next } = await lists.instances(page, true)
   const recent = items.filter(each => (each.goneSince ?? 0) >= from)
   const alone: typeof recent = []
   for (const each of recent)
@@ -127,28 +171,30 @@ async function goneGaps(read: ReadModel, page: { size: number; after?: string },
   return {
     next,
     items: alone.map(instance => ({
-      clusterId: instance.clusterId,
-      gap: {
-        subjectKind: 'instance',
-        subjectId: instance.id,
-        subjectName: `${instance.service}@${instance.nodeName || instance.address}`,
-        state: 'unprotected',
-        reason: 'gone',
-        detail: 'discovery no longer shows it; its backups stay',
-        since: instance.goneSince ?? 0,
-      },
+      subjectKind: 'instance',
+      subjectId: instance.id,
+      subjectName: `${instance.service}@${instance.nodeName || instance.address}`,
+      state: 'unprotected',
+      reason: 'gone',
+      detail: 'discovery no longer shows it; its backups stay',
+      since: instance.goneSince ?? 0,
     })),
   }
 }
 
 /** Copies that are overdue: until then the job that makes one may still be on its way. */
-async function copyGaps(read: ReadModel, page: { size: number; after?: string }, atMost: number) {
+async function copyGaps(
+  read: ReadModel,
+  page: PageRequest,
+  atMost: number,
+  narrowing: Narrowing | undefined,
+) {
   const { items, next } = await read.copiesMissingSince(page, atMost)
   return {
     next,
-    items: items.map(({ backup, copy }) => ({
-      clusterId: backup.clusterId,
-      gap: {
+    items: items
+      .filter(({ backup }) => narrowing === undefined || selectsSubject(narrowing, subjectOf(backup)))
+      .map(({ backup, copy }) => ({
         subjectKind: 'copy',
         subjectId: backup.id,
         subjectName: `${backup.subjectName} in ${copy.destination}`,
@@ -156,33 +202,24 @@ async function copyGaps(read: ReadModel, page: { size: number; after?: string },
         reason: 'copy-missing',
         detail: `of ${backup.id}${copy.failure === undefined ? '' : `, last ${copy.failure.code}: ${copy.failure.message}`}`,
         since: copy.since,
-      },
-    })),
+      })),
   }
 }
 
-async function databaseGaps(
-  read: ReadModel,
-  page: { size: number; after?: string },
-  protection: string,
-  names: Names,
-) {
-  const { items, next } = await read.databases(page, { protection, gone: false })
+async function databaseGaps(lists: Lists, page: PageRequest, protection: string, names: Names) {
+  const { items, next } = await lists.databases(page, protection)
   const listed = protection === 'at-risk' ? items.filter(each => isObstacle(each.state?.reason ?? '')) : items
   return {
     next,
     items: await Promise.all(
       listed.map(async ({ database, state }) => ({
-        clusterId: database.clusterId,
-        gap: {
-          subjectKind: 'database',
-          subjectId: database.id,
-          subjectName: `${await names.cluster(database.clusterId)}/${database.scope === 'cluster' ? globalsName : database.name}`,
-          state: protection,
-          reason: state?.reason ?? '',
-          detail: state?.reasonDetail ?? '',
-          since: state?.since ?? database.firstSeenAt,
-        },
+        subjectKind: 'database',
+        subjectId: database.id,
+        subjectName: `${await names.cluster(database.clusterId)}/${database.scope === 'cluster' ? globalsName : database.name}`,
+        state: protection,
+        reason: state?.reason ?? '',
+        detail: state?.reasonDetail ?? '',
+        since: state?.since ?? database.firstSeenAt,
       })),
     ),
   }

@@ -15,13 +15,16 @@ import type {
 import { isEnded, type Job } from '../../jobs/job.ts'
 import type { JobView } from '../../operations/index.ts'
 import { type AccessScope, covers } from '../../operations/principal.ts'
+import type { PageRequest } from '../../store/port.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
+import { fullPage } from './full-page.ts'
 import { attemptToWire, jobToWire } from './job-to-wire.ts'
 import { Names } from './naming.ts'
 import { filterOf, oneOf, pageOf, requireId, stretchKeys, stretchOf } from './narrow.ts'
 import { observedOf } from './observed.ts'
 import { resolveDatabase } from './resolve.ts'
+import { narrowingOf, seekOf, selectsSubject } from './selected.ts'
 
 const states = ['queued', 'assigned', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled'] as const
 const kinds = ['backup', 'restore', 'delete', 'copy'] as const
@@ -30,27 +33,39 @@ const kinds = ['backup', 'restore', 'delete', 'copy'] as const
 export function listJobs({ store, operations }: OperatorDeps) {
   return async (request: ListJobsRequest, { scope }: CallContext): Promise<ListJobsResponse> => {
     const page = pageOf(request)
-    const filter = filterOf(request, ['state', 'kind', 'database', 'open', ...stretchKeys])
+    const filter = filterOf(request, ['state', 'kind', 'database', 'open', 'selector', ...stretchKeys])
     const state = oneOf(filter, 'state', states)
     const kind = oneOf(filter, 'kind', kinds)
     const open = oneOf(filter, 'open', ['true', 'false'])
     const reference = filter.get('database')
     const database = reference === undefined ? undefined : await resolveDatabase(store.read, scope, reference)
-    const { items, next } = await store.read.jobs(page, {
+    const narrowing = narrowingOf(filter, scope, operations)
+    const seek = narrowing === undefined ? { exact: true } : seekOf(narrowing)
+    const ask = (page: PageRequest) => store.read.jobs(page, asked)
+    const asked = {
       ...stretchOf(filter),
       ...(state === undefined ? {} : { state }),
       ...(kind === undefined ? {} : { kind }),
       ...(open === undefined ? {} : { open: open === 'true' }),
       ...(database === undefined
-        ? {}
+        ? seek.filter
         : database.scope === 'database'
           ? { databaseId: database.id }
           : { clusterId: database.clusterId }),
-    })
+    }
+    const { items, next } =
+      database === undefined && seek.exact
+        ? await ask(page)
+        : await fullPage(
+            page,
+            ask,
+            job =>
+              (database === undefined || job.subject.scope === database.scope) &&
+              (narrowing === undefined || selectsSubject(narrowing, job.subject)),
+          )
     const names = new Names(store.read)
-    const visible = items.filter(job => sees(scope, job))
     const jobs = await Promise.all(
-      visible.map(job => jobToWire({ job, progress: operations.progressOf(job.id) }, names, store.read)),
+      items.map(job => jobToWire({ job, progress: operations.progressOf(job.id) }, names, store.read)),
     )
     return { jobs, nextPageToken: next ?? '' }
   }

@@ -60,13 +60,16 @@ export function requireId<K extends IdKind>(kind: K, field: string, text: string
 /** The keys of a filter that `stretchOf` reads. */
 export const stretchKeys = ['since', 'until', 'order'] as const
 
-/** A stretch of time, and from which end: `since`, `until` in milliseconds, `order` newest or oldest. */
-export function stretchOf(filter: Filter): Stretch {
+/**
+ * A stretch of time, and from which end: `since`, `until` in milliseconds, `order` newest or oldest, or one of the
+ * further orders of the list.
+ */
+export function stretchOf(filter: Filter, further: readonly string[] = []): Stretch {
   const [since, until] = [filter.get('since'), filter.get('until')]
   return {
     ...(since === undefined ? {} : { since: millisOf('since', since) }),
     ...(until === undefined ? {} : { until: millisOf('until', until) }),
-    ...(oneOf(filter, 'order', ['newest', 'oldest']) === 'oldest' ? { oldestFirst: true } : {}),
+    ...(oneOf(filter, 'order', ['newest', 'oldest', ...further]) === 'oldest' ? { oldestFirst: true } : {}),
   }
 }
 

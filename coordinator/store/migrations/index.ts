@@ -8,6 +8,7 @@ import { trends } from './0007-trends.ts'
 import { policyRevisions } from './0008-policy-revisions.ts'
 import { tokensAndApprovals } from './0009-tokens-and-approvals.ts'
 import { identities } from './0010-identities.ts'
+import { sortedBackups } from './0011-sorted-backups.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   policyRevisions,
   tokensAndApprovals,
   identities,
+  sortedBackups,
 ]

@@ -1,22 +1,10 @@
 import { keyText } from '../key-text.ts'
-import { type ListOrder, pageOf } from '../page.ts'
-import type { ReadModel } from '../port.ts'
-import type { BackupRecord, CopyRecord } from '../records.ts'
+import { type ListOrder, pageOf, pageOfMany } from '../page.ts'
+import type { ReadModel, Stretch } from '../port.ts'
+import type { BackupFilter, BackupRecord, CopyRecord } from '../records.ts'
 import type { Database } from '../schema.ts'
 import { decodeBackup, decodeDebris, decodeMissingCopy } from '../shapes.ts'
-import { boundsOf, fromEnd } from '../stretch.ts'
-
-const newestFirst: ListOrder = {
-  list: 'backups',
-  columns: ['committed_at', 'id'],
-  form: ['int', 'text'],
-  direction: 'desc',
-}
-
-const newestOfDatabase: ListOrder = {
-  ...newestFirst,
-  columns: ['backup_databases.committed_at', 'backup_databases.backup_id'],
-}
+import { boundsOf, fromEnd, partsOf } from '../stretch.ts'
 
 const longestMissing: ListOrder = {
   list: 'missing-copies',
@@ -55,48 +43,24 @@ export function backupReads(
   return {
     backup: id => wholeBackup(db, 'id', id),
     backups: async (page, filter) => {
-      const found =
-        filter.databaseId === undefined
-          ? await pageOf(
-              db
-                .selectFrom('backups')
-                .select(['id', 'committed_at', 'record'])
-                .$if(filter.clusterId !== undefined, q =>
-                  q.where('cluster_id', '=', keyText(filter.clusterId ?? '')),
-                )
-                .where(eb => eb.and(boundsOf(filter).map(([sign, at]) => eb('committed_at', sign, at)))),
-              fromEnd(newestFirst, filter),
-              page,
-              row => [row.committed_at, row.id],
-              row => row,
-            )
-          : await pageOf(
-              db
-                .selectFrom('backup_databases')
-                .innerJoin('backups', 'backups.id', 'backup_databases.backup_id')
-                .select(['backups.id', 'backup_databases.committed_at', 'backups.record'])
-                .where('backup_databases.database_id', '=', keyText(filter.databaseId))
-                .$if(filter.clusterId !== undefined, q =>
-                  q.where('backups.cluster_id', '=', keyText(filter.clusterId ?? '')),
-                )
-                .where(eb =>
-                  eb.and(boundsOf(filter).map(([sign, at]) => eb('backup_databases.committed_at', sign, at))),
-                ),
-              fromEnd(newestOfDatabase, filter),
-              page,
-              row => [row.committed_at, row.id],
-              row => row,
-            )
-      const copies = await copiesOf(
-        db,
-        found.items.map(row => row.id),
-      )
-      const items = found.items.map(row => ({
-        ...decodeBackup(row.id, row),
-        manifest: new Uint8Array(0),
-        copies: copies.get(row.id) ?? [],
-      }))
-      return { ...found, items }
+      const parts = partsOf(filter)
+      const key = (row: { readonly sorted: number; readonly id: string }) => [row.sorted, row.id]
+      const found = parts.every(part => part.databaseId === undefined)
+        ? await pageOfMany(
+            parts.map(part => along(db, part)),
+            orderOf(filter),
+            page,
+            key,
+            row => row.id,
+          )
+        : await pageOfMany(
+            parts.map(part => ofDatabase(db, part)),
+            orderOf(filter, true),
+            page,
+            key,
+            row => row.id,
+          )
+      return { ...found, items: await listed(db, found.items) }
     },
     missingCopies: async limit => {
       const rows = await db
@@ -152,6 +116,68 @@ export function backupReads(
       return rows.map(row => decodeDebris(row.attempt_id, row))
     },
   }
+}
+
+type Filter = BackupFilter & Stretch
+
+/** The column a list of backups is sorted by. */
+const sortedBy = { size: 'stored_bytes', duration: 'took', time: 'committed_at' } as const
+
+/** @param ofDatabases whether it is read along the table of what each database has */
+function orderOf(filter: Filter, ofDatabases = false): ListOrder {
+  const by = filter.order ?? 'time'
+  const order: ListOrder = {
+    list: by === 'time' ? 'backups' : `backups-by-${by}`,
+    columns:
+      ofDatabases && by === 'time'
+        ? ['backup_databases.committed_at', 'backup_databases.backup_id']
+        : [`backups.${sortedBy[by]}`, 'backups.id'],
+    form: ['int', 'text'],
+    direction: 'desc',
+  }
+  return by === 'time' ? fromEnd(order, filter) : order
+}
+
+function along(db: Database, filter: Filter) {
+  return db
+    .selectFrom('backups')
+    .select('id')
+    .select(eb => eb.ref(sortedBy[filter.order ?? 'time']).as('sorted'))
+    .$if(filter.clusterId !== undefined, q => q.where('cluster_id', '=', keyText(filter.clusterId ?? '')))
+    .where(eb => eb.and(boundsOf(filter).map(([sign, at]) => eb('committed_at', sign, at))))
+}
+
+function ofDatabase(db: Database, filter: Filter) {
+  return db
+    .selectFrom('backup_databases')
+    .innerJoin('backups', 'backups.id', 'backup_databases.backup_id')
+    .select('backup_databases.backup_id as id')
+    .select(eb =>
+      eb
+        .ref(
+          filter.order === undefined ? 'backup_databases.committed_at' : `backups.${sortedBy[filter.order]}`,
+        )
+        .as('sorted'),
+    )
+    .where('backup_databases.database_id', '=', keyText(filter.databaseId ?? ''))
+    .$if(filter.clusterId !== undefined, q =>
+      q.where('backups.cluster_id', '=', keyText(filter.clusterId ?? '')),
+    )
+    .where(eb => eb.and(boundsOf(filter).map(([sign, at]) => eb('backup_databases.committed_at', sign, at))))
+}
+
+/** Backups in the order of their ids here, without manifests: rows are fetched for what is shown only. */
+async function listed(db: Database, ids: readonly string[]): Promise<readonly BackupRecord[]> {
+  if (ids.length === 0) return []
+  const rows = await db.selectFrom('backups').select(['id', 'record']).where('id', 'in', ids).execute()
+  const copies = await copiesOf(db, ids)
+  const records = new Map(rows.map(row => [row.id, decodeBackup(row.id, row)]))
+  return ids.flatMap(id => {
+    const record = records.get(id)
+    return record === undefined
+      ? []
+      : [{ ...record, manifest: new Uint8Array(0), copies: copies.get(id) ?? [] }]
+  })
 }
 
 async function copiesOf(db: Database, ids: readonly string[]): Promise<Map<string, CopyRecord[]>> {

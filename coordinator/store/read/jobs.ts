@@ -1,12 +1,12 @@
 import { sql } from 'kysely'
 import type { Job } from '../../jobs/job.ts'
 import { keyText } from '../key-text.ts'
-import { type ListOrder, pageOf } from '../page.ts'
+import { type ListOrder, pageOfMany } from '../page.ts'
 import type { ReadModel, Stretch } from '../port.ts'
 import type { JobFilter } from '../records.ts'
 import type { Database } from '../schema.ts'
 import { decodeAttempt, decodeDecision, decodeJob } from '../shapes.ts'
-import { boundsOf, fromEnd } from '../stretch.ts'
+import { boundsOf, fromEnd, partsOf } from '../stretch.ts'
 
 const newestFirst: ListOrder = {
   list: 'jobs',
@@ -31,14 +31,16 @@ export function jobReads(
         .executeTakeFirst()
       return row && decodeJob(id, row)
     },
-    jobs: (page, filter) =>
-      pageOf(
-        filtered(db, filter),
+    jobs: async (page, filter) => {
+      const found = await pageOfMany(
+        partsOf(filter).map(part => filtered(db, part)),
         fromEnd(newestFirst, filter),
         page,
         row => [row.created_at, row.id],
-        row => decodeJob(row.id, row),
-      ),
+        row => row.id,
+      )
+      return { ...found, items: await jobsOf(db, found.items) }
+    },
     openJobs: async () => {
       const jobs: Job[] = []
       for (let after = ''; ; ) {
@@ -86,8 +88,16 @@ export function jobReads(
   }
 }
 
+/** Jobs in the order of their ids here: keys are read off an index, rows are fetched for what is shown only. */
+async function jobsOf(db: Database, ids: readonly string[]): Promise<readonly Job[]> {
+  if (ids.length === 0) return []
+  const rows = await db.selectFrom('jobs').select(['id', 'record']).where('id', 'in', ids).execute()
+  const records = new Map(rows.map(row => [row.id, decodeJob(row.id, row)]))
+  return ids.flatMap(id => records.get(id) ?? [])
+}
+
 function filtered(db: Database, filter: JobFilter & Stretch) {
-  let query = db.selectFrom('jobs').select(['id', 'created_at', 'record'])
+  let query = db.selectFrom('jobs').select(['id', 'created_at'])
   if (filter.state !== undefined) query = query.where('state', '=', keyText(filter.state))
   if (filter.open !== undefined) query = query.where('is_open', '=', sql.lit(filter.open ? 1 : 0))
   if (filter.kind !== undefined) query = query.where('kind', '=', filter.kind)

@@ -17,7 +17,7 @@ function scopedTo(...ids: readonly string[]): CallContext {
 }
 
 function asking(fleet: Running, context: CallContext = everything) {
-  const deps = { store: fleet.store } as OperatorDeps
+  const deps = { store: fleet.store, operations: fleet.coordinator.operations } as OperatorDeps
   return {
     list: (filter = '', page: { pageSize?: number; pageToken?: string } = {}) =>
       listClusters(deps)({ pageSize: 0, pageToken: '', filter, ...page }, context),

@@ -25,6 +25,7 @@ function deps(instances: number, discovery: readonly object[]): OperatorDeps {
       status: async () => ({ discovery, startedAt: 7, leader: true }),
       goneSinceAtLeast: () => 0,
       copiesMissingSinceAtMost: () => 0,
+      fleet: () => undefined,
     },
   } as unknown as OperatorDeps
 }

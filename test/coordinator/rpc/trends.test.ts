@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest'
+import type { FleetMap } from '../../../coordinator/fleet/fleet-map.ts'
 import type { CallContext } from '../../../coordinator/rpc/handle.ts'
 import type { OperatorDeps } from '../../../coordinator/rpc/operator/deps.ts'
 import { listTrends } from '../../../coordinator/rpc/operator/trends.ts'
 import type { Store } from '../../../coordinator/store/port.ts'
+import { trendOrders } from '../../../coordinator/store/records.ts'
 import { trendOf } from '../../../coordinator/trends/index.ts'
 import type { ClusterId } from '../../../shared/model/identifiers.ts'
 import { cluster, database, state } from '../../conformance/store-records.ts'
+import { fleetOf } from '../fleet-of.ts'
 import { freshStore } from '../store/fresh-store.ts'
 
 const day = 86_400_000
@@ -34,8 +37,8 @@ async function put(store: Store, name: string, bytes: number, until: number) {
   return home.id
 }
 
-function asking(store: Store, context: CallContext = everything) {
-  const list = listTrends({ store } as OperatorDeps)
+function asking(store: Store, context: CallContext = everything, fleet?: FleetMap) {
+  const list = listTrends({ store, operations: { fleet: () => fleet } } as unknown as OperatorDeps)
   return (filter = '', sort = '', page: { pageSize?: number; pageToken?: string } = {}) =>
     list({ pageSize: 0, pageToken: '', filter, sort, ...page }, context)
 }
@@ -83,8 +86,23 @@ describe('ListTrends', () => {
     const mine = await put(fresh.store, 'mine', 1, 0)
     await put(fresh.store, 'theirs', 2, 0)
     const scope = { kind: 'clusters', clusterIds: new Set([mine] as readonly ClusterId[]) }
-    const { trends } = await asking(fresh.store, { scope } as unknown as CallContext)()
+    const context = { scope } as unknown as CallContext
+    const { trends } = await asking(fresh.store, context, await fleetOf(fresh.store))()
     expect(trends.map(each => each.name)).toEqual(['mine'])
+    expect(trends[0]?.points).toHaveLength(10)
+    // a standby does not know the fleet, and shows nothing rather than too much
+    await expect(asking(fresh.store, context)()).rejects.toMatchObject({ code: 'leader.none' })
+  })
+
+  test('of the leader the same as of the store, in every order', async () => {
+    await using fresh = await freshStore()
+    for (const n of [1, 2, 3]) await put(fresh.store, `db${n}`, n * 1_000, 0)
+    const known = asking(fresh.store, everything, await fleetOf(fresh.store))
+    for (const order of trendOrders) {
+      const { trends } = await asking(fresh.store)('', order)
+      expect((await known('selector=database=db*', order)).trends).toEqual(trends)
+    }
+    expect((await known('selector=database=db2')).trends.map(each => each.name)).toEqual(['db2'])
   })
 
   test.each([

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { tokenOf } from '../../../coordinator/store/page-token.ts'
-import { trendOrders } from '../../../coordinator/store/records.ts'
+import { backupOrders, trendOrders } from '../../../coordinator/store/records.ts'
 import { newId } from '../../../shared/clock/index.ts'
 import { freshStore } from './fresh-store.ts'
 
@@ -29,6 +29,8 @@ test('no read of the port scans a table that grows or sorts on the way', async (
       { since: 1, until: 5, oldestFirst: true },
       { state: 'failed', since: 1 },
       { databaseId, until: 5, oldestFirst: true },
+      { databaseIds: [databaseId, newId('database')] },
+      { clusterIds: [clusterId, newId('cluster')], since: 1 },
     ])
       await read.jobs(page, filter)
     await read.openJobs()
@@ -42,6 +44,12 @@ test('no read of the port scans a table that grows or sorts on the way', async (
     for (const stretch of [{}, { since: 1, until: 5 }, { oldestFirst: true }])
       for (const filter of [{}, { databaseId }, { clusterId }])
         await read.backups(page, { ...filter, ...stretch })
+    for (const order of backupOrders)
+      for (const filter of [{}, { clusterId }, { clusterIds: [clusterId, newId('cluster')], since: 1 }])
+        await read.backups(
+          { size: 10, after: tokenOf(`backups-by-${order}`, [5, 'x']) },
+          { ...filter, order },
+        )
     for (const filter of [{}, { state: 'open' as const }, { since: 1, until: 5, oldestFirst: true }])
       await read.alerts(page, filter)
     await read.tokens(page)
