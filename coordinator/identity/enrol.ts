@@ -108,6 +108,7 @@ export async function recordKey(
     notBefore: known?.notBefore ?? valid.notBefore,
     notAfter: Math.max(known?.notAfter ?? 0, valid.notAfter),
     certifiedAt: known?.certifiedAt ?? now,
+    ...(known?.lastSeenAt === undefined ? {} : { lastSeenAt: known.lastSeenAt }),
   }
   await tx.identities.putKey(record)
 }

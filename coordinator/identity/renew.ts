@@ -59,7 +59,7 @@ export async function renew(
         context: { agent_id: agentId },
       })
     const known = await tx.identities.key(identity.keyId)
-    if (known?.agentId !== agentId) throw no('its key was never certified here')
+    if (known?.agentId !== agentId || known.shown === true) throw no('its key was never certified here')
     const inDate = (await tx.identities.keysOf(agentId)).filter(each => each.notAfter > now)
     if (inDate.length >= mostKeys && !inDate.some(each => each.keyId === keyId))
       throw no('it was renewed too often')

@@ -11,10 +11,10 @@ export type SignatureCheck = { readonly signedBy?: string } | string
  * Judges a manifest's signature at the moment it is recorded, and only then: revoking a lost host later takes nothing
  * from its good backups (architecture §11).
  *
- * An agent that was given a certificate signs, always. One that never was (loopback, a PKI of somebody else's, whose
- * keys we have not certified) cannot be held to it.
+ * An agent that was given a certificate, or connected with one of another PKI, signs, always. One that never did (plaintext
+ * on loopback) cannot be held to it.
  *
- * @param keys all that were ever certified for the agent
+ * @param keys all that were ever certified for the agent, or shown by it
  */
 export function checkSignature(
   manifest: Uint8Array,

@@ -1,8 +1,10 @@
+import type { CertificateIdentity } from '../../shared/tls/index.ts'
 import type { AgentRecord } from '../store/records.ts'
 import { aboutAgent, aboutHost, instancesByAgent } from './about.ts'
 import type { RunningRef } from './live-agents.ts'
+import { noteShownKey } from './note-shown-key.ts'
 import { tellFact } from './tell-fact.ts'
-import { type Term, write } from './term.ts'
+import { afterCommit, type Term, write } from './term.ts'
 
 /** Agents told of in one transaction: a dead site falls silent all at once. */
 const page = 50
@@ -12,11 +14,14 @@ export type SeenAgent = Omit<AgentRecord, 'firstSeenAt' | 'lastSeenAt' | 'draini
 
 /**
  * Records an agent that said Hello and was let in, and hears of it.
+ *
+ * @param shown the certificate it was let in by; absent on a plaintext listener
  */
 export async function recordAgent(
   seen: SeenAgent,
   running: readonly RunningRef[],
   term: Term,
+  shown?: CertificateIdentity,
 ): Promise<AgentRecord> {
   const now = term.clock.now()
   const record = await write(term, 'agent', async tx => {
@@ -38,6 +43,10 @@ export async function recordAgent(
         reason: '',
         detail: { hostname: record.hostname, version: record.version, boot_id: record.bootId },
       })
+    if (shown !== undefined && (await noteShownKey(tx, record, shown, now.wall)) === 'of-another-agent')
+      afterCommit(term, tx, () =>
+        term.refused(`agent:${record.id}`, 'key-of-another-agent', shown.keyId.slice(0, 16)),
+      )
     return record
   })
   term.live.connect(record, running, now)

@@ -371,7 +371,7 @@ export interface JoinTokenRecord {
   readonly used?: { readonly at: Millis; readonly agentId: AgentId; readonly keyId: string }
 }
 
-/** A public key that was certified: kept for good, since signatures of manifests are judged by it. */
+/** A public key that was certified, here or by a PKI of somebody else's: kept for good, since signatures of manifests are judged by it. */
 export interface CertifiedKeyRecord {
   /** SHA-256 of the key (SPKI, DER), hex. */
   readonly keyId: string
@@ -382,8 +382,13 @@ export interface CertifiedKeyRecord {
   /** From the first certificate until the end of the last. */
   readonly notBefore: Millis
   readonly notAfter: Millis
+  /** Or, when `shown`, first seen. */
   readonly certifiedAt: Millis
   readonly revokedAt?: Millis
+  /** When its agent last connected with it, to a day; absent: not since that is written down. */
+  readonly lastSeenAt?: Millis
+  /** It was certified elsewhere and is known since its agent connected with it. */
+  readonly shown?: boolean
 }
 
 /** An agent that is refused from then on, whatever it shows. */

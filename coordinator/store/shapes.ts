@@ -327,6 +327,8 @@ export const decodeCertifiedKey = decoder<CertifiedKeyRecord>('certified_keys', 
   notAfter: 'number',
   certifiedAt: 'number',
   revokedAt: 'number?',
+  lastSeenAt: 'number?',
+  shown: 'flag?',
 })
 
 export const decodeRevocation = decoder<RevocationRecord>('revocations', {

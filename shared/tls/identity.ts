@@ -11,6 +11,8 @@ export type Subject =
 export type CertificateIdentity = Subject & {
   /** SHA-256 of the public key (SPKI, DER), hex: names the key, whatever certificate it is in. */
   readonly keyId: string
+  /** SPKI, DER, base64. */
+  readonly publicKey: string
   readonly notBefore: Millis
   readonly notAfter: Millis
 }
@@ -38,9 +40,11 @@ export function identityOf(certificate: X509Certificate): CertificateIdentity | 
   const uris = urisOf(certificate.subjectAltName ?? '')
   const subject = uris.length === 1 ? subjectOf(uris[0] ?? '') : undefined
   if (subject === undefined) return undefined
+  const publicKey = certificate.publicKey.export({ type: 'spki', format: 'der' })
   return {
     ...subject,
-    keyId: keyIdOf(certificate.publicKey.export({ type: 'spki', format: 'der' })),
+    keyId: keyIdOf(publicKey),
+    publicKey: publicKey.toString('base64'),
     notBefore: certificate.validFromDate.getTime(),
     notAfter: certificate.validToDate.getTime(),
   }

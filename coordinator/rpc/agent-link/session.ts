@@ -160,7 +160,7 @@ export class Session implements BidiHandler<ConnectRequest>, AgentSession {
     const unacknowledged = runningRefs(hello.unacknowledged, agent.id)
     // before it is known as connected: from then on the planner counts on it
     term.live.announce([...running.refs, ...unacknowledged.refs], now.mono, term.settings.times.leaseTtl)
-    const { draining } = await recordAgent(agent, running.refs, term)
+    const { draining } = await recordAgent(agent, running.refs, term, this.#context.principal.certificate)
     if (!this.#isCurrent(term)) {
       this.#leave()
       return

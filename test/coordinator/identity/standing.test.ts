@@ -9,7 +9,14 @@ const keyId = 'aa'.repeat(32)
 test('a revocation stands, also when a list that was read before it comes after it', () => {
   const standing = new CertificateStanding(clock, {})
   const agentId = newId('agent')
-  const shown = { kind: 'agent', agentId, keyId, notBefore: now - 1, notAfter: now + 1 } as const
+  const shown = {
+    kind: 'agent',
+    agentId,
+    keyId,
+    publicKey: '',
+    notBefore: now - 1,
+    notAfter: now + 1,
+  } as const
   expect(standing.refuses(shown)).toBeUndefined()
   standing.addRevoked([agentId])
   standing.addRevoked([])
@@ -18,7 +25,7 @@ test('a revocation stands, also when a list that was read before it comes after 
 
 test('a certificate counts until its end, by the clock of the coordinator', () => {
   const standing = new CertificateStanding(clock, { ann: 'viewer' })
-  const shown = { kind: 'operator', name: 'ann', keyId, notBefore: 0 } as const
+  const shown = { kind: 'operator', name: 'ann', keyId, publicKey: '', notBefore: 0 } as const
   expect(standing.refuses({ ...shown, notAfter: now + 1 })).toBeUndefined()
   expect(standing.refuses({ ...shown, notAfter: now })?.code).toBe('access.revoked')
   expect([standing.roleOf('ann'), standing.roleOf('bob')]).toEqual(['viewer', undefined])
