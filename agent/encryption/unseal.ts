@@ -13,6 +13,14 @@ export interface Unsealed extends AsyncDisposable {
   readonly identities: readonly string[]
 }
 
+/** The key that opens a backup: what is told of it, never itself. */
+export interface OpeningKey {
+  /** `age`: an identity of this host; `aws-kms`: the wrapped identity, unwrapped by the key service. */
+  readonly kind: 'age' | 'aws-kms'
+  /** The recipient (public) that the identity stands for, or the ARN. */
+  readonly key: string
+}
+
 /** What opening a backup may use. */
 export interface UnsealContext {
   readonly tools: ToolFinder
@@ -22,6 +30,8 @@ export interface UnsealContext {
   /** Files of identities this host or this command has. */
   readonly identityFiles: readonly string[]
   readonly keyService: (purpose: 'restore') => KeyService
+  /** Told of each key before anything is read with it. */
+  readonly onKey?: (key: OpeningKey) => Promise<void>
 }
 
 /**
@@ -42,7 +52,11 @@ export async function unseal(
     ...encryption.recipients,
     ...(encryption.kind === 'aws-kms' ? [encryption.recipient] : []),
   ])
-  if (fitting.length > 0) return nothingToRemove(fitting)
+  if (fitting.length > 0) {
+    for (const key of new Set(fitting.map(each => each.recipient)))
+      await context.onKey?.({ kind: 'age', key })
+    return nothingToRemove(fitting.map(each => each.path))
+  }
   if (encryption.kind === 'age') {
     const { recipients } = encryption
     throw context.identityFiles.length === 0
@@ -78,12 +92,19 @@ async function unwrapped(
         message: 'the wrapped key in the manifest is not that of its recipient',
         context: { recipient: encryption.recipient },
       })
+    await context.onKey?.({ kind: 'aws-kms', key: encryption.key_arn })
     const path = join(context.scratch, `identity-${randomBytes(6).toString('hex')}`)
     await writeFile(path, Buffer.concat([secret, Buffer.from('\n')]), { mode: 0o600, flag: 'wx' })
     return { identities: [path], [Symbol.asyncDispose]: () => rm(path, { force: true }) }
   } finally {
     secret.fill(0)
   }
+}
+
+/** A file that can open a backup, and the recipient of the backup that it stands for. */
+interface Fitting {
+  readonly path: string
+  readonly recipient: string
 }
 
 /**
@@ -93,16 +114,17 @@ async function unwrapped(
 async function fittingIdentities(
   context: UnsealContext,
   recipients: readonly string[],
-): Promise<readonly string[]> {
-  const fitting: string[] = []
+): Promise<readonly Fitting[]> {
+  const fitting: Fitting[] = []
+  const ssh = recipients.filter(each => each.startsWith('ssh-'))
   for (const path of context.identityFiles) {
     const text = await readSecretFile(path)
     if (/^-----BEGIN [A-Z ]*PRIVATE KEY-----/m.test(text)) {
-      if (recipients.some(each => each.startsWith('ssh-'))) fitting.push(path)
+      if (ssh.length > 0) fitting.push({ path, recipient: ssh.join(' or ') })
       continue
     }
     if (/^AGE-PLUGIN-/m.test(text)) {
-      fitting.push(path)
+      fitting.push({ path, recipient: 'an identity of a plugin' })
       continue
     }
     if (text.startsWith('age-encryption.org/') || text.startsWith('-----BEGIN AGE ENCRYPTED FILE-----'))
@@ -116,7 +138,8 @@ async function fittingIdentities(
         ? new AppError(error.code, { context: { path } })
         : error
     })
-    if (own.some(each => recipients.includes(each))) fitting.push(path)
+    const recipient = own.find(each => recipients.includes(each))
+    if (recipient !== undefined) fitting.push({ path, recipient })
   }
   return fitting
 }

@@ -8,6 +8,7 @@ import { crashPoint } from './crash-point.ts'
 import { debrisOf } from './debris.ts'
 import { type FinishContext, finishCompleting, finishFailed, LeftForLater, resultHead } from './finish.ts'
 import type { CompletingRecord, JournalHead, OpenRecord } from './journal-record.ts'
+import type { KeyUse } from './key-use.ts'
 import { patiently } from './patience.ts'
 import type { Recipe, RecipeOutcome } from './recipe.ts'
 import { type AttemptResult, failureOf } from './result.ts'
@@ -43,8 +44,16 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
     ...(job.recipe.place.target === undefined ? {} : { target: job.recipe.place.target }),
     ...(job.recipe.place.instance === undefined ? {} : { instance: job.recipe.place.instance }),
   }
+  const keys: KeyUse[] = []
+  const opened = (): OpenRecord => (keys.length === 0 ? record : { ...record, keys_used: [...keys] })
   const journalled: AttemptVoice = {
     ...voice,
+    keyUsed: async use => {
+      keys.push(use)
+      // before anything is read with it: an agent that is killed now still tells of it
+      await world.journal.write(opened())
+      world.log.info('a key opens a backup', { backup_id: use.backup_id, kind: use.kind, key: use.key })
+    },
     touching: () => touched.begin(),
     uploadOpened: (key, uploadId) => {
       touched.keys?.push(key)
@@ -55,13 +64,13 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
       world.log.debug('children run', { children: records.map(({ name, pid }) => `${name}:${pid}`) })
       // best effort: pdeathsig is what ends children, this is for what escapes it
       world.journal
-        .write({ ...record, children: records.map(each => ({ ...each })) })
+        .write({ ...opened(), children: records.map(each => ({ ...each })) })
         .catch((error: unknown) => world.log.warn('the children could not be written down', { error }))
     },
   }
   const ran: HookRun[] = []
   const finish = async (result: AttemptResult) =>
-    settled(await afterwards(head, result, ran, world, voice), world, voice.leaving)
+    settled(withKeys(await afterwards(head, result, ran, world, voice), keys), world, voice.leaving)
   try {
     return await finish(await ended(job, head, record, journalled, context, ran))
   } catch (thrown) {
@@ -77,6 +86,11 @@ export async function conduct(job: Conduct): Promise<AttemptResult | undefined> 
     })
     return undefined
   }
+}
+
+/** A result with the keys that were used for it. */
+export function withKeys(result: AttemptResult, keys: readonly KeyUse[] = []): AttemptResult {
+  return keys.length === 0 ? result : { ...result, keys_used: [...keys] }
 }
 
 async function ended(

@@ -7,6 +7,7 @@ import {
 } from '../../shared/model/destination.ts'
 import { engineKinds } from '../../shared/model/engine.ts'
 import { manifestSchema } from '../../shared/model/manifest.ts'
+import { keyUseSchema } from './key-use.ts'
 import { failureSchema } from './result.ts'
 
 /**
@@ -117,6 +118,8 @@ const openRecord = z.strictObject({
   phase: z.literal('open'),
   /** Children running now; ended by a restarted agent. */
   children: z.array(child),
+  /** Keys that opened a backup so far: told whatever becomes of the attempt. */
+  keys_used: z.array(keyUseSchema).exactOptional(),
   /** What a guarded job was writing to, for people. */
   target: z.string().exactOptional(),
   /** The server it was writing to, so that a restart drops what was half written. */

@@ -1,7 +1,7 @@
 import { AppError } from '../../shared/errors/index.ts'
 import { endLeftovers } from '../process/index.ts'
 import { type AfterwardsWorld, afterwards } from './afterwards.ts'
-import { settled } from './conduct.ts'
+import { settled, withKeys } from './conduct.ts'
 import { type FinishContext, finishCommitting, finishCompleting, finishFailed } from './finish.ts'
 import type { JournalRecord, OpenRecord } from './journal-record.ts'
 import type { AttemptResult } from './result.ts'
@@ -68,7 +68,11 @@ export async function recover(
   })
   const result = await finished(record, context, world)
   // those behind it had not all run, or it would be in the spool
-  return settled(await afterwards(record, result, [], world, { leaving }), world, leaving)
+  const told = withKeys(
+    await afterwards(record, result, [], world, { leaving }),
+    record.phase === 'open' ? record.keys_used : undefined,
+  )
+  return settled(told, world, leaving)
 }
 
 async function finished(

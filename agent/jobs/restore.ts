@@ -85,7 +85,7 @@ export function restoreRecipe(
         })
       await using scratch = await makeScratch(world.scratch)
       const context: EngineContext = { scratch: scratch.path, tools: world.tools, signal: voice.signal }
-      await using unsealed = await unsealedFor(manifest, world, scratch.path, voice.signal)
+      await using unsealed = await unsealedFor(manifest, world, scratch.path, voice)
       const session = await world.engineFor(engineKind).openRestore(
         world.targetFor(instance, 'restore'),
         {
@@ -121,7 +121,7 @@ function unsealedFor(
   manifest: Manifest,
   world: Surroundings,
   scratch: string,
-  signal: AbortSignal,
+  { signal, keyUsed }: Pick<AttemptVoice, 'signal' | 'keyUsed'>,
 ): Promise<Unsealed> {
   return unseal(
     manifest.encryption,
@@ -140,6 +140,7 @@ function unsealedFor(
           throw new AppError('internal', { message: 'no key service is wired' })
         return world.encryption.keyService(purpose)
       },
+      onKey: async key => keyUsed?.({ ...key, backup_id: manifest.backup_id }),
     },
   )
 }

@@ -6,6 +6,8 @@ import { failureToWire } from '../../shared/wire/failure.ts'
 import type { Result } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
 
+import { keyUseSchema } from './key-use.ts'
+
 /** A failure as journal and spool keep it. */
 export const failureSchema = z.object({
   code: z.string().transform(errorCodeFrom),
@@ -61,6 +63,8 @@ export const attemptResultSchema = z.object({
       }),
     )
     .optional(),
+  /** Keys that opened a backup. */
+  keys_used: z.array(keyUseSchema).optional(),
   peak_rss_bytes: z.int().nonnegative(),
   /** Also of an attempt that failed. */
   observed: z
@@ -133,6 +137,7 @@ export function resultToWire(result: AttemptResult): Result {
     })),
     warnings: result.warnings ?? [],
     hooks: (result.hooks ?? []).map(({ duration_ms: durationMs, ...run }) => ({ ...run, durationMs })),
+    keysUsed: (result.keys_used ?? []).map(({ kind, key, backup_id: backupId }) => ({ kind, key, backupId })),
     observed: observedToWire(result),
   }
 }

@@ -14,6 +14,7 @@ import type { StagingArea } from '../pipeline/staging/index.ts'
 import type { Throttle } from '../pipeline/throttle.ts'
 import type { ChildPriority, ChildRecord } from '../process/index.ts'
 import type { Journal } from './journal.ts'
+import type { KeyUse } from './key-use.ts'
 import type { Spool } from './spool.ts'
 
 /** What a credential is used for: separate slots, so that a backup role need not be able to write (§3). */
@@ -93,6 +94,8 @@ export interface AttemptVoice {
   uploadOpened(key: string, uploadId: string): void
   uploadClosed(key: string, uploadId: string, how: 'completed' | 'aborted'): void
   children(records: readonly ChildRecord[]): void
+  /** A key opens a backup. Resolves once that is written down: nothing is read with it before. */
+  keyUsed?(use: KeyUse): Promise<void>
   /** Peak memory so far. */
   memory?(): MemoryPeaks
   /** Asks before a guarded step (J11). @throws AppError `job.grant-refused`, or the signal's cause */

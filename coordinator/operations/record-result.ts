@@ -7,6 +7,7 @@ import { applyJobEvent } from './apply-job-event.ts'
 import { isAttemptPrefix } from './attempt-keys.ts'
 import { crashPoint } from './crash-point.ts'
 import { noteHooks } from './note-hooks.ts'
+import { noteKeysUsed } from './note-keys-used.ts'
 import { recordAdopted, recordSuccess } from './record-success.ts'
 import { type Disposition, type ReportedResult, reclaimed } from './result.ts'
 import { type Term, write } from './term.ts'
@@ -54,6 +55,7 @@ async function settle(
       : foreign('unknown-attempt')
   if (row.agentId !== agentId) return foreign('attempt-of-another-agent')
   if (row.jobId !== jobId || row.epoch !== result.epoch) return foreign('attempt-does-not-fit-job')
+  await noteKeysUsed(tx, row, result.keysUsed, now)
   if (row.outcome === reclaimed && result.outcome === 'succeeded')
     return { kind: 'rejected', reason: 'objects-deleted', security: false }
   const known = { ...result, jobId, attemptId }

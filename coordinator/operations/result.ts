@@ -1,6 +1,15 @@
 import type { Failure } from '../../shared/errors/index.ts'
 import type { AttemptHook, AttemptObserved } from '../store/records.ts'
 
+/** A key that opened a backup, as the agent tells it: never the key itself. */
+export interface KeyUsed {
+  /** `age`, `aws-kms`. */
+  readonly kind: string
+  /** Recipient or ARN. */
+  readonly key: string
+  readonly backupId: string
+}
+
 /** A result as it came from an agent: texts are not trusted yet. */
 export interface ReportedResult {
   readonly resultId: string
@@ -27,6 +36,8 @@ export interface ReportedResult {
     readonly debris: readonly string[]
   }[]
   readonly warnings: readonly string[]
+  /** Keys that opened a backup. */
+  readonly keysUsed: readonly KeyUsed[]
   readonly observed?: AttemptObserved
   /** Hooks of its host that ran around it, in order. */
   readonly hooks: readonly AttemptHook[]

@@ -438,6 +438,7 @@ export function emptyResult(ref: AttemptRef): Result {
     copies: [],
     warnings: [],
     hooks: [],
+    keysUsed: [],
     observed: undefined,
   }
 }

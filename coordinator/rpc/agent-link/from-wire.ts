@@ -19,6 +19,8 @@ import type { AttemptHook } from '../../store/records.ts'
 /** More attempts than any agent holds; the rest of a list is dropped. */
 const mostRefs = 1_000
 const mostListed = 256
+/** An attempt opens one backup. */
+const mostKeysUsed = 16
 /** Of one host: beyond that it is a mistake or a lie. */
 const mostCores = 16_384
 const mostMemory = 2 ** 50
@@ -150,6 +152,11 @@ export function reportedResult(wire: Result): ReportedResult {
     warnings: wire.warnings.slice(0, mostListed).map(short),
     ...(wire.observed === undefined ? {} : { observed: { ...wire.observed, ...shortened(wire.observed) } }),
     hooks: wire.hooks.slice(0, mostListed).map(hookRun),
+    keysUsed: wire.keysUsed.slice(0, mostKeysUsed).map(({ kind, key, backupId }) => ({
+      kind: short(kind),
+      key: short(key),
+      backupId: short(backupId),
+    })),
   }
 }
 

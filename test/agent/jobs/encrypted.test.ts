@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { awsKms, type EncryptionSettings, noEncryption } from '../../../agent/encryption/index.ts'
 import { backupRecipe } from '../../../agent/jobs/backup.ts'
+import type { KeyUse } from '../../../agent/jobs/key-use.ts'
 import { restoreRecipe } from '../../../agent/jobs/restore.ts'
 import type { Surroundings } from '../../../agent/jobs/surroundings.ts'
 import { AppError } from '../../../shared/errors/index.ts'
@@ -86,7 +87,11 @@ async function backup(
 
 let restores = 0
 /** Restores into a database of its own; its name is given back. */
-async function restore(key: string, settings: Partial<EncryptionSettings> = {}): Promise<string> {
+async function restore(
+  key: string,
+  settings: Partial<EncryptionSettings> = {},
+  keyUsed: (use: KeyUse) => Promise<void> = async () => {},
+): Promise<string> {
   const into = `copy_${restores++}`
   const recipe = restoreRecipe(
     restoreSpec(places.bucket, { manifestKey: key, into }),
@@ -103,6 +108,7 @@ async function restore(key: string, settings: Partial<EncryptionSettings> = {}):
     uploadOpened: silent,
     uploadClosed: silent,
     children: silent,
+    keyUsed,
     grant: async () => {},
     committing: silent,
   })
@@ -166,6 +172,30 @@ describe.skipIf(tools.missing)('an encrypted backup', () => {
     })
     expect(JSON.stringify(made.manifest)).not.toContain('AGE-SECRET-KEY')
     expect(await whole(await restore(made.key))).toBe(rows)
+  })
+
+  it('tells which key opens it, and is not opened before that is written down', async () => {
+    const mine = await identityFile(root.path, 'told')
+    const plain = await backup({ encryption: who({ recipients: [mine.recipient] }) })
+    const wrapped = await backup({ encryption: who({ kmsKey: 'alias/backups' }) })
+    const told: KeyUse[] = []
+    const note = async (use: KeyUse) => void told.push(use)
+    await restore(plain.key, { identityFiles: [mine.path] }, note)
+    await restore(wrapped.key, {}, note)
+    const { encryption } = wrapped.manifest
+    expect(told).toEqual([
+      { kind: 'age', key: mine.recipient, backup_id: plain.manifest.backup_id },
+      {
+        kind: 'aws-kms',
+        key: encryption.kind === 'aws-kms' ? encryption.key_arn : '',
+        backup_id: wrapped.manifest.backup_id,
+      },
+    ])
+    const full = () => Promise.reject(new AppError('agent.state-unwritable'))
+    for (const { key } of [plain, wrapped])
+      expect((await refused(restore(key, { identityFiles: [mine.path] }, full))).code).toBe(
+        'agent.state-unwritable',
+      )
   })
 
   it('stays readable when recipients and keys have been changed since', async () => {

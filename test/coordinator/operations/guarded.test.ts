@@ -65,6 +65,30 @@ describe('guarded work (J11)', () => {
     })
   })
 
+  test('a key that opened the backup is an event of its own, by whom the restore was asked for and why, told once', async () => {
+    await using world = await withDatabase()
+    const { agent, fleet } = world
+    const { assign: backup } = await agent.succeed()
+    const backupId = backup.spec?.$case === 'backup' ? backup.spec.value.backupId : ''
+    const { job, assign } = await startedRestore(fleet, agent, backupId)
+    const ref = refOf(assign)
+    const keysUsed = [{ kind: 'aws-kms', key: 'arn:aws:kms:eu-west-1:1:key/k', backupId }]
+    const result = { ...failureOf(assign, 'restore.failed'), keysUsed }
+    for (let i = 0; i < 2; i++) {
+      agent.result(result)
+      await agent.next('ack', each => each.resultId === result.resultId)
+    }
+    const { items } = await fleet.store.read.audit({ size: 10 }, { action: 'key.used' })
+    expect(items).toHaveLength(1)
+    expect(items[0]).toMatchObject({
+      ...{ actor: 'operator:test-admin', subject: backupId, reason: 'a look' },
+      detail: {
+        ...{ key_kind: 'aws-kms', key: 'arn:aws:kms:eu-west-1:1:key/k' },
+        ...{ job_id: job.id, attempt_id: ref.attemptId },
+      },
+    })
+  })
+
   test('a restore whose agent is lost after Start is not retried: it failed, and a person decides', async () => {
     await using world = await withDatabase({ times: { lease_ttl: '400ms' } })
     const { agent, fleet } = world

@@ -635,6 +635,17 @@ export interface Result {
   warnings: string[];
   /** Hooks that ran, in order. */
   hooks: HookRun[];
+  /** Keys that opened a backup, whatever became of the attempt afterwards. Never a secret. */
+  keysUsed: KeyUse[];
+}
+
+/** A key opened a backup. */
+export interface KeyUse {
+  /** age: an identity of this host; aws-kms: the wrapped identity, unwrapped by the key service. */
+  kind: string;
+  /** The recipient (public) the identity stands for, or the ARN of the key. */
+  key: string;
+  backupId: string;
 }
 
 /** What became of a backup in one destination. */
@@ -6032,6 +6043,7 @@ function createBaseResult(): Result {
     copies: [],
     warnings: [],
     hooks: [],
+    keysUsed: [],
   };
 }
 
@@ -6093,6 +6105,9 @@ export const Result: MessageFns<Result> = {
     }
     for (const v of message.hooks) {
       HookRun.encode(v!, writer.uint32(722).fork()).join();
+    }
+    for (const v of message.keysUsed) {
+      KeyUse.encode(v!, writer.uint32(802).fork()).join();
     }
     return writer;
   },
@@ -6262,6 +6277,14 @@ export const Result: MessageFns<Result> = {
             message.hooks.push(HookRun.decode(reader, reader.uint32()));
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.keysUsed.push(KeyUse.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6335,6 +6358,11 @@ export const Result: MessageFns<Result> = {
       hooks: globalThis.Array.isArray(object?.hooks)
         ? object.hooks.map((e: any) => HookRun.fromJSON(e))
         : [],
+      keysUsed: globalThis.Array.isArray(object?.keysUsed)
+        ? object.keysUsed.map((e: any) => KeyUse.fromJSON(e))
+        : globalThis.Array.isArray(object?.keys_used)
+        ? object.keys_used.map((e: any) => KeyUse.fromJSON(e))
+        : [],
     };
   },
 
@@ -6397,6 +6425,9 @@ export const Result: MessageFns<Result> = {
     if (message.hooks?.length) {
       obj.hooks = message.hooks.map((e) => HookRun.toJSON(e));
     }
+    if (message.keysUsed?.length) {
+      obj.keysUsed = message.keysUsed.map((e) => KeyUse.toJSON(e));
+    }
     return obj;
   },
 
@@ -6430,6 +6461,112 @@ export const Result: MessageFns<Result> = {
     message.copies = object.copies?.map((e) => CopyResult.fromPartial(e)) || [];
     message.warnings = object.warnings?.map((e) => e) || [];
     message.hooks = object.hooks?.map((e) => HookRun.fromPartial(e)) || [];
+    message.keysUsed = object.keysUsed?.map((e) => KeyUse.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseKeyUse(): KeyUse {
+  return { kind: "", key: "", backupId: "" };
+}
+
+export const KeyUse: MessageFns<KeyUse> = {
+  encode(message: KeyUse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== "") {
+      writer.uint32(10).string(message.kind);
+    }
+    if (message.key !== "") {
+      writer.uint32(18).string(message.key);
+    }
+    if (message.backupId !== "") {
+      writer.uint32(26).string(message.backupId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): KeyUse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeyUse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): KeyUse {
+    return {
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
+      key: isSet(object.key) ? globalThis.String(object.key) : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+    };
+  },
+
+  toJSON(message: KeyUse): unknown {
+    const obj: any = {};
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<KeyUse>): KeyUse {
+    return KeyUse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<KeyUse>): KeyUse {
+    const message = createBaseKeyUse();
+    message.kind = object.kind ?? "";
+    message.key = object.key ?? "";
+    message.backupId = object.backupId ?? "";
     return message;
   },
 };
