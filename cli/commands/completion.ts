@@ -30,7 +30,7 @@ _holdfast() {
     [[ -z $value ]] && continue
     values+=("$value")
     shown+=("$value  ${'$'}{line#*$'\t'}")
-  done < <(holdfast __complete "${'$'}{(@)words[2,CURRENT]}" 2>/dev/null)
+  done < <(holdfast __complete "${'$'}{(@Q)words[2,CURRENT]}" 2>/dev/null)
   (( $#values )) && compadd -l -d shown -a values
 }
 compdef _holdfast holdfast

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { Database } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { startFakeOperatorService } from '../harness/fake-operator-service.ts'
-import { freePort } from '../harness/index.ts'
+import { freePort, provision, requireServers } from '../harness/index.ts'
 import { projectRoot } from '../harness/project-root.ts'
 import { pseudoTerminal } from '../harness/pseudo-terminal.ts'
+import { run } from '../harness/run.ts'
 import { holdfast } from './holdfast.ts'
 
 const databases = [
@@ -14,6 +16,14 @@ const databases = [
   { name: 'app', service: 'b-db', engine: 'mysql' },
 ].map(each => Database.fromPartial(each))
 const answers = { listDatabases: () => ({ databases, nextPageToken: '' }) }
+
+const path = `${projectRoot}/bin:${process.env['PATH'] ?? ''}`
+
+async function shellOf(name: 'zsh' | 'fish'): Promise<string> {
+  const found = await provision(name)
+  if (!found.available) throw new Error(found.reason)
+  return join(found.bin, name)
+}
 
 /** The values offered for the last word. */
 const offered = async (...words: string[]) =>
@@ -59,15 +69,9 @@ describe('what is offered', () => {
   })
 })
 
-/** Whether a shell is on this machine; a skip is said. */
-function missing(shell: string): boolean {
-  try {
-    execFileSync(shell, ['-c', 'true'])
-    return false
-  } catch {
-    process.stderr.write(`SKIPPED: completion in ${shell}: there is no ${shell} on this machine\n`)
-    return true
-  }
+const shells = {
+  zsh: await requireServers('completion in zsh', 'zsh'),
+  fish: await requireServers('completion in fish', 'fish'),
 }
 
 describe('in real shells', () => {
@@ -92,22 +96,45 @@ describe('in real shells', () => {
     }
   })
 
-  for (const [shell, check] of [
-    [
-      'zsh',
-      'autoload -U compinit && compinit -u && source <(holdfast completion zsh) && print $_comps[holdfast]',
-    ],
-    ['fish', 'holdfast completion fish | source; complete -C "holdfast job can"'],
-  ] as const) {
-    const absent = missing(shell)
-    test.skipIf(absent)(`${shell} takes its script`, () => {
-      const out = execFileSync(shell, ['-c', check], {
-        encoding: 'utf8',
-        env: { ...process.env, PATH: `${projectRoot}/bin:${process.env['PATH'] ?? ''}` },
+  test.skipIf(shells.zsh.missing)('zsh completes by the tab key, and quotes what has blanks', async () => {
+    const service = await startFakeOperatorService(answers)
+    try {
+      await using terminal = await pseudoTerminal([await shellOf('zsh'), '-f', '-i'], {
+        columns: 120,
+        env: { HOLDFAST_COORDINATOR: service.address, PS1: 'ready> ', LC_ALL: 'C.UTF-8', PATH: path },
       })
-      expect(out).toMatch(/_holdfast|cancel/)
-    })
-  }
+      await terminal.shows('ready>')
+      terminal.type(
+        'autoload -U compinit && compinit -D -u; source <(holdfast completion zsh); echo so""urced\n',
+      )
+      await terminal.shows(/^sourced/)
+      // what the line holds is printed, a word a line: how it is painted is the shell's own affair
+      terminal.type('holdfast jo\tcan\t\u0001print -rl -- \n')
+      await terminal.shows(/^cancel$/)
+      terminal.type('holdfast backup start order\\ \t\u0001print -rl -- \n')
+      await terminal.shows(/^order book$/)
+    } finally {
+      await service.stop()
+    }
+  })
+
+  test.skipIf(shells.fish.missing)('fish is told what there is, with what it is', async () => {
+    const service = await startFakeOperatorService(answers)
+    try {
+      const fish = async (line: string) => {
+        const command = `holdfast completion fish | source; complete -C '${line}'`
+        const { stdout } = await run(await shellOf('fish'), ['--no-config', '-c', command], {
+          env: { ...process.env, HOLDFAST_COORDINATOR: service.address, PATH: path },
+        })
+        return stdout.split('\n').filter(Boolean)
+      }
+      expect(await fish('holdfast job can')).toEqual([expect.stringMatching(/^cancel\t/)])
+      const names = (await fish('holdfast backup start ord')).map(each => each.split('\t')[0])
+      expect(names).toEqual(['order book', 'orders'])
+    } finally {
+      await service.stop()
+    }
+  })
 
   test('every script is one its shell can read', async () => {
     for (const shell of ['bash', 'zsh', 'fish']) {
@@ -116,5 +143,7 @@ describe('in real shells', () => {
       expect(out).toContain('holdfast __complete')
     }
     execFileSync('bash', ['-n'], { input: (await holdfast(['completion', 'bash'])).out })
+    if (!shells.zsh.missing)
+      execFileSync(await shellOf('zsh'), ['-n'], { input: (await holdfast(['completion', 'zsh'])).out })
   })
 })

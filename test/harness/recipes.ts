@@ -16,6 +16,9 @@ export type ServiceName =
   | 'xz'
   | 'bzip2'
   | 'jq'
+  | 'zsh'
+  | 'fish'
+  | 'groff'
   | 'prometheus'
   | 'alertmanager'
   | 'rsyslog'
@@ -157,6 +160,32 @@ export const recipes: Readonly<Record<ServiceName, Recipe>> = {
     bin: 'tools',
     hostTool: true,
   },
+  // shells that are completed in
+  zsh: {
+    host: () => onPath('zsh'),
+    suite: 'bookworm',
+    packages: ['zsh'],
+    wrap: ['usr/bin/zsh'],
+    bin: 'tools',
+    hostTool: true,
+  },
+  fish: {
+    host: () => onPath('fish'),
+    suite: 'bookworm',
+    packages: ['fish'],
+    wrap: ['usr/bin/fish'],
+    bin: 'tools',
+    hostTool: true,
+  },
+  // what sets the man pages
+  groff: {
+    host: () => onPath('groff'),
+    suite: 'bookworm',
+    packages: ['groff-base'],
+    wrap: ['usr/bin/groff'],
+    bin: 'tools',
+    hostTool: true,
+  },
   prometheus: {
     host: () => (onPath('promtool') === undefined ? undefined : onPath('prometheus')),
     suite: 'bookworm',
@@ -219,6 +248,9 @@ export const tools: Partial<Record<ServiceName, readonly string[]>> = {
   xz: ['xz'],
   bzip2: ['bzip2'],
   jq: ['jq'],
+  zsh: ['zsh'],
+  fish: ['fish'],
+  groff: ['groff'],
   prometheus: ['prometheus', 'promtool'],
   alertmanager: ['prometheus-alertmanager', 'amtool'],
   awscli: ['aws'],
