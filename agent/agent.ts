@@ -194,7 +194,7 @@ export async function startAgent(
         'encryption',
         'destination-settings',
         'hooks',
-        ...(config.keeper ? ['keeper', 'anchor'] : []),
+        ...(config.keeper ? ['keeper', 'anchor', 'backup-delete'] : []),
       ],
       host: await facts(),
       running: [...attempts.running()],

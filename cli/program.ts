@@ -19,6 +19,7 @@ import { policyCommand } from './commands/policy.ts'
 import { profileCommand } from './commands/profile.ts'
 import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
+import { retentionCommand } from './commands/retention.ts'
 import { statusCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
 import { topCommand } from './commands/top.ts'
@@ -50,6 +51,7 @@ export function program(terminal: Terminal): Command {
     resumeCommand,
     backupCommand,
     restoreCommand,
+    retentionCommand,
     reportCommand,
     alertCommand,
     policyCommand,

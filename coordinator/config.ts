@@ -33,6 +33,7 @@ import type { Settings } from './operations/index.ts'
 import { policyOf, policySchema, selectorOf } from './policy-config.ts'
 import { bookOf, documentProblems, layerKeys, watchedPolicies } from './policy-document.ts'
 import { linesOfConfiguration, textOfConfiguration } from './policy-text.ts'
+import { retentionSchema } from './retention-config.ts'
 
 const destination = z.strictObject({
   /** `s3://bucket/prefix` or `file:///absolute/path`. */
@@ -148,6 +149,8 @@ export const coordinatorConfigSchema = z
     slots_per_agent: z.int().min(1).max(64).prefault(2),
     /** No peak above these: for each of a kind, and for single ones by name (a site is a datacenter). */
     budgets: budgetsSchema.prefault({}),
+    /** How backups are deleted that no policy keeps. */
+    retention: retentionSchema.prefault({}),
     /** Who may ask and steer, by what, and what takes two. */
     access: accessSchema.prefault({}),
     /** What one peer may ask of this process. */
@@ -251,6 +254,11 @@ export function settingsOf(config: CoordinatorConfig): Settings {
     ...(config.audit.anchors === undefined ? {} : { anchors: config.audit.anchors }),
     ...(config.audit.ship === undefined ? {} : { ship: shipSettingsOf(config.audit.ship) }),
     approvals: approvalRulesOf(config.access),
+    retention: {
+      every: config.retention.every,
+      grace: config.retention.grace,
+      brake: { percent: config.retention.brake.percent, atLeast: config.retention.brake.at_least },
+    },
     longestToken: config.access.longest_token,
     times: {
       heartbeat: times.heartbeat,

@@ -153,6 +153,7 @@ export async function startCoordinator(
       startedAt,
       discovery: health,
       goneGrace: settings.times.goneGrace,
+      retentionGrace: settings.retention.grace,
       term: led,
       draining: () => draining,
       notifiers,

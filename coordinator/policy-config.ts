@@ -7,6 +7,7 @@ import { isRecipient } from '../shared/model/recipient.ts'
 import { copyKeys, copyPolicyOf, copyProblems } from './copy-config.ts'
 import { parseDailyWindow } from './planner/index.ts'
 import { type Policy, type PolicySelector, policyVersion, replicaPreferences } from './policy/index.ts'
+import { retentionKeys, retentionOf, retentionProblems } from './retention-config.ts'
 import { everyDay, scheduleOf, scheduleProblems } from './schedule-config.ts'
 
 const names = z.array(z.string().min(1)).min(1)
@@ -124,6 +125,8 @@ export const settingKeys = {
       on_failure: hookNames.optional(),
     })
     .optional(),
+  /** What is kept of its backups; absent: all of them, for ever. */
+  retention: retentionKeys.optional(),
   retry: z
     .strictObject({
       /** 4 when absent. */
@@ -201,6 +204,7 @@ export function settingProblems(
       ? [{ path: ['replica_max_lag'], text: 'must not be 0s beside `replica: require`: no replica would do' }]
       : []),
     ...hookProblems(keys),
+    ...retentionProblems(keys['retention']),
     ...scheduleProblems(whole ? { rpo: usualRpo, ...keys } : keys, usual).map(({ key, text }) => ({
       path: [key],
       text,
@@ -273,6 +277,7 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
     // absent where nothing is asked, so that no version changes for it
     ...(each.strategy === undefined ? {} : { strategy: each.strategy }),
     ...(each.tell_success === true ? { tellSuccess: true } : {}),
+    ...retentionPart(each),
     ...(each.max_rate === undefined ? {} : { maxRate: each.max_rate }),
     ...(each.idle_timeout === undefined ? {} : { idleTimeout: each.idle_timeout }),
     ...(each.encryption === undefined ? {} : { encryption: encryptionOf(each.encryption) }),
@@ -296,6 +301,11 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
     ...hooksOf(each),
   }
   return { ...content, version: policyVersion(content) }
+}
+
+function retentionPart({ retention }: CompletedKeys): Pick<Policy, 'retention'> {
+  const rule = retentionOf(retention)
+  return rule === undefined ? {} : { retention: rule }
 }
 
 function compressionOf({

@@ -90,6 +90,52 @@ export const policySettings: Readonly<Record<string, DocumentedSetting>> = {
     meaning: 'How long destinations beyond `min_copies` may hold a dump up, in all',
     example: 'destinations: [main, far]\ncopy_patience: 30m',
   },
+  'retention.keep_last': {
+    default: '1, where `retention` says anything',
+    meaning: 'So many of the newest good backups stay, whatever their age',
+    example: 'retention: { keep_last: 7, keep_within: 14d }',
+  },
+  'retention.keep_within': {
+    default: 'none',
+    meaning:
+      'All stay that are at most so much older than the newest good one: while backups fail, nothing gets older',
+    example: 'retention: { keep_within: 30d }',
+  },
+  'retention.hourly': {
+    default: 'none',
+    meaning: 'Of so many hours (UTC) that have a good backup, the newest of each stays',
+    example: 'retention: { hourly: 48 }',
+  },
+  'retention.daily': {
+    default: 'none',
+    meaning: 'The same of days',
+    example: 'retention: { daily: 14, weekly: 8 }',
+  },
+  'retention.weekly': {
+    default: 'none',
+    meaning: 'The same of weeks, which begin on Monday',
+    example: 'retention: { weekly: 8 }',
+  },
+  'retention.monthly': {
+    default: 'none',
+    meaning: 'The same of months',
+    example: 'retention: { daily: 14, monthly: 12 }',
+  },
+  'retention.yearly': {
+    default: 'none',
+    meaning: 'The same of years',
+    example: 'retention: { monthly: 12, yearly: 10 }',
+  },
+  'retention.zone': {
+    default: 'UTC',
+    meaning: 'IANA zone whose days, weeks, months and years they are',
+    example: 'retention: { daily: 14, zone: Europe/Berlin }',
+  },
+  'retention.forever': {
+    default: 'so it is where no rule says anything of `retention`',
+    meaning: 'Everything stays, where a weaker rule says otherwise',
+    example: 'retention: { forever: true }',
+  },
   'retry.attempts': {
     default: '4',
     meaning: 'Attempts of a job, the first included: 1 to 100',
@@ -269,6 +315,14 @@ const findings: Readonly<Record<(typeof findingCodes)[number], readonly [string,
   'clock-repeats': ['warning', 'a `cron` names a time that they show twice'],
   'budget-of-nothing': ['warning', 'a budget of a host, cluster, site or destination there is not'],
   'budget-too-small': ['error', 'a `max_rate` below 16 KiB a second: a unit is missing'],
+  'retention-only-counts': [
+    'warning',
+    '`keep_last` is all there is: backups made at once push out everything before them',
+  ],
+  'retention-shortened': [
+    'warning',
+    'fewer backups of databases that have some would be kept; can take a second person (`shorten-retention`)',
+  ],
 }
 
 /** docs/reference/policy.md: how policies are written, inherited, kept and changed. */
@@ -309,6 +363,7 @@ databases:                               # for one each: service/name, cluster/n
 - What only means something together is inherited together, from the strongest rule that gives any of it: \`every\`, \`cron\`, \`zone\`; \`destination\`, \`destinations\`, \`copies\`, \`min_copies\`,
   \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`. \`retry\`, \`encryption\` and \`hooks\` are inherited key by key; an empty list takes away
   what a weaker rule gave.
+  \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`; \`retention\`. \`retry\` and \`encryption\` are inherited key by key.
 - A database is counted under the strongest rule that matches it (\`fleet\` when none does). Its policy's version changes with any value. One of which no rule says
   where its backups go has no policy: the gap \`no-policy\`.
 
@@ -338,7 +393,7 @@ ${Object.entries(policySettings)
   )
   .join('\n')}
 
-Retention and verification are not settings yet: nothing would obey them, so they are refused.
+How retention decides, and what it never does: [retention.md](retention.md). Verification is no setting yet: nothing would obey it, so it is refused.
 
 ## Budgets
 

@@ -16,6 +16,7 @@ export type CrashPoint =
   | 'after-manifest-put'
   | 'after-manifest-read-back'
   | 'before-result'
+  | 'after-manifest-deleted'
   | 'after-result'
 
 /** The variable that asks for it. */

@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto'
 import { AppError } from '../../shared/errors/index.ts'
-import { manifestKey } from '../../shared/object-store/keys.ts'
+import { manifestKey, manifestPrefix } from '../../shared/object-store/keys.ts'
 import { type ObjectKey, type ObjectStore, objectKey } from '../../shared/object-store/port.ts'
-import type { DeleteSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { DeleteSpec, ExpiredBackup } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { openedStore } from './backup.ts'
+import { readWhole } from './commit.ts'
+import { crashPoint } from './crash-point.ts'
 import { destinationFrom } from './destination.ts'
-import type { Recipe, RecipeOutcome } from './recipe.ts'
+import type { Recipe } from './recipe.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
 
 /** Keys of one Grant (J11), which is also the most S3 deletes in one call. */
@@ -13,19 +16,27 @@ export const batchSize = 1_000
 const day = 86_400_000
 
 /**
- * The recipe of a delete, guarded (J11): removes debris and open multiparts of failed attempts. A Grant for
- * each batch; no grant, no delete. Whatever belongs to an attempt that has a manifest is refused: it is a
- * backup, and a coordinator that asks for it is wrong (J7).
+ * The recipe of a delete, guarded (J11): removes debris and open multiparts of failed attempts, and backups whose
+ * time is over. A Grant for each batch; no grant, no delete. Debris that belongs to an attempt that has a manifest is
+ * refused: it is a backup, and a coordinator that asks for it is wrong (J7).
+ *
+ * Of a backup the manifest goes first: from then on it is none (P2), and whatever stops us leaves no manifest that
+ * points at nothing. What lies below its prefix goes as debris does, and is looked for again at the end.
  */
 export function deleteRecipe(spec: DeleteSpec, world: Surroundings): Recipe {
   const destination = destinationFrom(spec.destination)
   const prefixes = new Map<string, AttemptFolder>()
   for (const prefix of spec.attemptPrefixes) prefixes.set(prefix, attemptFolder(prefix))
+  const backups = spec.backups.map(expiredBackup)
   const keys = spec.keys.map(key => ({ key: keyOf(key), folder: attemptFolder(folderOf(key)) }))
   return {
     kind: 'delete',
     guarded: true,
-    place: { destination, prefix: '', target: `${spec.keys.length} keys, ${prefixes.size} prefixes` },
+    place: {
+      destination,
+      prefix: '',
+      target: `${spec.keys.length} keys, ${prefixes.size} prefixes, ${backups.length} backups`,
+    },
     subject: destination.name,
     preflight: async () => {
       await using opened = await openedStore(world, { destination })
@@ -33,20 +44,32 @@ export function deleteRecipe(spec: DeleteSpec, world: Surroundings): Recipe {
     },
     run: async voice => {
       await using opened = await openedStore(world, { destination })
-      return await removed({ store: opened.store, folders: [...prefixes.values()], keys, voice, world })
+      const removal = { store: opened.store, voice, world }
+      const freed = await withoutBackups(backups, removal)
+      const done = await removed({ ...removal, folders: [...prefixes.values()], keys })
+      return { ...done, storedBytes: done.storedBytes + freed }
     },
   }
 }
 
 interface Removal {
   readonly store: ObjectStore
-  readonly folders: readonly AttemptFolder[]
-  readonly keys: readonly { readonly key: ObjectKey; readonly folder: AttemptFolder }[]
   readonly voice: AttemptVoice
   readonly world: Surroundings
 }
 
-async function removed({ store, folders, keys, voice, world }: Removal): Promise<RecipeOutcome> {
+interface DebrisRemoval extends Removal {
+  readonly folders: readonly AttemptFolder[]
+  readonly keys: readonly { readonly key: ObjectKey; readonly folder: AttemptFolder }[]
+}
+
+async function removed({
+  store,
+  folders,
+  keys,
+  voice,
+  world,
+}: DebrisRemoval): Promise<{ readonly kind: 'done'; readonly rawBytes: 0; readonly storedBytes: number }> {
   const backups = new Map<string, boolean>()
   const isBackup = async (folder: AttemptFolder): Promise<boolean> => {
     const known = backups.get(folder.attemptId)
@@ -63,14 +86,7 @@ async function removed({ store, folders, keys, voice, world }: Removal): Promise
       refused.push(folder.prefix)
       continue
     }
-    for await (const { key, size } of store.list(folder.prefix, voice.signal)) await batch.add(key, size)
-    await batch.flush()
-    for await (const upload of store.listUploads(folder.prefix, voice.signal)) {
-      await voice.grant('delete', [upload.key])
-      await store.abortUpload(upload, voice.signal)
-      voice.uploadClosed(upload.key, upload.uploadId, 'aborted')
-      world.log.info('an abandoned upload was aborted', { key: upload.key })
-    }
+    await emptied(folder, batch, { store, voice, world })
   }
   for (const { key, folder } of keys) {
     if (await isBackup(folder)) refused.push(key)
@@ -85,6 +101,94 @@ async function removed({ store, folders, keys, voice, world }: Removal): Promise
       context: { refused: refused.slice(0, 20), refused_count: refused.length },
     })
   return { kind: 'done', rawBytes: 0, storedBytes: batch.bytes }
+}
+
+/** Everything below a folder goes, uploads that are open too. */
+async function emptied(folder: AttemptFolder, batch: Batch, { store, voice, world }: Removal): Promise<void> {
+  for await (const { key, size } of store.list(folder.prefix, voice.signal)) await batch.add(key, size)
+  await batch.flush()
+  for await (const upload of store.listUploads(folder.prefix, voice.signal)) {
+    await voice.grant('delete', [upload.key])
+    await store.abortUpload(upload, voice.signal)
+    voice.uploadClosed(upload.key, upload.uploadId, 'aborted')
+    world.log.info('an abandoned upload was aborted', { key: upload.key })
+  }
+}
+
+/** A backup that is to go: its manifest as recorded, and the folder of its objects. */
+interface Expired {
+  readonly backupId: string
+  readonly manifest: ObjectKey
+  readonly sha256: string
+  readonly folder: AttemptFolder
+}
+
+function expiredBackup(spec: ExpiredBackup): Expired {
+  const folder = attemptFolder(spec.attemptPrefix)
+  if (!spec.manifestKey.startsWith(manifestPrefix) || !spec.manifestKey.endsWith(`/${folder.attemptId}.json`))
+    throw new AppError('request.invalid', {
+      message: 'the manifest to be deleted is not the one of the attempt',
+      context: { manifest: spec.manifestKey.slice(0, 300), attempt_id: folder.attemptId },
+    })
+  return {
+    backupId: spec.backupId,
+    manifest: keyOf(spec.manifestKey),
+    sha256: spec.manifestSha256,
+    folder,
+  }
+}
+
+/** Resolves with the bytes that were freed. One that cannot be deleted keeps no other from it. */
+async function withoutBackups(backups: readonly Expired[], removal: Removal): Promise<number> {
+  const failed: AppError[] = []
+  let bytes = 0
+  for (const each of backups) {
+    try {
+      bytes += await withoutBackup(each, removal)
+    } catch (thrown) {
+      if (removal.voice.signal.aborted) throw thrown
+      const error = AppError.from(thrown)
+      removal.world.log.warn('a backup could not be deleted', { backup_id: each.backupId, error })
+      failed.push(error)
+    }
+  }
+  const [first] = failed
+  if (first !== undefined) throw first
+  return bytes
+}
+
+async function withoutBackup(
+  { backupId, manifest, sha256, folder }: Expired,
+  removal: Removal,
+): Promise<number> {
+  const { store, voice } = removal
+  const found = await store.head(manifest, voice.signal)
+  if (found !== undefined) {
+    const bytes = await readWhole(store, manifest, voice.signal)
+    if (createHash('sha256').update(bytes).digest('hex') !== sha256)
+      throw new AppError('conflict', {
+        message: 'another manifest lies where the one of the backup should be',
+        hint: 'Nothing of it was deleted. Compare catalog and bucket.',
+        context: { backup_id: backupId, manifest },
+      })
+    await voice.grant('delete', [manifest])
+    voice.signal.throwIfAborted()
+    await store.delete([manifest], voice.signal)
+    crashPoint('after-manifest-deleted')
+  }
+  if (await hasManifest(store, folder, voice.signal)) throw stillThere(backupId, manifest)
+  const batch = new Batch(store, voice)
+  await emptied(folder, batch, removal)
+  for await (const { key } of store.list(folder.prefix, voice.signal)) throw stillThere(backupId, key)
+  return batch.bytes + (found?.size ?? 0)
+}
+
+function stillThere(backupId: string, key: string): AppError {
+  return new AppError('object-store.failed', {
+    message: 'what was deleted is still there',
+    hint: 'It is tried again; look whether something else writes into this prefix.',
+    context: { backup_id: backupId, key },
+  })
 }
 
 /** Gathers keys up to a batch, asks, deletes. */

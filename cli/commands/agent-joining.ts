@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { AppError } from '../../shared/errors/index.ts'
 import { parseDuration } from '../../shared/time/index.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { mutating, mutationOf } from '../mutation.ts'
+import { approvable, approvableOf, mutating, mutationOf } from '../mutation.ts'
 import { instant } from '../print/units.ts'
 
 /** `holdfast agent token create` and `holdfast agent revoke`: who joins the fleet, and who is out of it. */
@@ -41,9 +41,9 @@ export function joining(terminal: Terminal): readonly Command[] {
       summary: 'refuse an agent from now on, and cut its stream',
       examples: ['holdfast agent revoke db-host-7 --reason "host was stolen, INC-31"'],
     },
-    command => mutating(command.argument('<agent>', 'agent id or hostname')),
+    command => approvable(command.argument('<agent>', 'agent id or hostname')),
     async ({ coordinator, print }, [agent = ''], options) => {
-      const answer = await coordinator.ask('revokeAgent', { agent, ...mutationOf(options) })
+      const answer = await coordinator.ask('revokeAgent', { agent, ...approvableOf(options) })
       print(answer, () => `${answer.hostname} (${answer.agentId}) is revoked; its backups stay good`)
     },
   )

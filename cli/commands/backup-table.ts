@@ -2,6 +2,7 @@ import type { Backup } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import type { Terminal } from '../command.ts'
 import { table } from '../print/table.ts'
 import { ago, bytes } from '../print/units.ts'
+import { goesText } from './retention.ts'
 
 /** Backups as a table of at most the terminal's width. */
 export function backupTable(rows: readonly Backup[], terminal: Terminal): string {
@@ -15,6 +16,9 @@ export function backupTable(rows: readonly Backup[], terminal: Terminal): string
       { heading: 'COPIES', value: b => copiesOf(b), align: 'right', drop: 3 },
       { heading: 'RAW', value: b => bytes(b.rawBytes), align: 'right', drop: 2 },
       { heading: 'JOB', value: b => b.jobId, wide: true },
+      { heading: 'HELD', value: b => (b.hold === undefined ? '-' : b.hold.by), wide: true },
+      { heading: 'KEPT BY', value: b => b.keptBy.join(' '), wide: true },
+      { heading: 'GOES', value: b => goesText(b, terminal.now()), drop: 4 },
       { heading: 'STORED', value: b => bytes(b.storedBytes), align: 'right' },
     ],
     terminal.width,

@@ -7,6 +7,7 @@ import { card } from '../print/table.ts'
 import { ago, bytes, instant, shortDuration } from '../print/units.ts'
 import { inTime, stretchOf } from '../time-options.ts'
 import { waitExits, waitFor, waitOption } from '../wait.ts'
+import { goesFields, holdText, keepingCommands } from './backup-keeping.ts'
 import { backupTable, copiesOf } from './backup-table.ts'
 import { observedIn, stageTable, streamsOf } from './manifest-view.ts'
 import { observedFields } from './observed.ts'
@@ -14,7 +15,7 @@ import { observedFields } from './observed.ts'
 /** What backups may be sorted by beside time, the most first. */
 const sorts = ['size', 'duration']
 
-/** `holdfast backup list|get|start|copy`. */
+/** `holdfast backup list|get|start|copy|hold|release|delete`. */
 export function backupCommand(terminal: Terminal): Command {
   const listing = leaf(
     terminal,
@@ -28,13 +29,13 @@ export function backupCommand(terminal: Terminal): Command {
       ],
     },
     command =>
-      inTime(selected(paged(command)), sorts).option(
-        '--database <database>',
-        'database id, name, or service/name',
-      ),
+      inTime(selected(paged(command)), sorts)
+        .option('--database <database>', 'database id, name, or service/name; tells what keeps each')
+        .option('--state <state>', 'expired (waits to go), deleting, deleted'),
     async (session, _args, options) => {
       const filter = {
         database: options.database as string | undefined,
+        state: options.state as string | undefined,
         ...selectorOf(options),
         ...stretchOf(options, terminal.now(), sorts),
       }
@@ -126,7 +127,7 @@ export function backupCommand(terminal: Terminal): Command {
       )
     },
   )
-  return noun('backup', 'committed backups', [listing, get, start, copy])
+  return noun('backup', 'committed backups', [listing, get, start, copy, ...keepingCommands(terminal)])
 }
 
 function backupCard(backup: Backup, manifest: Uint8Array, terminal: Terminal): string {
@@ -147,6 +148,9 @@ function backupCard(backup: Backup, manifest: Uint8Array, terminal: Terminal): s
       ['surplus', backup.surplus ? 'yes: made by an attempt that was no longer current' : ''],
       ['job', backup.jobId],
       ['attempt', backup.attemptId],
+      ['held', holdText(backup)],
+      ['kept by', backup.keptBy.join(', ')],
+      ['goes', goesFields(backup, now)],
       ['copies', copiesOf(backup)],
       ...backup.copies.map(copy => ['copy', copyText(copy, now)] as const),
       ['manifest sha256', backup.manifestSha256],

@@ -13,7 +13,7 @@ import {
   PolicySettingEntry,
 } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
-import { mutating, mutationOf } from '../mutation.ts'
+import { approvable, approvableOf } from '../mutation.ts'
 import { atWords, table } from '../print/table.ts'
 import { ago } from '../print/units.ts'
 
@@ -171,7 +171,7 @@ function applying(terminal: Terminal): Command {
       ],
     },
     command =>
-      mutating(command.argument('[file]', 'YAML; - for standard input'))
+      approvable(command.argument('[file]', 'YAML; - for standard input'))
         .option('--from-configuration', 'what the coordinator is configured with, in place of a file')
         .option('--revision <n>', 'only if this revision is in force'),
     async ({ coordinator, print }, [file = ''], options) => {
@@ -184,7 +184,7 @@ function applying(terminal: Terminal): Command {
         .ask('applyPolicies', {
           text: fromConfiguration ? '' : read(file),
           ...{ fromConfiguration, expectedRevision },
-          ...mutationOf(options),
+          ...approvableOf(options),
         })
         .catch((thrown: unknown) => {
           const error = AppError.from(thrown)

@@ -1,7 +1,7 @@
 import { AppError } from '../../shared/errors/index.ts'
 import type { AgentId } from '../../shared/model/identifiers.ts'
 import { actorText } from '../operations/apply-job-event.ts'
-import { once } from '../operations/once.ts'
+import { onceApproved } from '../operations/approve.ts'
 import { actorOf, type Principal } from '../operations/principal.ts'
 import { afterCommit, type Term } from '../operations/term.ts'
 
@@ -11,6 +11,8 @@ export interface RevokeRequest {
   readonly hostname: string
   readonly requestId: string
   readonly reason: string
+  /** A granted approval, where revoking takes a second person. */
+  readonly approval?: string
 }
 
 /**
@@ -19,17 +21,19 @@ export interface RevokeRequest {
  */
 export async function revokeAgent(
   principal: Principal,
-  { agentId, hostname, requestId, reason }: RevokeRequest,
+  { agentId, hostname, requestId, reason, approval }: RevokeRequest,
   onRevoked: (agentId: AgentId) => void,
   term: Term,
 ): Promise<{ readonly keys: number }> {
   if (principal.scope.kind !== 'fleet')
     throw new AppError('access.denied', { message: 'this touches the whole fleet, your scope does not' })
-  return once(term, 'revoke-agent', requestId, { agentId }, async tx => {
+  const request = { requestId, reason, ...(approval === undefined ? {} : { approval }) }
+  return onceApproved(term, principal, 'revoke-agent', request, { agentId }, async (tx, approved) => {
     const at = term.clock.now().wall
     const by = actorText(actorOf(principal))
     const keys = await tx.identities.keysOf(agentId)
     if ((await tx.identities.revocation(agentId)) === undefined) {
+      await approved('revoke-agent', `revoke the agent on ${hostname} (${agentId})`)
       await tx.identities.putRevocation({ agentId, at, by, reason })
       for (const key of keys)
         if (key.revokedAt === undefined) await tx.identities.putKey({ ...key, revokedAt: at })

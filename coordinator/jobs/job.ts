@@ -108,11 +108,20 @@ export interface RestoreOrder {
   readonly into: string
 }
 
-/** What a keeper is to remove: debris of failed attempts under one destination. */
+/** What a keeper is to remove under one destination: debris of failed attempts, or backups whose time is over. */
 export interface DeleteOrder {
   readonly destination: string
   readonly keys: readonly string[]
   readonly attemptPrefixes: readonly string[]
+  readonly backups?: readonly BackupToDelete[]
+}
+
+/** A backup as the catalog has it: a keeper touches no other manifest. */
+export interface BackupToDelete {
+  readonly backupId: BackupId
+  readonly manifestKey: string
+  readonly manifestSha256: string
+  readonly attemptPrefix: string
 }
 
 /** Which copy of a backup is to be made. */

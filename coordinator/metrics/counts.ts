@@ -90,6 +90,19 @@ function declareWork(registry: Metrics): Meter {
     help: 'Bytes of recorded backups as they lie in the bucket, one copy.',
     labels: ['engine'],
   })
+  const deleted = registry.counter({
+    name: 'backups_deleted_total',
+    help: 'Backups that are gone everywhere, by what let them go.',
+    labels: ['by'],
+  })
+  const freed = registry.counter({
+    name: 'backup_freed_bytes_total',
+    help: 'Bytes of deleted backups that keepers removed, every copy.',
+  })
+  const braked = registry.counter({
+    name: 'retention_refused_total',
+    help: 'Backups that a look of retention would have deleted and the brake kept, each look anew.',
+  })
   const backupSeconds = registry.histogram({
     name: 'backup_seconds',
     help: 'From the begin of the attempt that succeeded to its commit.',
@@ -107,6 +120,9 @@ function declareWork(registry: Metrics): Meter {
       stored.inc({ engine }, storedBytes)
       backupSeconds.observe(Math.max(0, committedAt - startedAt) / 1_000, { engine })
     },
+    backupDeleted: by => deleted.inc({ by }),
+    bytesFreed: bytes => freed.inc({}, bytes),
+    heldByBrake: count => braked.inc({}, count),
   }
 }
 

@@ -1,5 +1,13 @@
 /** Acts that configuration may put under a second person's approval. */
-export const approvableActs = ['restore', 'create-admin', 'revoke-admin'] as const
+export const approvableActs = [
+  'restore',
+  'create-admin',
+  'revoke-admin',
+  'revoke-agent',
+  'delete-backup',
+  'release-hold',
+  'shorten-retention',
+] as const
 export type ApprovableAct = (typeof approvableActs)[number]
 
 /** Which acts take a second person, and how long an approval stands. */

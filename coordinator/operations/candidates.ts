@@ -46,13 +46,14 @@ export function candidatesOf(
 }
 
 /** What an agent must know beyond the first protocol to do a job without leaving something out unsaid. */
-export const agentFeatures = ['encryption', 'destination-settings', 'hooks'] as const
+export const agentFeatures = ['encryption', 'destination-settings', 'hooks', 'backup-delete'] as const
 export type AgentFeature = (typeof agentFeatures)[number]
 
 const wantedFor: Readonly<Record<AgentFeature, string>> = {
   encryption: 'its policy encrypts',
   'destination-settings': 'its destination has settings of how objects are kept',
   hooks: 'its policy has hooks',
+  'backup-delete': 'it deletes backups',
 }
 
 /** What a job asks of whoever does it: a policy that encrypts or has hooks, destinations that keep objects in a way of their own. */
@@ -61,6 +62,7 @@ export function featuresFor(
   policy: Pick<Policy, 'encryption' | 'destination' | 'copies' | 'hooks'> | undefined,
   destinations: ReadonlyMap<string, Pick<Destination, 'settings'>>,
 ): readonly AgentFeature[] {
+  if (job.order.kind === 'delete') return job.order.backups === undefined ? [] : ['backup-delete']
   const written =
     job.order.kind === 'copy'
       ? [job.order.destination]

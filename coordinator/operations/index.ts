@@ -17,6 +17,7 @@ import type { Job } from '../jobs/index.ts'
 import type { Priority } from '../jobs/job.ts'
 import type { EffectivePolicy } from '../policy/index.ts'
 import type { Runs } from '../protection/expected-runs.ts'
+import type { RetentionVerdict } from '../retention/index.ts'
 import type { Aggregates, Store } from '../store/port.ts'
 import type {
   AgentRecord,
@@ -33,6 +34,7 @@ import { type AgentWork, agentWork } from './agent-work.ts'
 import { type Asked, ackAlert, endSilence, silenceAlerts, testAlertChannel } from './alert-verbs.ts'
 import { readAnchors } from './anchor-audit.ts'
 import { type Approvable, decideApproval } from './approve.ts'
+import { type BackupAsked, deleteBackup, holdBackup, releaseBackup, releaseBrake } from './backup-verbs.ts'
 import { cancelJob } from './cancel-job.ts'
 import { overdueAfter } from './copies.ts'
 import type { DiscoveryHealth, SourceHealth } from './discovery-health.ts'
@@ -43,6 +45,8 @@ import { type PauseSubject, pause, resume, setDraining } from './pause-verbs.ts'
 import { type ApplyRequest, applyPolicies, checkPolicies, type PolicyCheck } from './policy-verbs.ts'
 import { effectivePolicyOf, type PoliciesView, viewPolicies } from './policy-views.ts'
 import type { Principal } from './principal.ts'
+import { retainedOf, retentionText } from './retained.ts'
+import type { BrakeSeen } from './review-retention.ts'
 import { startBackup } from './start-backup.ts'
 import { startCopy } from './start-copy.ts'
 import { startRestore } from './start-restore.ts'
@@ -58,6 +62,7 @@ export type { PlanForecast, PlannedMiss, PlannedRun } from './forecast-plan.ts'
 export type { JobView, Progress } from './job-views.ts'
 export type { LiveAgent } from './live-agents.ts'
 export { type AccessScope, actorOf, covers, type Principal, type Role, roles } from './principal.ts'
+export type { BrakeSeen } from './review-retention.ts'
 export type { Settings, Times } from './settings.ts'
 
 /** A forecast from further ahead says nothing. */
@@ -80,6 +85,15 @@ export interface Status {
   readonly runs: Runs
   readonly discovery: readonly SourceHealth[]
   readonly outbox: { readonly pending: number; readonly dead: number }
+}
+
+/** What retention says of a database now. */
+export interface RetainedView {
+  /** In words; empty: everything is kept. */
+  readonly rule: string
+  /** Empty: none. */
+  readonly policy: string
+  readonly verdicts: ReadonlyMap<string, RetentionVerdict>
 }
 
 /** The verbs and views the operator service programs against. Mutations need a leader. */
@@ -144,6 +158,19 @@ export interface Operations {
   effectivePolicy(database: DatabaseRecord): EffectivePolicy
   checkPolicies(text: string): Promise<PolicyCheck>
   applyPolicies(principal: Principal, request: ApplyRequest): Promise<Adopted>
+  deleteBackup(
+    principal: Principal,
+    request: BackupAsked & Approvable & { readonly evenLastGood: boolean },
+  ): Promise<void>
+  holdBackup(principal: Principal, request: BackupAsked & { readonly until?: Millis }): Promise<void>
+  releaseBackup(principal: Principal, request: BackupAsked & Approvable): Promise<void>
+  releaseBrake(principal: Principal, request: Asked & Approvable): Promise<void>
+  /** Why each backup of a database stays, and by which rule; undefined on a standby. */
+  retained(database: DatabaseRecord): Promise<RetainedView | undefined>
+  /** How long what nothing keeps waits until it goes. */
+  retentionGrace(): Duration
+  /** As the last look found it. */
+  brake(): BrakeSeen | undefined
   setDraining(
     principal: Principal,
     request: Asked & { readonly agent: AgentRecord; readonly draining: boolean },
@@ -199,6 +226,8 @@ export interface OperationsDeps {
   readonly discovery: DiscoveryHealth
   /** How long a server that vanished is a gap. */
   readonly goneGrace: Duration
+  /** How long what nothing keeps waits until it goes. */
+  readonly retentionGrace: Duration
   /** The term this process leads in now, if it does. */
   readonly term: () => Term | undefined
   /** Whether the process takes no new requests. */
@@ -241,6 +270,19 @@ export function createOperations(deps: OperationsDeps): Operations {
     effectivePolicy: database => effectivePolicyOf(database, led()),
     checkPolicies: async text => checkPolicies(text, led()),
     applyPolicies: async (principal, request) => applyPolicies(principal, request, led()),
+    deleteBackup: async (principal, request) => deleteBackup(principal, request, led()),
+    holdBackup: async (principal, request) => holdBackup(principal, request, led()),
+    releaseBackup: async (principal, request) => releaseBackup(principal, request, led()),
+    releaseBrake: async (principal, request) => releaseBrake(principal, request, led()),
+    retained: async record => {
+      const term = deps.term()
+      if (term === undefined) return undefined
+      const { state } = term.fleet.database(record.id) ?? {}
+      const { policy, verdicts } = await retainedOf({ record, state }, clock.now().wall, term)
+      return { rule: retentionText(policy), policy: policy?.name ?? '', verdicts }
+    },
+    retentionGrace: () => deps.retentionGrace,
+    brake: () => deps.term()?.brake,
     setDraining: async (principal, request) => setDraining(principal, request, led()),
     endSilence: async (principal, request) => endSilence(principal, request, led()),
     createToken: async (principal, request) => createToken(principal, request, led()),

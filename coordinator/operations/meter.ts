@@ -6,4 +6,10 @@ export interface Meter {
   /** @param seconds from the job's creation to its end */
   jobEnded(job: Job, seconds: number): void
   backupRecorded(backup: BackupRecord): void
+  /** A backup is gone everywhere. */
+  backupDeleted(by: 'retention' | 'request'): void
+  /** What a keeper removed of backups, in one destination. */
+  bytesFreed(bytes: number): void
+  /** A look of retention was stopped: so many backups stayed that would have gone. */
+  heldByBrake(backups: number): void
 }

@@ -25,7 +25,9 @@ export class CopyWatch {
   async run(): Promise<number> {
     const { store, clock } = this.#term
     const now = clock.now().wall
-    const lacking = await store.read.missingCopies(looked)
+    const lacking = (await store.read.missingCopies(looked)).filter(
+      ({ backup }) => backup.deletion === undefined,
+    )
     await this.#tell(lacking, now)
     let made = 0
     for (const { backup, copy } of lacking) {
@@ -52,7 +54,8 @@ export class CopyWatch {
     return write(term, 'copy', async tx => {
       const backup = await tx.backups.get(backupId)
       const copy = backup?.copies.find(each => each.destination === destination)
-      if (backup === undefined || copy === undefined || copy.state === 'present') return false
+      if (backup === undefined || backup.deletion !== undefined) return false
+      if (copy === undefined || copy.state === 'present') return false
       if (!presentCopies(backup).some(each => destinations.has(each.destination))) return false
       const now = term.clock.now()
       const { inserted } = await createCopyJob(

@@ -4,7 +4,7 @@ import { invalidPolicies, type ReadPolicies, readPolicies } from '../policy-text
 import { type Adopted, adoptPolicies } from './adopt-policies.ts'
 import type { Asked } from './alert-verbs.ts'
 import { actorText } from './apply-job-event.ts'
-import { once } from './once.ts'
+import { type Approvable, onceApproved } from './approve.ts'
 import { actorOf, type Principal } from './principal.ts'
 import { type PolicyReview, reviewPolicies } from './review-policies.ts'
 import type { Term } from './term.ts'
@@ -19,7 +19,10 @@ export interface PolicyCheck {
   readonly revision: number
 }
 
-const nothing: PolicyReview = { findings: [], fresh: [], effects: [], changed: 0, databases: 0 }
+const nothing: PolicyReview = {
+  ...{ findings: [], fresh: [], effects: [] },
+  ...{ changed: 0, databases: 0, shortened: 0 },
+}
 
 /** Looks at a text and at what it would change, and changes nothing. */
 export async function checkPolicies(text: string, term: Term): Promise<PolicyCheck> {
@@ -42,7 +45,7 @@ export async function checkPolicies(text: string, term: Term): Promise<PolicyChe
 }
 
 /** What is to be applied: a text, or what the configuration has. */
-export interface ApplyRequest extends Asked {
+export interface ApplyRequest extends Asked, Approvable {
   readonly text: string
   readonly fromConfiguration: boolean
   /** The revision that was looked at; absent: whatever is in force. */
@@ -57,7 +60,7 @@ export interface ApplyRequest extends Asked {
  */
 export async function applyPolicies(
   principal: Principal,
-  { text, fromConfiguration, expected, requestId, reason }: ApplyRequest,
+  { text, fromConfiguration, expected, ...request }: ApplyRequest,
   term: Term,
 ): Promise<Adopted> {
   if (principal.scope.kind !== 'fleet')
@@ -70,22 +73,25 @@ export async function applyPolicies(
   const read: ReadPolicies = fromConfiguration
     ? { book: configured.book, lines: configured.lines }
     : readPolicies(text, 'policies', destinationsOf(term))
-  const { fresh } = await reviewPolicies(withBudgets(read, term), term)
+  const { fresh, shortened } = await reviewPolicies(withBudgets(read, term), term)
   refuseErrors(fresh)
-  return once(term, 'apply-policies', requestId, { text, fromConfiguration }, tx =>
-    adoptPolicies(
+  const asked = { text, fromConfiguration }
+  return onceApproved(term, principal, 'apply-policies', request, asked, async (tx, approved) => {
+    if (shortened > 0)
+      await approved('shorten-retention', `keep fewer backups of ${shortened} databases (policy apply)`)
+    return adoptPolicies(
       tx,
       {
         read,
         text: fromConfiguration ? configured.text : text,
         home: fromConfiguration ? 'configuration' : 'applied',
         by: actorText(actorOf(principal)),
-        reason,
+        reason: request.reason,
       },
       term,
       expected,
-    ),
-  )
+    )
+  })
 }
 
 /** @throws AppError `policy.invalid` with each error that policies bring */

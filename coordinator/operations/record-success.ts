@@ -10,6 +10,7 @@ import { isManifestKey } from './attempt-keys.ts'
 import { type CheckedManifest, differs, isNewerManifest, readManifest } from './check-manifest.ts'
 import { checkSignature } from './check-signature.ts'
 import { settleDebris } from './debris.ts'
+import { settleDeleted } from './delete-leaving.ts'
 import { noteHooks } from './note-hooks.ts'
 import { noteWarnings } from './note-warnings.ts'
 import { recordBackup } from './record-backup.ts'
@@ -103,7 +104,8 @@ export async function recordAdopted(
       ...(database.scope === 'database' ? { databaseId: database.id } : {}),
     }) !== undefined ||
     (await tx.backups.get(backupId)) !== undefined ||
-    (await tx.backups.byAttempt(result.attemptId)) !== undefined
+    (await tx.backups.byAttempt(result.attemptId)) !== undefined ||
+    (await tx.backups.buriedByAttempt(result.attemptId)) !== undefined
   )
     return rejected('unknown-attempt')
   await recordBackup(tx, { ...read, ...signature, surplus: true, database, agentId, result }, now, term)
@@ -176,6 +178,7 @@ async function admit(
   if (!isId('backup', manifest.backup_id)) return 'backup_id is no backup id'
   if ((await tx.backups.get(manifest.backup_id)) !== undefined) return 'backup_id is taken'
   if ((await tx.backups.byAttempt(row.id)) !== undefined) return 'the attempt has a backup already'
+  if ((await tx.backups.buriedByAttempt(row.id)) !== undefined) return 'its backup was deleted'
   const signature = checkSignature(result.manifest, await tx.identities.keysOf(row.agentId), now.wall)
   return typeof signature === 'string' ? signature : { ...read, ...signature }
 }
@@ -218,8 +221,10 @@ async function recordGuarded(
 ): Promise<Disposition> {
   if (result.kind !== job.kind) return { kind: 'rejected', reason: 'kind-differs', security: false }
   const applied = await applyJobEvent(tx, job.id, { kind: 'succeeded', ref }, now, term)
-  if (job.kind === 'delete')
+  if (job.kind === 'delete') {
     for (const debris of await tx.debris.ofJob(job.id)) await settleDebris(tx, debris)
+    await settleDeleted(tx, job, result.storedBytes, now, term)
+  }
   await noteWarnings(tx, job.id, result.warnings, now)
   return { kind: 'recorded', reason: applied.kind === 'accepted' ? '' : 'stale' }
 }

@@ -1,8 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Millis } from '../../shared/time/index.ts'
+import { type Duration, formatDuration, type Millis } from '../../shared/time/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
 import { type EffectivePolicy, type PolicyBook, withPace } from '../policy/index.ts'
 import { type Finding, FleetLint } from '../policy/lint/index.ts'
+import { shortenings } from '../retention/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
 import { budgetFindings } from './budget-findings.ts'
 import { nameOf, policySubjectOf, takes } from './subject.ts'
@@ -30,6 +31,8 @@ export interface PolicyReview {
   /** Databases that have another promise, and all there are. */
   readonly changed: number
   readonly databases: number
+  /** Databases of whose backups fewer are kept. */
+  readonly shortened: number
 }
 
 /** Tries policies on every database of the fleet, beside those in force. */
@@ -45,6 +48,8 @@ export async function reviewPolicies(
   let databases = 0
   let changed = 0
   let kept = 0
+  let shortened = 0
+  const shorter = new Map<string, { readonly count: number; readonly example: string }>()
   for (const { record, state } of term.fleet.databases()) {
     if (++looked % slice === 0) await turn()
     const subject = policySubjectOf(record, term.fleet)
@@ -68,6 +73,14 @@ export async function reviewPolicies(
     lint.look(next)
     before.look(last)
     const [was, will] = [last.effective.policy, next.effective.policy]
+    const less = shortenings(was?.retention, will?.retention)
+    // what has no backup yet loses none
+    if (less.length > 0 && (state?.backups ?? 0) > 0) {
+      shortened++
+      const where = will?.name ?? ''
+      const known = shorter.get(where) ?? { count: 0, example: `${name}: ${less.join(', ')}` }
+      shorter.set(where, { ...known, count: known.count + 1 })
+    }
     if (will !== undefined) kept++
     if (was?.version === will?.version) continue
     changed++
@@ -76,6 +89,7 @@ export async function reviewPolicies(
   const findings = [
     ...lint.findings(),
     ...losses(effects, kept),
+    ...shortenedFindings(shorter, term.settings.retention.grace),
     ...budgetFindings(candidate.budgets ?? budgets, term),
   ]
   const stood = new Set([...before.findings(), ...budgetFindings(budgets, term)].map(keyOf))
@@ -85,6 +99,7 @@ export async function reviewPolicies(
     effects: [...effects.values()].sort((a, b) => b.count - a.count),
     changed,
     databases,
+    shortened,
   }
 }
 
@@ -101,6 +116,19 @@ function hooksOfHosts({ clusterId }: DatabaseRecord, { fleet, live }: Term): rea
     const agent = live.record(id)
     return agent === undefined ? [] : [agent.hooks ?? []]
   })
+}
+
+/** Of which databases fewer backups will be kept: nothing goes before the grace is over. */
+function shortenedFindings(
+  shorter: ReadonlyMap<string, { readonly count: number; readonly example: string }>,
+  grace: Duration,
+): readonly Finding[] {
+  return [...shorter].map(([where, { count, example }]) => ({
+    code: 'retention-shortened',
+    severity: 'warning',
+    where,
+    text: `of ${count} database${count === 1 ? '' : 's'} fewer backups are kept, such as ${example}; the first go ${formatDuration(grace)} later, see \`holdfast retention preview\``,
+  }))
 }
 
 function paced(effective: EffectivePolicy, duration: () => Millis): EffectivePolicy {

@@ -4,6 +4,7 @@ import type { AlertRules } from '../alerts/index.ts'
 import type { AuditSink } from '../audit/ship/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
 import type { Policy, PolicyBook } from '../policy/index.ts'
+import type { BrakeRule } from '../retention/index.ts'
 import type { ApprovalRules } from './approval-rules.ts'
 
 /** Every span the coordinator goes by, milliseconds. Those agents need travel in `Welcome` (architecture §5). */
@@ -63,6 +64,8 @@ export interface Settings {
   readonly budgets?: NamedBudgets
   /** What takes a second person. */
   readonly approvals: ApprovalRules
+  /** How backups go that nothing keeps: how often that is looked at, after which grace, and what stops it. */
+  readonly retention: { readonly every: Duration; readonly grace: Duration; readonly brake: BrakeRule }
   /** Longest life of an operator's token. */
   readonly longestToken: Duration
 }

@@ -30,6 +30,8 @@ export async function startCopy(
     const backup = await tx.backups.get(backupId)
     if (backup === undefined || !covers(principal.scope, backup.clusterId))
       throw new AppError('not-found', { message: `there is no backup \`${backupId}\`` })
+    if (backup.deletion !== undefined)
+      throw new AppError('backup.deleting', { context: { backup_id: backup.id } })
     if (!destinations.has(destination))
       throw new AppError('destination.unknown', {
         message: `there is no destination \`${destination}\``,

@@ -47,6 +47,8 @@ export async function startRestore(
       const backup = await tx.backups.get(backupId)
       if (backup === undefined || !covers(principal.scope, backup.clusterId))
         throw new AppError('not-found', { message: `there is no backup \`${backupId}\`` })
+      if (backup.deletion !== undefined)
+        throw new AppError('backup.deleting', { context: { backup_id: backup.id } })
       demandSigned(backup, await tx.identities.keysOf(backup.agentId))
       checkName(into, backup)
       const instance = targetOf(backup, instanceId, principal, term)

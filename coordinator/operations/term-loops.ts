@@ -7,6 +7,7 @@ import { CapacityWatch } from './capacity-watch.ts'
 import { cleanUpDebris } from './clean-up-debris.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { closeGone } from './close-gone.ts'
+import { deleteLeaving } from './delete-leaving.ts'
 import type { DiscoveryHealth } from './discovery-health.ts'
 import { endPauses } from './end-pauses.ts'
 import { expireLeases } from './expire-leases.ts'
@@ -18,6 +19,7 @@ import { reconcileFleet } from './reconcile-fleet.ts'
 import { flushLastSeen, tellSilence } from './record-agent.ts'
 import { refreshProtection } from './refresh-protection.ts'
 import { reviewInstances } from './review-instances.ts'
+import { RetentionWatch } from './review-retention.ts'
 import { AuditShipper } from './ship-audit.ts'
 import { tellClonesOver } from './tell-clones-over.ts'
 import type { Term } from './term.ts'
@@ -85,6 +87,11 @@ export function startLoops(
   const copies = new CopyWatch(term)
   byTheWall('the watch for missing copies', times.protectionInterval, () => copies.run())
   byTheWall('clean-up', times.protectionInterval, () => cleanUpDebris(term))
+  const deletion = byTheWall('deleting backups', times.protectionInterval, () => deleteLeaving(term))
+  const retention = new RetentionWatch(term)
+  byTheWall('retention', term.settings.retention.every, async () => {
+    if ((await retention.run()) > 0) deletion.wake()
+  })
   const { anchors, ship } = term.settings
   if (anchors !== undefined) ticker('anchoring the audit', anchors.every, () => anchorAudit(term))
   const shippers = (ship?.sinks ?? []).map(sink => new AuditShipper(sink, ship?.patience ?? 0, term))

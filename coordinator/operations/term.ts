@@ -16,6 +16,7 @@ import type { OpenJobs } from './open-jobs.ts'
 import type { Pauses } from './pauses.ts'
 import type { PoliciesInForce } from './policies-in-force.ts'
 import type { Predictions } from './predictions.ts'
+import type { BrakeSeen } from './review-retention.ts'
 import type { RunRates } from './run-rates.ts'
 import type { Settings } from './settings.ts'
 import type { Shortages } from './shortages.ts'
@@ -59,6 +60,8 @@ export interface Term {
   readonly views: JobViews
   readonly messenger: Messenger
   readonly meter: Meter
+  /** The brake of retention as the last look found it; absent before the first. */
+  brake?: BrakeSeen
   /** What keepers were asked of audit anchors. */
   readonly anchors: AnchorTasks
   /** Inventories of one instance are taken in one after the other. */

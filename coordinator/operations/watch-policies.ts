@@ -1,6 +1,6 @@
 import { AppError } from '../../shared/errors/index.ts'
 import type { PolicySource, PolicyView } from '../policy-source.ts'
-import { readPolicies } from '../policy-text.ts'
+import { invalidPolicies, readPolicies } from '../policy-text.ts'
 import { adoptPolicies, refusePolicies } from './adopt-policies.ts'
 import { destinationsOf, refuseErrors, withBudgets } from './policy-verbs.ts'
 import { reviewPolicies } from './review-policies.ts'
@@ -61,7 +61,13 @@ export class WatchedPolicies {
       if (text.trim() === '')
         throw new AppError('policy.invalid', { message: `there are no policies: ${where} is empty` })
       const read = readPolicies(text, where, destinationsOf(term))
-      refuseErrors((await reviewPolicies(withBudgets(read, term), term)).fresh)
+      const { fresh, shortened } = await reviewPolicies(withBudgets(read, term), term)
+      refuseErrors(fresh)
+      // nobody asks here, so nobody could be asked
+      if (shortened > 0 && term.settings.approvals.required.has('shorten-retention'))
+        throw invalidPolicies([
+          `of ${shortened} databases fewer backups would be kept, and that takes a second person: leave \`retention\` as it is, or take \`shorten-retention\` out of \`access.approvals\``,
+        ])
       await write(term, 'policies', tx =>
         adoptPolicies(tx, { read, text, home, by: home, reason: `changed in ${where}` }, term),
       )

@@ -2,7 +2,7 @@ import { compareRules, type PolicyRule, type SettingValues } from './rule.ts'
 
 /**
  * Settings that only mean something together: the strongest rule that gives one of them gives them all, so that no
- * database gets a level for a codec that another rule chose, or a zone for nobody's cron.
+ * database gets a level for a codec that another rule chose, a zone for nobody's cron, or half of what is kept.
  */
 const together: Readonly<Record<string, string>> = {
   every: 'schedule',
@@ -19,6 +19,15 @@ const together: Readonly<Record<string, string>> = {
   'compression.level': 'compression',
   'compression.long': 'compression',
   'compression.threads': 'compression',
+  'retention.forever': 'retention',
+  'retention.keep_last': 'retention',
+  'retention.keep_within': 'retention',
+  'retention.hourly': 'retention',
+  'retention.daily': 'retention',
+  'retention.weekly': 'retention',
+  'retention.monthly': 'retention',
+  'retention.yearly': 'retention',
+  'retention.zone': 'retention',
 }
 
 /** The group a setting is inherited with; its own key where it stands alone. */

@@ -2,6 +2,7 @@ import type { Codec, Strategy } from '../../shared/model/engine.ts'
 import type { Duration } from '../../shared/time/index.ts'
 import type { RetryRule } from '../jobs/job.ts'
 import type { DailyWindow } from '../planner/window.ts'
+import type { RetentionRule } from '../retention/rule.ts'
 
 /** When backups are due. */
 export type Schedule =
@@ -96,6 +97,8 @@ export interface Policy {
   readonly tellSuccess?: boolean
   /** How bytes reach the store; absent: streaming. */
   readonly strategy?: Strategy
+  /** What is kept of its backups; absent: all of them, for ever. */
+  readonly retention?: RetentionRule
   /** Stored bytes per second, for each job. */
   readonly maxRate?: number
   /** A stream without a byte for so long is ended; absent: the agent's own. */

@@ -1,3 +1,4 @@
+import { shortenings } from '../retention/index.ts'
 import type { Policy } from './policy.ts'
 
 /** What the policy a service's meta names came to. */
@@ -34,6 +35,7 @@ export function weaknesses(than: Policy, of: Policy): readonly string[] {
       : []),
     ...(of.replica === 'require' && than.replica !== 'require' ? ['no backup without a replica'] : []),
     ...((of.importance ?? 1) < (than.importance ?? 1) ? ['less importance'] : []),
+    ...shortenings(than.retention, of.retention).map(each => `shorter retention (${each})`),
     ...(of.globalsPasswords === true && than.globalsPasswords !== true ? ['passwords in globals'] : []),
     // without one a backup may not be consistent, with another one programs run that nobody here asked for
     ...(sameHooks(than, of) ? [] : ['other hooks']),

@@ -22,6 +22,7 @@ import type {
   AuditRecord,
   BackupFilter,
   BackupRecord,
+  BrakeRelease,
   CertifiedKeyRecord,
   ClusterRecord,
   CopyRecord,
@@ -29,6 +30,7 @@ import type {
   DatabaseStateRecord,
   DebrisRecord,
   DecisionRecord,
+  DeletedBackupRecord,
   HistoryRecord,
   InstanceRecord,
   JobFilter,
@@ -128,7 +130,16 @@ export interface WriteTx {
     insert(backup: BackupRecord): Promise<void>
     /** Writes down what is known of one copy, whatever was known before. */
     putCopy(id: BackupId, copy: CopyRecord): Promise<void>
+    removeCopy(id: BackupId, destination: string): Promise<void>
+    /** The newest of a database, by commit, without their manifests. */
+    newestOf(id: DatabaseId, limit: number): Promise<readonly BackupRecord[]>
+    /** Hold, expiry and deletion as they are now; nothing else of a backup ever changes. */
+    keep(backup: BackupRecord): Promise<void>
+    /** It is gone: from then on only its tombstone tells of it. */
+    bury(tombstone: DeletedBackupRecord): Promise<void>
+    buriedByAttempt(id: AttemptId): Promise<DeletedBackupRecord | undefined>
   }
+  readonly brakeReleases: { append(release: BrakeRelease): Promise<void> }
   readonly debris: {
     put(debris: DebrisRecord): Promise<void>
     get(attemptId: AttemptId): Promise<DebrisRecord | undefined>
@@ -286,6 +297,17 @@ export interface ReadModel {
   backup(id: BackupId): Promise<BackupRecord | undefined>
   /** Newest first; `manifest` is left empty in lists. */
   backups(page: PageRequest, filter: BackupFilter & Stretch): Promise<Page<BackupRecord>>
+  /** Backups that nothing keeps, or that are being deleted, the longest first; without manifests. */
+  leavingBackups(page: PageRequest, how: 'expired' | 'deleting'): Promise<Page<BackupRecord>>
+  /** How many there are of each. */
+  leavingCounts(): Promise<ReadonlyMap<string, number>>
+  deletedBackup(id: BackupId): Promise<DeletedBackupRecord | undefined>
+  /** Newest deletion first. */
+  deletedBackups(
+    page: PageRequest,
+    filter: { readonly databaseId?: DatabaseId },
+  ): Promise<Page<DeletedBackupRecord>>
+  lastBrakeRelease(): Promise<BrakeRelease | undefined>
   /** Copies that are asked for and not there, the longest missing first, with their backups. */
   missingCopies(limit: number): Promise<readonly LackingBackup[]>
   /** Those missing since then or longer, the longest missing first, a page at a time. */

@@ -233,6 +233,50 @@ export interface BackupRecord {
   readonly manifest: Uint8Array
   readonly manifestSha256: string
   readonly copies: readonly CopyRecord[]
+  readonly hold?: BackupHold
+  /** Since when nothing keeps it any more, and what the rule was then. */
+  readonly expiry?: { readonly since: Millis; readonly rule: string }
+  /** It is being deleted: no backup any more, whatever of it still lies there. */
+  readonly deletion?: BackupDeletion
+}
+
+/** Somebody wants a backup kept, whatever any rule says. */
+export interface BackupHold {
+  readonly by: string
+  readonly at: Millis
+  readonly reason: string
+  /** When it is over by itself; absent: when somebody releases it. */
+  readonly until?: Millis
+}
+
+/** Who lets a backup go, and how far that is. */
+export interface BackupDeletion {
+  readonly since: Millis
+  readonly by: string
+  readonly reason: string
+  /** What the retention rule was; empty: a person asked for it. */
+  readonly rule: string
+  /** When a keeper was first allowed to remove anything of it: from then on there is no way back. */
+  readonly begunAt?: Millis
+  /** A person let it go although it was the last good one. */
+  readonly evenLast?: true
+  /** The job of each destination that is at work on it, or was the last time. */
+  readonly jobs: Readonly<Record<string, JobId>>
+}
+
+/** What is remembered of a backup that was deleted. */
+export interface DeletedBackupRecord extends Omit<BackupRecord, 'manifest' | 'copies'> {
+  readonly deletedAt: Millis
+  readonly deletion: BackupDeletion
+  /** Destinations that left the configuration before: what lies there is nobody's to delete. */
+  readonly leftBehind: readonly string[]
+}
+
+/** An operator let go what had expired by then, although it is more than usual. */
+export interface BrakeRelease {
+  readonly at: Millis
+  readonly by: string
+  readonly reason: string
 }
 
 /** One destination's copy of a backup: there, or asked for and not there. */

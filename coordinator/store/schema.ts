@@ -61,7 +61,18 @@ export interface Schema {
     /** Out of the record, by the database itself: what lists are sorted by. */
     stored_bytes: GeneratedAlways<number>
     took: GeneratedAlways<number>
+    /** `expired` or `deleting`, and since when; null of one that stays. */
+    leaving: string | null
+    leaving_since: number | null
   }
+  deleted_backups: Recorded & {
+    id: string
+    attempt_id: string
+    database_id: string
+    cluster_id: string
+    deleted_at: number
+  }
+  brake_releases: Recorded & { at: number }
   backup_databases: { backup_id: string; database_id: string; committed_at: number }
   copies: {
     backup_id: string

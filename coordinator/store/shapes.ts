@@ -6,12 +6,14 @@ import type {
   ApprovalRecord,
   AttemptRecord,
   BackupRecord,
+  BrakeRelease,
   CertifiedKeyRecord,
   ClusterRecord,
   DatabaseRecord,
   DatabaseStateRecord,
   DebrisRecord,
   DecisionRecord,
+  DeletedBackupRecord,
   HistoryRecord,
   InstanceRecord,
   JoinTokenRecord,
@@ -201,6 +203,42 @@ export const decodeBackup = decoder<StoredBackup>('backups', {
   backupClass: 'text',
   surplus: 'flag',
   manifestSha256: 'text',
+  hold: 'object?',
+  expiry: 'object?',
+  deletion: 'object?',
+})
+
+export const decodeDeletedBackup = decoder<DeletedBackupRecord>('deleted_backups', {
+  id: 'text',
+  scope: 'text',
+  clusterId: 'text',
+  databaseIds: 'list',
+  subjectName: 'text',
+  engine: 'text',
+  serverVersion: 'text',
+  jobId: 'text?',
+  attemptId: 'text',
+  agentId: 'text',
+  dataAsOf: 'number',
+  startedAt: 'number',
+  committedAt: 'number',
+  recordedAt: 'number',
+  rawBytes: 'number',
+  storedBytes: 'number',
+  backupClass: 'text',
+  surplus: 'flag',
+  manifestSha256: 'text',
+  hold: 'object?',
+  expiry: 'object?',
+  deletion: 'object',
+  deletedAt: 'number',
+  leftBehind: 'list',
+})
+
+export const decodeBrakeRelease = decoder<BrakeRelease>('brake_releases', {
+  at: 'number',
+  by: 'text',
+  reason: 'text',
 })
 
 export const decodeMissingCopy = decoder<MissingCopy>('missing_copies', {

@@ -2,6 +2,7 @@ import { storeAuditSuite } from './store-audit.ts'
 import { storeCopiesSuite } from './store-copies.ts'
 import { storeFleetSuite } from './store-fleet.ts'
 import { storeJobsSuite } from './store-jobs.ts'
+import { storeLeavingSuite } from './store-leaving.ts'
 import { storePagingSuite } from './store-paging.ts'
 import { storePruningSuite } from './store-pruning.ts'
 import { storeTellingSuite } from './store-telling.ts'
@@ -17,6 +18,7 @@ export function storeConformance(make: MakeStore): void {
   storeFleetSuite(make)
   storeTrendsSuite(make)
   storeCopiesSuite(make)
+  storeLeavingSuite(make)
   storeTellingSuite(make)
   storeTrustSuite(make)
   storeAuditSuite(make)

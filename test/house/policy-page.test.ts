@@ -43,7 +43,7 @@ test('every document on the page is read, and has the rules it shows', () => {
 })
 
 test('what the page says is refused is', () => {
-  for (const key of ['retention', 'verification'])
+  for (const key of ['verification'])
     expect(() => readPolicies(`fleet: { destination: main, ${key}: 7d }`, 'x', destinations)).toThrow(
       'unknown key',
     )

@@ -162,6 +162,18 @@ export function decideTrouble(fact: Trouble, about: About): AlertDecision {
         waits: false,
       })
     }
+    case 'retention-brake': {
+      const dedupKey = keyOf.retentionBrake
+      if (!fact.on) return { kind: 'resolve', dedupKey, summary: 'retention deletes no more than is usual' }
+      return opens({
+        dedupKey,
+        alert: 'retention-brake',
+        severity: 'critical',
+        summary: `retention is stopped: it would delete ${fact.beyond} of ${fact.total} backups beyond what is usual, more than ${fact.limit}; see \`holdfast retention preview\``,
+        facts: { beyond: String(fact.beyond), limit: String(fact.limit), total: String(fact.total) },
+        waits: false,
+      })
+    }
     case 'disk': {
       const dedupKey = keyOf.diskLow(fact.agentId, fact.path)
       if (!fact.low)

@@ -155,6 +155,14 @@ export type AlertFact = { readonly about?: About } & (
       readonly waiting: number
     }
   | {
+      readonly kind: 'retention-brake'
+      /** More backups would be deleted than is usual: none is. */
+      readonly on: boolean
+      readonly beyond: number
+      readonly limit: number
+      readonly total: number
+    }
+  | {
       readonly kind: 'backup-succeeded'
       readonly jobId: string
       readonly subjectName: string

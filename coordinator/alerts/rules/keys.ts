@@ -17,6 +17,7 @@ export const keyOf = {
   backupSucceeded: (jobId: string) => `backup-succeeded/${jobId}`,
   policiesRefused: 'policies-refused',
   auditNotShipped: (sink: string) => `audit-not-shipped/${sink}`,
+  retentionBrake: 'retention-brake',
   group: (kind: string) => `group/${kind}`,
   store: 'store-trouble',
 } as const

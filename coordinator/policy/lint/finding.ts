@@ -13,6 +13,8 @@ export const findingCodes = [
   'clock-repeats',
   'budget-of-nothing',
   'budget-too-small',
+  'retention-only-counts',
+  'retention-shortened',
 ] as const
 export type FindingCode = (typeof findingCodes)[number]
 

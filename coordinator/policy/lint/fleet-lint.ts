@@ -88,6 +88,7 @@ export class FleetLint {
     this.#window(database, policy)
     this.#hooks(database, policy)
     this.#instant(policy)
+    this.#retention(database, policy)
   }
 
   /** What was found, the worst first. */
@@ -111,6 +112,18 @@ export class FleetLint {
       where,
       example: name,
       text: `\`rpo\` ${formatDuration(rpo)} is shorter than the last backup took, ${formatDuration(lastDuration)}: the promise is broken before a backup is done`,
+    })
+  }
+
+  #retention({ name }: LintedDatabase, { name: where, retention }: Policy): void {
+    if (retention === undefined || retention.keepWithin !== undefined) return
+    if (Object.keys(retention.periods).length > 0) return
+    this.#add({
+      code: 'retention-only-counts',
+      severity: 'warning',
+      where,
+      example: name,
+      text: `only the last ${retention.keepLast} are kept, whatever their age: a few backups made at once, by hand or by somebody who should not, push out all that was before; say \`keep_within\`, too`,
     })
   }
 

@@ -92,6 +92,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             destination: destinationToWire(assignment.to),
             keys: [...assignment.keys],
             attemptPrefixes: [...assignment.attemptPrefixes],
+            backups: (assignment.backups ?? []).map(each => ({ ...each })),
           },
         },
       }

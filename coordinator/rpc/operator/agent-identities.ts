@@ -28,14 +28,16 @@ export function createJoinToken({ identities }: OperatorDeps) {
 /** RevokeAgent, by id or hostname; by id also one that joined and never connected. */
 export function revokeAgent({ store, identities }: OperatorDeps) {
   return async (request: RevokeAgentRequest, { principal }: CallContext): Promise<RevokeAgentResponse> => {
-    const { agent, requestId, reason } = request
+    const { agent, requestId, reason, approval } = request
     const keys = isId('agent', agent) ? await store.read.certifiedKeysOf(agent) : []
     const [known] = keys
     const { id, hostname } =
       known === undefined
         ? await resolveAgent(store.read, agent)
         : { id: known.agentId, hostname: known.hostname }
-    const revoked = await identities.revokeAgent(principal, { agentId: id, hostname, requestId, reason })
+    const revoked = await identities.revokeAgent(principal, {
+      ...{ agentId: id, hostname, requestId, reason, approval },
+    })
     return { agentId: id, hostname, keys: revoked.keys }
   }
 }

@@ -16,24 +16,31 @@ import { type AccessScope, covers } from '../../operations/principal.ts'
 import type { PageRequest } from '../../store/port.ts'
 import { type BackupRecord, backupOrders } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
-import { backupToWire, subjectOf } from './backup-to-wire.ts'
+import { backupToWire, deletedToWire, subjectOf } from './backup-to-wire.ts'
 import type { OperatorDeps } from './deps.ts'
 import { fullPage } from './full-page.ts'
 import { jobToWire } from './job-to-wire.ts'
 import { Names } from './naming.ts'
-import { filterOf, invalid, pageOf, requireId, stretchKeys, stretchOf } from './narrow.ts'
+import { filterOf, invalid, oneOf, pageOf, requireId, stretchKeys, stretchOf } from './narrow.ts'
 import { resolveDatabase, resolveInstance } from './resolve.ts'
 import { narrowingOf, seekOf, selectsSubject } from './selected.ts'
 
-/** ListBackups, newest first, or by size or duration. */
+/** ListBackups, newest first, or by size or duration; those that leave the longest first, gone ones by when they went. */
 export function listBackups({ store, operations }: OperatorDeps) {
   return async (request: ListBackupsRequest, { scope }: CallContext): Promise<ListBackupsResponse> => {
     const page = pageOf(request)
-    const filter = filterOf(request, ['database', 'selector', ...stretchKeys])
+    const filter = filterOf(request, ['database', 'selector', 'state', ...stretchKeys])
     const reference = filter.get('database')
     const database = reference === undefined ? undefined : await resolveDatabase(store.read, scope, reference)
     const order = backupOrders.find(each => each === filter.get('order'))
     const narrowing = narrowingOf(filter, scope, operations)
+    const state = oneOf(filter, 'state', ['expired', 'deleting', 'deleted'])
+    if (state !== undefined) {
+      const wanted = (backup: Omit<BackupRecord, 'manifest' | 'copies'>) =>
+        (database === undefined || backup.databaseIds.includes(database.id)) &&
+        (narrowing === undefined || selectsSubject(narrowing, subjectOf(backup)))
+      return listLeaving(state, page, wanted, { store, operations })
+    }
     const seek = narrowing === undefined ? { exact: true } : seekOf(narrowing)
     const ask = (page: PageRequest) => store.read.backups(page, asked)
     const asked = {
@@ -56,19 +63,60 @@ export function listBackups({ store, operations }: OperatorDeps) {
               (narrowing === undefined || selectsSubject(narrowing, subjectOf(backup))),
           )
     const names = new Names(store.read)
+    // of one database it is worth the look
+    const retained = database === undefined ? undefined : await operations.retained(database)
+    const grace = operations.retentionGrace()
     return {
-      backups: await Promise.all(items.map(backup => backupToWire(backup, names))),
+      backups: await Promise.all(
+        items.map(backup =>
+          backupToWire(backup, names, { grace, verdict: retained?.verdicts.get(backup.id) }),
+        ),
+      ),
       nextPageToken: next ?? '',
     }
   }
 }
 
-/** GetBackup, with its manifest's bytes as recorded. */
-export function getBackup({ store }: OperatorDeps) {
-  return async (request: GetBackupRequest, { scope }: CallContext): Promise<GetBackupResponse> => {
-    const backup = await visibleBackup(store.read, scope, request.backupId)
+/** Those that leave, or left. */
+async function listLeaving(
+  state: 'expired' | 'deleting' | 'deleted',
+  page: PageRequest,
+  wanted: (backup: Omit<BackupRecord, 'manifest' | 'copies'>) => boolean,
+  { store, operations }: Pick<OperatorDeps, 'store' | 'operations'>,
+): Promise<ListBackupsResponse> {
+  const names = new Names(store.read)
+  if (state === 'deleted') {
+    const { items, next } = await fullPage(page, each => store.read.deletedBackups(each, {}), wanted)
     return {
-      backup: await backupToWire(backup, new Names(store.read)),
+      backups: await Promise.all(items.map(each => deletedToWire(each, names))),
+      nextPageToken: next ?? '',
+    }
+  }
+  const { items, next } = await fullPage(page, each => store.read.leavingBackups(each, state), wanted)
+  const grace = operations.retentionGrace()
+  return {
+    backups: await Promise.all(items.map(each => backupToWire(each, names, { grace }))),
+    nextPageToken: next ?? '',
+  }
+}
+
+/** GetBackup, with its manifest's bytes as recorded. */
+export function getBackup({ store, operations }: OperatorDeps) {
+  return async (request: GetBackupRequest, { scope }: CallContext): Promise<GetBackupResponse> => {
+    const names = new Names(store.read)
+    const id = requireId('backup', 'backup_id', request.backupId)
+    const gone = await store.read.deletedBackup(id)
+    if (gone !== undefined && covers(scope, gone.clusterId))
+      return { backup: await deletedToWire(gone, names), manifest: Buffer.alloc(0) }
+    const backup = await visibleBackup(store.read, scope, request.backupId)
+    const [databaseId] = backup.databaseIds
+    const database = databaseId === undefined ? undefined : await store.read.database(databaseId)
+    const retained = database === undefined ? undefined : await operations.retained(database)
+    return {
+      backup: await backupToWire(backup, names, {
+        grace: operations.retentionGrace(),
+        verdict: retained?.verdicts.get(backup.id),
+      }),
       manifest: Buffer.from(backup.manifest),
     }
   }
@@ -135,7 +183,8 @@ export function startRestore({ store, operations }: OperatorDeps) {
   }
 }
 
-async function visibleBackup(
+/** The backup of an id, when the caller may see it. @throws AppError `not-found` */
+export async function visibleBackup(
   read: OperatorDeps['store']['read'],
   scope: AccessScope,
   text: string,

@@ -71,7 +71,11 @@ export function getDatabase({ store, operations }: OperatorDeps) {
     return {
       database: await databaseToWire({ database, state }, read),
       trend: await trendToWire({ database, state, history }, read),
-      recentBackups: await Promise.all(sameScope(backups.items).map(backup => backupToWire(backup, names))),
+      recentBackups: await Promise.all(
+        sameScope(backups.items).map(backup =>
+          backupToWire(backup, names, { grace: operations.retentionGrace() }),
+        ),
+      ),
       recentJobs: await Promise.all(
         jobs.items
           .filter(job => job.subject.scope === database.scope)

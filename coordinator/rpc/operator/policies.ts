@@ -111,13 +111,13 @@ export function applyPolicies({ operations }: OperatorDeps) {
     request: ApplyPoliciesRequest,
     { principal }: CallContext,
   ): Promise<ApplyPoliciesResponse> => {
-    const { requestId, reason, text, fromConfiguration, expectedRevision } = request
+    const { requestId, reason, text, fromConfiguration, expectedRevision, approval } = request
     if (fromConfiguration && text !== '')
       throw invalid('text', 'is given beside from_configuration', 'one of the two')
     if (!fromConfiguration && text.trim() === '')
       throw invalid('text', 'is empty', 'policies as YAML: to have none, say so with `policies: []`')
     const { revision, changes } = await operations.applyPolicies(principal, {
-      ...{ requestId, reason, text, fromConfiguration },
+      ...{ requestId, reason, text, fromConfiguration, approval },
       ...(expectedRevision === 0 ? {} : { expected: expectedRevision }),
     })
     return { revision, changes: changes.map(changeToWire) }

@@ -18,6 +18,7 @@ import { cancelJob, explainJob, getJob, listJobs, watchJob } from './jobs.ts'
 import { listPauses, pause, resume } from './pauses.ts'
 import { getPlan } from './plan.ts'
 import { applyPolicies, checkPolicies, getEffectivePolicy, getPolicies } from './policies.ts'
+import { deleteBackup, holdBackup, previewRetention, releaseBackup, releaseBrake } from './retention.ts'
 import { endSilence, listSilences, silenceAlerts } from './silences.ts'
 import { getStatus } from './status.ts'
 import { createToken, listTokens, revokeToken } from './tokens.ts'
@@ -47,6 +48,11 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     startBackup: unary(env, startBackup(deps)),
     copyBackup: unary(env, copyBackup(deps)),
     startRestore: unary(env, startRestore(deps)),
+    deleteBackup: unary(env, deleteBackup(deps)),
+    holdBackup: unary(env, holdBackup(deps)),
+    releaseBackup: unary(env, releaseBackup(deps)),
+    previewRetention: unary(env, previewRetention(deps)),
+    releaseBrake: unary(env, releaseBrake(deps)),
     getPlan: unary(env, getPlan(deps)),
     listAlerts: unary(env, listAlerts(deps)),
     getAlert: unary(env, getAlert(deps)),

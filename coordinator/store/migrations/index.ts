@@ -9,6 +9,7 @@ import { policyRevisions } from './0008-policy-revisions.ts'
 import { tokensAndApprovals } from './0009-tokens-and-approvals.ts'
 import { identities } from './0010-identities.ts'
 import { sortedBackups } from './0011-sorted-backups.ts'
+import { leavingBackups } from './0012-leaving-backups.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   tokensAndApprovals,
   identities,
   sortedBackups,
+  leavingBackups,
 ]

@@ -3,7 +3,13 @@ import { type ListOrder, pageOf, pageOfMany } from '../page.ts'
 import type { ReadModel, Stretch } from '../port.ts'
 import type { BackupFilter, BackupRecord, CopyRecord } from '../records.ts'
 import type { Database } from '../schema.ts'
-import { decodeBackup, decodeDebris, decodeMissingCopy } from '../shapes.ts'
+import {
+  decodeBackup,
+  decodeBrakeRelease,
+  decodeDebris,
+  decodeDeletedBackup,
+  decodeMissingCopy,
+} from '../shapes.ts'
 import { boundsOf, fromEnd, partsOf } from '../stretch.ts'
 
 const longestMissing: ListOrder = {
@@ -11,6 +17,20 @@ const longestMissing: ListOrder = {
   columns: ['missing_copies.since', 'missing_copies.backup_id', 'missing_copies.destination'],
   form: ['int', 'text', 'text'],
   direction: 'asc',
+}
+
+const longestLeaving: ListOrder = {
+  list: 'leaving-backups',
+  columns: ['leaving_since', 'id'],
+  form: ['int', 'text'],
+  direction: 'asc',
+}
+
+const lastDeletedFirst: ListOrder = {
+  list: 'deleted-backups',
+  columns: ['deleted_at', 'id'],
+  form: ['int', 'text'],
+  direction: 'desc',
 }
 
 /** One backup with manifest and copies, by id or attempt; inside a step or beside it. */
@@ -33,12 +53,55 @@ export async function wholeBackup(
   }
 }
 
-/** Backups, newest first (by commit), and debris. */
+/** The newest backups of a database by commit, without manifests. */
+export async function newestBackups(
+  db: Database,
+  databaseId: string,
+  limit: number,
+): Promise<readonly BackupRecord[]> {
+  const rows = await db
+    .selectFrom('backup_databases')
+    .innerJoin('backups', 'backups.id', 'backup_databases.backup_id')
+    .select(['backups.id', 'backups.record'])
+    .where('backup_databases.database_id', '=', keyText(databaseId))
+    .orderBy('backup_databases.committed_at', 'desc')
+    .orderBy('backup_databases.backup_id', 'desc')
+    .limit(limit)
+    .execute()
+  return withCopies(db, rows)
+}
+
+async function withCopies(
+  db: Database,
+  rows: readonly { readonly id: string; readonly record: string }[],
+): Promise<readonly BackupRecord[]> {
+  const copies = await copiesOf(
+    db,
+    rows.map(row => row.id),
+  )
+  return rows.map(row => ({
+    ...decodeBackup(row.id, row),
+    manifest: new Uint8Array(0),
+    copies: copies.get(row.id) ?? [],
+  }))
+}
+
+/** Backups, newest first (by commit), those that leave or left, and debris. */
 export function backupReads(
   db: Database,
 ): Pick<
   ReadModel,
-  'backup' | 'backups' | 'missingCopies' | 'copiesMissingSince' | 'missingCounts' | 'debris'
+  | 'backup'
+  | 'backups'
+  | 'leavingBackups'
+  | 'leavingCounts'
+  | 'deletedBackup'
+  | 'deletedBackups'
+  | 'lastBrakeRelease'
+  | 'missingCopies'
+  | 'copiesMissingSince'
+  | 'missingCounts'
+  | 'debris'
 > {
   return {
     backup: id => wholeBackup(db, 'id', id),
@@ -61,6 +124,58 @@ export function backupReads(
             row => row.id,
           )
       return { ...found, items: await listed(db, found.items) }
+    },
+    leavingBackups: async (page, how) => {
+      const found = await pageOf(
+        db
+          .selectFrom('backups')
+          .select(['id', 'leaving_since', 'record'])
+          .where('leaving', '=', how)
+          .where('leaving', 'is not', null),
+        longestLeaving,
+        page,
+        row => [row.leaving_since ?? 0, row.id],
+        row => row,
+      )
+      return { ...found, items: await withCopies(db, found.items) }
+    },
+    leavingCounts: async () => {
+      const rows = await db
+        .selectFrom('backups')
+        .select(['leaving', eb => eb.fn.countAll<number>().as('count')])
+        .where('leaving', 'is not', null)
+        .groupBy('leaving')
+        .execute()
+      return new Map(rows.map(({ leaving, count }) => [leaving ?? '', Number(count)]))
+    },
+    deletedBackup: async id => {
+      const row = await db
+        .selectFrom('deleted_backups')
+        .select(['id', 'record'])
+        .where('id', '=', keyText(id))
+        .executeTakeFirst()
+      return row && decodeDeletedBackup(row.id, row)
+    },
+    deletedBackups: (page, { databaseId }) =>
+      pageOf(
+        db
+          .selectFrom('deleted_backups')
+          .select(['id', 'deleted_at', 'record'])
+          .$if(databaseId !== undefined, q => q.where('database_id', '=', keyText(databaseId ?? ''))),
+        lastDeletedFirst,
+        page,
+        row => [row.deleted_at, row.id],
+        row => decodeDeletedBackup(row.id, row),
+      ),
+    lastBrakeRelease: async () => {
+      const row = await db
+        .selectFrom('brake_releases')
+        .select(['at', 'record'])
+        .where('at', '>=', 0)
+        .orderBy('at', 'desc')
+        .limit(1)
+        .executeTakeFirst()
+      return row && decodeBrakeRelease(row.at, row)
     },
     missingCopies: async limit => {
       const rows = await db

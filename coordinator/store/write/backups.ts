@@ -1,13 +1,13 @@
 import { encode } from '../decode.ts'
 import { keyText } from '../key-text.ts'
 import type { WriteTx } from '../port.ts'
-import { wholeBackup } from '../read/backups.ts'
-import type { CopyRecord } from '../records.ts'
-import { decodeDebris } from '../shapes.ts'
+import { newestBackups, wholeBackup } from '../read/backups.ts'
+import type { BackupRecord, CopyRecord } from '../records.ts'
+import { decodeDebris, decodeDeletedBackup } from '../shapes.ts'
 import type { Step } from '../step.ts'
 import { totals } from '../totals.ts'
 
-/** Backups inside a step: inserted once with their copies and databases, never changed; copies come and go. */
+/** Backups inside a step: inserted once with their copies and databases; copies come and go, and what keeps or ends them. */
 export function backupWrites(step: Step): WriteTx['backups'] {
   return {
     get: id => wholeBackup(step.q, 'id', id),
@@ -22,6 +22,7 @@ export function backupWrites(step: Step): WriteTx['backups'] {
           cluster_id: backup.clusterId,
           committed_at: backup.committedAt,
           manifest,
+          ...leavingColumns(backup),
           ...encode(record),
         })
         .execute()
@@ -42,6 +43,71 @@ export function backupWrites(step: Step): WriteTx['backups'] {
       step.add(totals.storedBytes, backup.storedBytes)
     },
     putCopy: (id, copy) => putCopy(step, id, copy),
+    removeCopy: async (id, destination) => {
+      for (const table of ['copies', 'missing_copies'] as const)
+        await step.q
+          .deleteFrom(table)
+          .where('backup_id', '=', id)
+          .where('destination', '=', keyText(destination))
+          .execute()
+    },
+    newestOf: (id, limit) => newestBackups(step.q, id, limit),
+    keep: async backup => {
+      const { manifest: _, copies: __, ...record } = backup
+      await step.q
+        .updateTable('backups')
+        .set({ ...leavingColumns(backup), ...encode(record) })
+        .where('id', '=', backup.id)
+        .execute()
+    },
+    bury: async tombstone => {
+      const { id } = tombstone
+      for (const table of ['copies', 'missing_copies', 'backup_databases'] as const)
+        await step.q.deleteFrom(table).where('backup_id', '=', id).execute()
+      await step.q.deleteFrom('backups').where('id', '=', id).execute()
+      await step.q
+        .insertInto('deleted_backups')
+        .values({
+          id,
+          attempt_id: tombstone.attemptId,
+          database_id: tombstone.databaseIds[0] ?? '',
+          cluster_id: tombstone.clusterId,
+          deleted_at: tombstone.deletedAt,
+          ...encode(tombstone),
+        })
+        .execute()
+      step.add(totals.backups, -1)
+      step.add(totals.storedBytes, -tombstone.storedBytes)
+    },
+    buriedByAttempt: async id => {
+      const row = await step.q
+        .selectFrom('deleted_backups')
+        .select(['id', 'record'])
+        .where('attempt_id', '=', id)
+        .executeTakeFirst()
+      return row && decodeDeletedBackup(row.id, row)
+    },
+  }
+}
+
+function leavingColumns({ expiry, deletion }: Pick<BackupRecord, 'expiry' | 'deletion'>) {
+  const since = deletion?.since ?? expiry?.since ?? null
+  return {
+    leaving: deletion !== undefined ? 'deleting' : expiry !== undefined ? 'expired' : null,
+    leaving_since: since,
+  }
+}
+
+/** How far operators let retention go, inside a step. */
+export function brakeReleaseWrites(step: Step): WriteTx['brakeReleases'] {
+  return {
+    append: async release => {
+      await step.q
+        .insertInto('brake_releases')
+        .values({ at: release.at, ...encode(release) })
+        .onConflict(oc => oc.column('at').doUpdateSet(encode(release)))
+        .execute()
+    },
   }
 }
 

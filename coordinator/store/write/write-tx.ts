@@ -6,7 +6,7 @@ import { agentWrites } from './agents.ts'
 import { alertWrites, outboxWrites, silenceWrites } from './alerts.ts'
 import { attemptWrites, decisionWrites } from './attempts.ts'
 import { auditWrites } from './audit.ts'
-import { backupWrites, debrisWrites } from './backups.ts'
+import { backupWrites, brakeReleaseWrites, debrisWrites } from './backups.ts'
 import { clusterWrites, databaseWrites, instanceWrites } from './fleet.ts'
 import { identityWrites } from './identities.ts'
 import { jobWrites } from './jobs.ts'
@@ -69,6 +69,9 @@ export function writeTx(step: Step): WriteTx {
     },
     get identities() {
       return identityWrites(step)
+    },
+    get brakeReleases() {
+      return brakeReleaseWrites(step)
     },
     get audit() {
       return auditWrites(step)

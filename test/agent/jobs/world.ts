@@ -109,7 +109,7 @@ export function restoreSpec(bucket: string, changes: Partial<RestoreSpec> = {}):
 }
 
 export function deleteSpec(bucket: string, changes: Partial<DeleteSpec> = {}): DeleteSpec {
-  return { destination: destination(bucket), keys: [], attemptPrefixes: [], ...changes }
+  return { destination: destination(bucket), keys: [], attemptPrefixes: [], backups: [], ...changes }
 }
 
 /** Everything in the bucket: objects and open multiparts. */

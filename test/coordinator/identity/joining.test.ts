@@ -214,7 +214,7 @@ describe('revocation', () => {
     const agentId = (await joining(await token(), dir)) as AgentId
     const agent = await agentOn(dir)
     await connected(agent)
-    await admin.ask('revokeAgent', { ...asking(), agent: agentId })
+    await admin.ask('revokeAgent', { ...asking(), agent: agentId, approval: '' })
     await waitUntil(() => !agent.connected, { what: 'the stream to be cut' })
     const shown = await loadMaterial({
       caFile: path(dir, 'pki/ca.crt'),
@@ -304,7 +304,7 @@ describe('renewal', () => {
 
   test('a revoked one is not', async () => {
     const { agentId, renewing } = await certified(endedDaysAgo(1))
-    await admin.ask('revokeAgent', { ...asking(), agent: agentId })
+    await admin.ask('revokeAgent', { ...asking(), agent: agentId, approval: '' })
     expect(await outcome(renewing())).toBe('access.revoked')
   })
 

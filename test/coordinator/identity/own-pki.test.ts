@@ -137,7 +137,12 @@ test('what the company certified is not renewed here', async () => {
 })
 
 test('a revoked agent of the company is cut off, and refused with every certificate it has', async () => {
-  await admin.ask('revokeAgent', { agent: agentId, reason: 'lost', requestId: crypto.randomUUID() })
+  await admin.ask('revokeAgent', {
+    agent: agentId,
+    approval: '',
+    reason: 'lost',
+    requestId: crypto.randomUUID(),
+  })
   await waitUntil(() => !agent.connected, { what: 'the agent to be cut off' })
   expect((await keys()).every(each => each.revokedAt !== undefined)).toBe(true)
 })

@@ -57,6 +57,24 @@ const questions: Readonly<
     ask: (o, f) => o.ask('copyBackup', { backupId: f.backupId, destination: 'main', ...asked() }),
     refused: 'not-found',
   },
+  holdBackup: {
+    ask: (o, f) => o.ask('holdBackup', { backupId: f.backupId, until: 0, ...asked() }),
+    refused: 'not-found',
+  },
+  deleteBackup: {
+    ask: (o, f) =>
+      o.ask('deleteBackup', { ...{ backupId: f.backupId, lastGood: false, approval: '' }, ...asked() }),
+    refused: 'access.denied',
+  },
+  releaseBackup: {
+    ask: (o, f) => o.ask('releaseBackup', { backupId: f.backupId, approval: '', ...asked() }),
+    refused: 'access.denied',
+  },
+  previewRetention: {
+    ask: (o, f) => o.ask('previewRetention', { database: f.databaseId, pageSize: 0, pageToken: '' }),
+    refused: 'not-found',
+  },
+  releaseBrake: { ask: o => o.ask('releaseBrake', { approval: '', ...asked() }), refused: 'access.denied' },
   getPlan: { ask: o => o.ask('getPlan', { at: 0, horizonMs: 0, whatIf: '', limit: 0 }) },
   listTrends: { ask: o => o.ask('listTrends', { ...page, sort: '' }) },
   listAlerts: { ask: o => o.ask('listAlerts', page) },
@@ -89,7 +107,10 @@ const questions: Readonly<
     refused: 'access.denied',
   },
   listPauses: { ask: o => o.ask('listPauses', {}) },
-  drainAgent: { ask: (o, f) => o.ask('drainAgent', { agent: f.agentId, ...asked() }), refused: 'not-found' },
+  drainAgent: {
+    ask: (o, f) => o.ask('drainAgent', { agent: f.agentId, ...asked() }),
+    refused: 'not-found',
+  },
   undrainAgent: {
     ask: (o, f) => o.ask('undrainAgent', { agent: f.agentId, ...asked() }),
     refused: 'not-found',
@@ -106,7 +127,11 @@ const questions: Readonly<
   },
   checkPolicies: { ask: o => o.ask('checkPolicies', { text: '' }), refused: 'access.denied' },
   applyPolicies: {
-    ask: o => o.ask('applyPolicies', { text: '', fromConfiguration: false, expectedRevision: 0, ...asked() }),
+    ask: o =>
+      o.ask('applyPolicies', {
+        ...{ text: '', fromConfiguration: false, expectedRevision: 0, approval: '' },
+        ...asked(),
+      }),
     refused: 'access.denied',
   },
   createJoinToken: {
@@ -114,7 +139,7 @@ const questions: Readonly<
     refused: 'access.denied',
   },
   revokeAgent: {
-    ask: (o, f) => o.ask('revokeAgent', { agent: f.agentId, ...asked() }),
+    ask: (o, f) => o.ask('revokeAgent', { agent: f.agentId, approval: '', ...asked() }),
     refused: 'access.denied',
   },
   whoAmI: { ask: o => o.ask('whoAmI', {}) },

@@ -50,6 +50,11 @@ test('no read of the port scans a table that grows or sorts on the way', async (
           { size: 10, after: tokenOf(`backups-by-${order}`, [5, 'x']) },
           { ...filter, order },
         )
+    for (const how of ['expired', 'deleting'] as const) await read.leavingBackups(page, how)
+    await read.leavingCounts()
+    await read.deletedBackup(newId('backup'))
+    for (const filter of [{}, { databaseId }]) await read.deletedBackups(page, filter)
+    await read.lastBrakeRelease()
     for (const filter of [{}, { state: 'open' as const }, { since: 1, until: 5, oldestFirst: true }])
       await read.alerts(page, filter)
     await read.tokens(page)
@@ -76,6 +81,10 @@ test('no read of the port scans a table that grows or sorts on the way', async (
     await read.databaseHistory(databaseId)
     await read.databasesIn([clusterId, newId('cluster')])
     await read.instancesOf([agentId, newId('agent')])
+    await fresh.store.write('x', async ({ backups }) => {
+      await backups.newestOf(databaseId, 10)
+      await backups.buriedByAttempt(newId('attempt'))
+    })
     await fresh.store.write('x', async ({ prune }) => {
       const old = { before: 1, limit: 10 }
       await prune.requests(old)

@@ -523,6 +523,18 @@ export interface DeleteSpec {
   keys: string[];
   /** Every object and open multipart below these prefixes is removed; each ends in an attempt id. */
   attemptPrefixes: string[];
+  /** Backups whose time is over: the manifest goes first, then everything below its prefix. */
+  backups: ExpiredBackup[];
+}
+
+/** A backup as the catalog has it. Whatever manifest lies there instead is not touched. */
+export interface ExpiredBackup {
+  backupId: string;
+  manifestKey: string;
+  /** Hex SHA-256 of the manifest's bytes as recorded. */
+  manifestSha256: string;
+  /** Folder of its objects; ends in the id of the attempt that made them. */
+  attemptPrefix: string;
 }
 
 /** A copy of a backup that is missing in one destination: data objects first, the manifest last, same keys. */
@@ -4854,7 +4866,7 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
 };
 
 function createBaseDeleteSpec(): DeleteSpec {
-  return { destination: undefined, keys: [], attemptPrefixes: [] };
+  return { destination: undefined, keys: [], attemptPrefixes: [], backups: [] };
 }
 
 export const DeleteSpec: MessageFns<DeleteSpec> = {
@@ -4867,6 +4879,9 @@ export const DeleteSpec: MessageFns<DeleteSpec> = {
     }
     for (const v of message.attemptPrefixes) {
       writer.uint32(26).string(v!);
+    }
+    for (const v of message.backups) {
+      ExpiredBackup.encode(v!, writer.uint32(34).fork()).join();
     }
     return writer;
   },
@@ -4908,6 +4923,14 @@ export const DeleteSpec: MessageFns<DeleteSpec> = {
             message.attemptPrefixes.push(reader.string());
             continue;
           }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backups.push(ExpiredBackup.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4929,6 +4952,9 @@ export const DeleteSpec: MessageFns<DeleteSpec> = {
         : globalThis.Array.isArray(object?.attempt_prefixes)
         ? object.attempt_prefixes.map((e: any) => globalThis.String(e))
         : [],
+      backups: globalThis.Array.isArray(object?.backups)
+        ? object.backups.map((e: any) => ExpiredBackup.fromJSON(e))
+        : [],
     };
   },
 
@@ -4943,6 +4969,9 @@ export const DeleteSpec: MessageFns<DeleteSpec> = {
     if (message.attemptPrefixes?.length) {
       obj.attemptPrefixes = message.attemptPrefixes;
     }
+    if (message.backups?.length) {
+      obj.backups = message.backups.map((e) => ExpiredBackup.toJSON(e));
+    }
     return obj;
   },
 
@@ -4956,6 +4985,140 @@ export const DeleteSpec: MessageFns<DeleteSpec> = {
       : undefined;
     message.keys = object.keys?.map((e) => e) || [];
     message.attemptPrefixes = object.attemptPrefixes?.map((e) => e) || [];
+    message.backups = object.backups?.map((e) => ExpiredBackup.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseExpiredBackup(): ExpiredBackup {
+  return { backupId: "", manifestKey: "", manifestSha256: "", attemptPrefix: "" };
+}
+
+export const ExpiredBackup: MessageFns<ExpiredBackup> = {
+  encode(message: ExpiredBackup, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.manifestKey !== "") {
+      writer.uint32(18).string(message.manifestKey);
+    }
+    if (message.manifestSha256 !== "") {
+      writer.uint32(26).string(message.manifestSha256);
+    }
+    if (message.attemptPrefix !== "") {
+      writer.uint32(34).string(message.attemptPrefix);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ExpiredBackup {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseExpiredBackup();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.manifestKey = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.manifestSha256 = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.attemptPrefix = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ExpiredBackup {
+    return {
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      manifestKey: isSet(object.manifestKey)
+        ? globalThis.String(object.manifestKey)
+        : isSet(object.manifest_key)
+        ? globalThis.String(object.manifest_key)
+        : "",
+      manifestSha256: isSet(object.manifestSha256)
+        ? globalThis.String(object.manifestSha256)
+        : isSet(object.manifest_sha256)
+        ? globalThis.String(object.manifest_sha256)
+        : "",
+      attemptPrefix: isSet(object.attemptPrefix)
+        ? globalThis.String(object.attemptPrefix)
+        : isSet(object.attempt_prefix)
+        ? globalThis.String(object.attempt_prefix)
+        : "",
+    };
+  },
+
+  toJSON(message: ExpiredBackup): unknown {
+    const obj: any = {};
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.manifestKey !== "") {
+      obj.manifestKey = message.manifestKey;
+    }
+    if (message.manifestSha256 !== "") {
+      obj.manifestSha256 = message.manifestSha256;
+    }
+    if (message.attemptPrefix !== "") {
+      obj.attemptPrefix = message.attemptPrefix;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ExpiredBackup>): ExpiredBackup {
+    return ExpiredBackup.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ExpiredBackup>): ExpiredBackup {
+    const message = createBaseExpiredBackup();
+    message.backupId = object.backupId ?? "";
+    message.manifestKey = object.manifestKey ?? "";
+    message.manifestSha256 = object.manifestSha256 ?? "";
+    message.attemptPrefix = object.attemptPrefix ?? "";
     return message;
   },
 };

@@ -648,6 +648,110 @@ export interface Backup {
   manifestSha256: string;
   agentId: string;
   serverVersion: string;
+  /** Absent: nobody holds it. */
+  hold:
+    | BackupHold
+    | undefined;
+  /** Since when nothing keeps it any more; 0: something does. */
+  expiredSince: number;
+  /** When it is deleted unless something keeps it again; 0: not yet known. */
+  expiresAt: number;
+  /** Since when it is being deleted; 0: it is not. */
+  deletingSince: number;
+  /** When it was gone; 0: it is not. */
+  deletedAt: number;
+  /** Who let it go, and by which rule or for what reason. */
+  deletedBy: string;
+  deletedFor: string;
+  /** Why it stays, where that was asked for: codes such as keep-last, daily, held. */
+  keptBy: string[];
+}
+
+/** Somebody wants a backup kept. */
+export interface BackupHold {
+  by: string;
+  at: number;
+  reason: string;
+  /** 0: until it is released. */
+  until: number;
+}
+
+export interface DeleteBackupRequest {
+  backupId: string;
+  requestId: string;
+  reason: string;
+  /** Also when it is the last good one of its database. */
+  lastGood: boolean;
+  /** A granted approval, where deleting takes a second person. */
+  approval: string;
+}
+
+export interface DeleteBackupResponse {
+  backup: Backup | undefined;
+}
+
+export interface HoldBackupRequest {
+  backupId: string;
+  requestId: string;
+  reason: string;
+  /** When it is over by itself; 0: never. */
+  until: number;
+}
+
+export interface HoldBackupResponse {
+  backup: Backup | undefined;
+}
+
+export interface ReleaseBackupRequest {
+  backupId: string;
+  requestId: string;
+  reason: string;
+  /** A granted approval, where releasing takes a second person. */
+  approval: string;
+}
+
+export interface ReleaseBackupResponse {
+  backup: Backup | undefined;
+}
+
+export interface PreviewRetentionRequest {
+  /** Database id, name, or service/name; empty: the fleet, and of its backups only those that leave. */
+  database: string;
+  pageSize: number;
+  pageToken: string;
+}
+
+export interface PreviewRetentionResponse {
+  /** With why each stays (`kept_by`), or when it goes. */
+  backups: Backup[];
+  nextPageToken: string;
+  /** Of a database: what its policy keeps, in words; empty: everything. */
+  rule: string;
+  policy: string;
+  /** The brake of the whole fleet, as the last look found it. */
+  brake: RetentionBrake | undefined;
+}
+
+/** Whether more would go than is usual: then nothing goes until somebody lets it. */
+export interface RetentionBrake {
+  on: boolean;
+  /** Backups that would go beyond those that new ones take the place of. */
+  beyond: number;
+  /** More than so many stop everything. */
+  limit: number;
+  total: number;
+  /** When that was looked at; 0: not yet in this term. */
+  lookedAt: number;
+}
+
+export interface ReleaseBrakeRequest {
+  requestId: string;
+  reason: string;
+  approval: string;
+}
+
+export interface ReleaseBrakeResponse {
+  brake: RetentionBrake | undefined;
 }
 
 /** Where a backup lies. */
@@ -1172,6 +1276,8 @@ export interface ApplyPoliciesRequest {
   fromConfiguration: boolean;
   /** The revision that was looked at: refused when another one is in force. 0: whatever is. */
   expectedRevision: number;
+  /** A granted approval, where shortening retention takes a second person. */
+  approval: string;
 }
 
 export interface ApplyPoliciesResponse {
@@ -1199,6 +1305,8 @@ export interface RevokeAgentRequest {
   reason: string;
   /** Agent id or hostname. */
   agent: string;
+  /** A granted approval, where revoking an agent takes a second person. */
+  approval: string;
 }
 
 export interface RevokeAgentResponse {
@@ -10597,6 +10705,14 @@ function createBaseBackup(): Backup {
     manifestSha256: "",
     agentId: "",
     serverVersion: "",
+    hold: undefined,
+    expiredSince: 0,
+    expiresAt: 0,
+    deletingSince: 0,
+    deletedAt: 0,
+    deletedBy: "",
+    deletedFor: "",
+    keptBy: [],
   };
 }
 
@@ -10661,6 +10777,30 @@ export const Backup: MessageFns<Backup> = {
     }
     if (message.serverVersion !== "") {
       writer.uint32(162).string(message.serverVersion);
+    }
+    if (message.hold !== undefined) {
+      BackupHold.encode(message.hold, writer.uint32(170).fork()).join();
+    }
+    if (message.expiredSince !== 0) {
+      writer.uint32(176).int64(message.expiredSince);
+    }
+    if (message.expiresAt !== 0) {
+      writer.uint32(184).int64(message.expiresAt);
+    }
+    if (message.deletingSince !== 0) {
+      writer.uint32(192).int64(message.deletingSince);
+    }
+    if (message.deletedAt !== 0) {
+      writer.uint32(200).int64(message.deletedAt);
+    }
+    if (message.deletedBy !== "") {
+      writer.uint32(210).string(message.deletedBy);
+    }
+    if (message.deletedFor !== "") {
+      writer.uint32(218).string(message.deletedFor);
+    }
+    for (const v of message.keptBy) {
+      writer.uint32(226).string(v!);
     }
     return writer;
   },
@@ -10838,6 +10978,70 @@ export const Backup: MessageFns<Backup> = {
             message.serverVersion = reader.string();
             continue;
           }
+          case 21: {
+            if (tag !== 170) {
+              break;
+            }
+
+            message.hold = BackupHold.decode(reader, reader.uint32());
+            continue;
+          }
+          case 22: {
+            if (tag !== 176) {
+              break;
+            }
+
+            message.expiredSince = longToNumber(reader.int64());
+            continue;
+          }
+          case 23: {
+            if (tag !== 184) {
+              break;
+            }
+
+            message.expiresAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 24: {
+            if (tag !== 192) {
+              break;
+            }
+
+            message.deletingSince = longToNumber(reader.int64());
+            continue;
+          }
+          case 25: {
+            if (tag !== 200) {
+              break;
+            }
+
+            message.deletedAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 26: {
+            if (tag !== 210) {
+              break;
+            }
+
+            message.deletedBy = reader.string();
+            continue;
+          }
+          case 27: {
+            if (tag !== 218) {
+              break;
+            }
+
+            message.deletedFor = reader.string();
+            continue;
+          }
+          case 28: {
+            if (tag !== 226) {
+              break;
+            }
+
+            message.keptBy.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -10938,6 +11142,42 @@ export const Backup: MessageFns<Backup> = {
         : isSet(object.server_version)
         ? globalThis.String(object.server_version)
         : "",
+      hold: isSet(object.hold) ? BackupHold.fromJSON(object.hold) : undefined,
+      expiredSince: isSet(object.expiredSince)
+        ? globalThis.Number(object.expiredSince)
+        : isSet(object.expired_since)
+        ? globalThis.Number(object.expired_since)
+        : 0,
+      expiresAt: isSet(object.expiresAt)
+        ? globalThis.Number(object.expiresAt)
+        : isSet(object.expires_at)
+        ? globalThis.Number(object.expires_at)
+        : 0,
+      deletingSince: isSet(object.deletingSince)
+        ? globalThis.Number(object.deletingSince)
+        : isSet(object.deleting_since)
+        ? globalThis.Number(object.deleting_since)
+        : 0,
+      deletedAt: isSet(object.deletedAt)
+        ? globalThis.Number(object.deletedAt)
+        : isSet(object.deleted_at)
+        ? globalThis.Number(object.deleted_at)
+        : 0,
+      deletedBy: isSet(object.deletedBy)
+        ? globalThis.String(object.deletedBy)
+        : isSet(object.deleted_by)
+        ? globalThis.String(object.deleted_by)
+        : "",
+      deletedFor: isSet(object.deletedFor)
+        ? globalThis.String(object.deletedFor)
+        : isSet(object.deleted_for)
+        ? globalThis.String(object.deleted_for)
+        : "",
+      keptBy: globalThis.Array.isArray(object?.keptBy)
+        ? object.keptBy.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.kept_by)
+        ? object.kept_by.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -11003,6 +11243,30 @@ export const Backup: MessageFns<Backup> = {
     if (message.serverVersion !== "") {
       obj.serverVersion = message.serverVersion;
     }
+    if (message.hold !== undefined) {
+      obj.hold = BackupHold.toJSON(message.hold);
+    }
+    if (message.expiredSince !== 0) {
+      obj.expiredSince = Math.round(message.expiredSince);
+    }
+    if (message.expiresAt !== 0) {
+      obj.expiresAt = Math.round(message.expiresAt);
+    }
+    if (message.deletingSince !== 0) {
+      obj.deletingSince = Math.round(message.deletingSince);
+    }
+    if (message.deletedAt !== 0) {
+      obj.deletedAt = Math.round(message.deletedAt);
+    }
+    if (message.deletedBy !== "") {
+      obj.deletedBy = message.deletedBy;
+    }
+    if (message.deletedFor !== "") {
+      obj.deletedFor = message.deletedFor;
+    }
+    if (message.keptBy?.length) {
+      obj.keptBy = message.keptBy;
+    }
     return obj;
   },
 
@@ -11031,6 +11295,1294 @@ export const Backup: MessageFns<Backup> = {
     message.manifestSha256 = object.manifestSha256 ?? "";
     message.agentId = object.agentId ?? "";
     message.serverVersion = object.serverVersion ?? "";
+    message.hold = (object.hold !== undefined && object.hold !== null)
+      ? BackupHold.fromPartial(object.hold)
+      : undefined;
+    message.expiredSince = object.expiredSince ?? 0;
+    message.expiresAt = object.expiresAt ?? 0;
+    message.deletingSince = object.deletingSince ?? 0;
+    message.deletedAt = object.deletedAt ?? 0;
+    message.deletedBy = object.deletedBy ?? "";
+    message.deletedFor = object.deletedFor ?? "";
+    message.keptBy = object.keptBy?.map((e) => e) || [];
+    return message;
+  },
+};
+
+function createBaseBackupHold(): BackupHold {
+  return { by: "", at: 0, reason: "", until: 0 };
+}
+
+export const BackupHold: MessageFns<BackupHold> = {
+  encode(message: BackupHold, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.by !== "") {
+      writer.uint32(10).string(message.by);
+    }
+    if (message.at !== 0) {
+      writer.uint32(16).int64(message.at);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.until !== 0) {
+      writer.uint32(32).int64(message.until);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupHold {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupHold();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.by = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.at = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.until = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BackupHold {
+    return {
+      by: isSet(object.by) ? globalThis.String(object.by) : "",
+      at: isSet(object.at) ? globalThis.Number(object.at) : 0,
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      until: isSet(object.until) ? globalThis.Number(object.until) : 0,
+    };
+  },
+
+  toJSON(message: BackupHold): unknown {
+    const obj: any = {};
+    if (message.by !== "") {
+      obj.by = message.by;
+    }
+    if (message.at !== 0) {
+      obj.at = Math.round(message.at);
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.until !== 0) {
+      obj.until = Math.round(message.until);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BackupHold>): BackupHold {
+    return BackupHold.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BackupHold>): BackupHold {
+    const message = createBaseBackupHold();
+    message.by = object.by ?? "";
+    message.at = object.at ?? 0;
+    message.reason = object.reason ?? "";
+    message.until = object.until ?? 0;
+    return message;
+  },
+};
+
+function createBaseDeleteBackupRequest(): DeleteBackupRequest {
+  return { backupId: "", requestId: "", reason: "", lastGood: false, approval: "" };
+}
+
+export const DeleteBackupRequest: MessageFns<DeleteBackupRequest> = {
+  encode(message: DeleteBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.lastGood !== false) {
+      writer.uint32(32).bool(message.lastGood);
+    }
+    if (message.approval !== "") {
+      writer.uint32(402).string(message.approval);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.lastGood = reader.bool();
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.approval = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteBackupRequest {
+    return {
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      lastGood: isSet(object.lastGood)
+        ? globalThis.Boolean(object.lastGood)
+        : isSet(object.last_good)
+        ? globalThis.Boolean(object.last_good)
+        : false,
+      approval: isSet(object.approval) ? globalThis.String(object.approval) : "",
+    };
+  },
+
+  toJSON(message: DeleteBackupRequest): unknown {
+    const obj: any = {};
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.lastGood !== false) {
+      obj.lastGood = message.lastGood;
+    }
+    if (message.approval !== "") {
+      obj.approval = message.approval;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteBackupRequest>): DeleteBackupRequest {
+    return DeleteBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteBackupRequest>): DeleteBackupRequest {
+    const message = createBaseDeleteBackupRequest();
+    message.backupId = object.backupId ?? "";
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.lastGood = object.lastGood ?? false;
+    message.approval = object.approval ?? "";
+    return message;
+  },
+};
+
+function createBaseDeleteBackupResponse(): DeleteBackupResponse {
+  return { backup: undefined };
+}
+
+export const DeleteBackupResponse: MessageFns<DeleteBackupResponse> = {
+  encode(message: DeleteBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      Backup.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DeleteBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDeleteBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = Backup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DeleteBackupResponse {
+    return { backup: isSet(object.backup) ? Backup.fromJSON(object.backup) : undefined };
+  },
+
+  toJSON(message: DeleteBackupResponse): unknown {
+    const obj: any = {};
+    if (message.backup !== undefined) {
+      obj.backup = Backup.toJSON(message.backup);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DeleteBackupResponse>): DeleteBackupResponse {
+    return DeleteBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DeleteBackupResponse>): DeleteBackupResponse {
+    const message = createBaseDeleteBackupResponse();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? Backup.fromPartial(object.backup)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseHoldBackupRequest(): HoldBackupRequest {
+  return { backupId: "", requestId: "", reason: "", until: 0 };
+}
+
+export const HoldBackupRequest: MessageFns<HoldBackupRequest> = {
+  encode(message: HoldBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.until !== 0) {
+      writer.uint32(32).int64(message.until);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.until = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HoldBackupRequest {
+    return {
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      until: isSet(object.until) ? globalThis.Number(object.until) : 0,
+    };
+  },
+
+  toJSON(message: HoldBackupRequest): unknown {
+    const obj: any = {};
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.until !== 0) {
+      obj.until = Math.round(message.until);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HoldBackupRequest>): HoldBackupRequest {
+    return HoldBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HoldBackupRequest>): HoldBackupRequest {
+    const message = createBaseHoldBackupRequest();
+    message.backupId = object.backupId ?? "";
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.until = object.until ?? 0;
+    return message;
+  },
+};
+
+function createBaseHoldBackupResponse(): HoldBackupResponse {
+  return { backup: undefined };
+}
+
+export const HoldBackupResponse: MessageFns<HoldBackupResponse> = {
+  encode(message: HoldBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      Backup.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HoldBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHoldBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = Backup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): HoldBackupResponse {
+    return { backup: isSet(object.backup) ? Backup.fromJSON(object.backup) : undefined };
+  },
+
+  toJSON(message: HoldBackupResponse): unknown {
+    const obj: any = {};
+    if (message.backup !== undefined) {
+      obj.backup = Backup.toJSON(message.backup);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<HoldBackupResponse>): HoldBackupResponse {
+    return HoldBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<HoldBackupResponse>): HoldBackupResponse {
+    const message = createBaseHoldBackupResponse();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? Backup.fromPartial(object.backup)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseReleaseBackupRequest(): ReleaseBackupRequest {
+  return { backupId: "", requestId: "", reason: "", approval: "" };
+}
+
+export const ReleaseBackupRequest: MessageFns<ReleaseBackupRequest> = {
+  encode(message: ReleaseBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    if (message.approval !== "") {
+      writer.uint32(402).string(message.approval);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.approval = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReleaseBackupRequest {
+    return {
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      approval: isSet(object.approval) ? globalThis.String(object.approval) : "",
+    };
+  },
+
+  toJSON(message: ReleaseBackupRequest): unknown {
+    const obj: any = {};
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.approval !== "") {
+      obj.approval = message.approval;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReleaseBackupRequest>): ReleaseBackupRequest {
+    return ReleaseBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseBackupRequest>): ReleaseBackupRequest {
+    const message = createBaseReleaseBackupRequest();
+    message.backupId = object.backupId ?? "";
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.approval = object.approval ?? "";
+    return message;
+  },
+};
+
+function createBaseReleaseBackupResponse(): ReleaseBackupResponse {
+  return { backup: undefined };
+}
+
+export const ReleaseBackupResponse: MessageFns<ReleaseBackupResponse> = {
+  encode(message: ReleaseBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backup !== undefined) {
+      Backup.encode(message.backup, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backup = Backup.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReleaseBackupResponse {
+    return { backup: isSet(object.backup) ? Backup.fromJSON(object.backup) : undefined };
+  },
+
+  toJSON(message: ReleaseBackupResponse): unknown {
+    const obj: any = {};
+    if (message.backup !== undefined) {
+      obj.backup = Backup.toJSON(message.backup);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReleaseBackupResponse>): ReleaseBackupResponse {
+    return ReleaseBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseBackupResponse>): ReleaseBackupResponse {
+    const message = createBaseReleaseBackupResponse();
+    message.backup = (object.backup !== undefined && object.backup !== null)
+      ? Backup.fromPartial(object.backup)
+      : undefined;
+    return message;
+  },
+};
+
+function createBasePreviewRetentionRequest(): PreviewRetentionRequest {
+  return { database: "", pageSize: 0, pageToken: "" };
+}
+
+export const PreviewRetentionRequest: MessageFns<PreviewRetentionRequest> = {
+  encode(message: PreviewRetentionRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.database !== "") {
+      writer.uint32(10).string(message.database);
+    }
+    if (message.pageSize !== 0) {
+      writer.uint32(16).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(26).string(message.pageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewRetentionRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewRetentionRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.database = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PreviewRetentionRequest {
+    return {
+      database: isSet(object.database) ? globalThis.String(object.database) : "",
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: PreviewRetentionRequest): unknown {
+    const obj: any = {};
+    if (message.database !== "") {
+      obj.database = message.database;
+    }
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PreviewRetentionRequest>): PreviewRetentionRequest {
+    return PreviewRetentionRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PreviewRetentionRequest>): PreviewRetentionRequest {
+    const message = createBasePreviewRetentionRequest();
+    message.database = object.database ?? "";
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    return message;
+  },
+};
+
+function createBasePreviewRetentionResponse(): PreviewRetentionResponse {
+  return { backups: [], nextPageToken: "", rule: "", policy: "", brake: undefined };
+}
+
+export const PreviewRetentionResponse: MessageFns<PreviewRetentionResponse> = {
+  encode(message: PreviewRetentionResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.backups) {
+      Backup.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    if (message.rule !== "") {
+      writer.uint32(26).string(message.rule);
+    }
+    if (message.policy !== "") {
+      writer.uint32(34).string(message.policy);
+    }
+    if (message.brake !== undefined) {
+      RetentionBrake.encode(message.brake, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): PreviewRetentionResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBasePreviewRetentionResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backups.push(Backup.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.rule = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.policy = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.brake = RetentionBrake.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): PreviewRetentionResponse {
+    return {
+      backups: globalThis.Array.isArray(object?.backups) ? object.backups.map((e: any) => Backup.fromJSON(e)) : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+      rule: isSet(object.rule) ? globalThis.String(object.rule) : "",
+      policy: isSet(object.policy) ? globalThis.String(object.policy) : "",
+      brake: isSet(object.brake) ? RetentionBrake.fromJSON(object.brake) : undefined,
+    };
+  },
+
+  toJSON(message: PreviewRetentionResponse): unknown {
+    const obj: any = {};
+    if (message.backups?.length) {
+      obj.backups = message.backups.map((e) => Backup.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    if (message.rule !== "") {
+      obj.rule = message.rule;
+    }
+    if (message.policy !== "") {
+      obj.policy = message.policy;
+    }
+    if (message.brake !== undefined) {
+      obj.brake = RetentionBrake.toJSON(message.brake);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<PreviewRetentionResponse>): PreviewRetentionResponse {
+    return PreviewRetentionResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<PreviewRetentionResponse>): PreviewRetentionResponse {
+    const message = createBasePreviewRetentionResponse();
+    message.backups = object.backups?.map((e) => Backup.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    message.rule = object.rule ?? "";
+    message.policy = object.policy ?? "";
+    message.brake = (object.brake !== undefined && object.brake !== null)
+      ? RetentionBrake.fromPartial(object.brake)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseRetentionBrake(): RetentionBrake {
+  return { on: false, beyond: 0, limit: 0, total: 0, lookedAt: 0 };
+}
+
+export const RetentionBrake: MessageFns<RetentionBrake> = {
+  encode(message: RetentionBrake, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.on !== false) {
+      writer.uint32(8).bool(message.on);
+    }
+    if (message.beyond !== 0) {
+      writer.uint32(16).int64(message.beyond);
+    }
+    if (message.limit !== 0) {
+      writer.uint32(24).int64(message.limit);
+    }
+    if (message.total !== 0) {
+      writer.uint32(32).int64(message.total);
+    }
+    if (message.lookedAt !== 0) {
+      writer.uint32(40).int64(message.lookedAt);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): RetentionBrake {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRetentionBrake();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.on = reader.bool();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.beyond = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.limit = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.total = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.lookedAt = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): RetentionBrake {
+    return {
+      on: isSet(object.on) ? globalThis.Boolean(object.on) : false,
+      beyond: isSet(object.beyond) ? globalThis.Number(object.beyond) : 0,
+      limit: isSet(object.limit) ? globalThis.Number(object.limit) : 0,
+      total: isSet(object.total) ? globalThis.Number(object.total) : 0,
+      lookedAt: isSet(object.lookedAt)
+        ? globalThis.Number(object.lookedAt)
+        : isSet(object.looked_at)
+        ? globalThis.Number(object.looked_at)
+        : 0,
+    };
+  },
+
+  toJSON(message: RetentionBrake): unknown {
+    const obj: any = {};
+    if (message.on !== false) {
+      obj.on = message.on;
+    }
+    if (message.beyond !== 0) {
+      obj.beyond = Math.round(message.beyond);
+    }
+    if (message.limit !== 0) {
+      obj.limit = Math.round(message.limit);
+    }
+    if (message.total !== 0) {
+      obj.total = Math.round(message.total);
+    }
+    if (message.lookedAt !== 0) {
+      obj.lookedAt = Math.round(message.lookedAt);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<RetentionBrake>): RetentionBrake {
+    return RetentionBrake.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<RetentionBrake>): RetentionBrake {
+    const message = createBaseRetentionBrake();
+    message.on = object.on ?? false;
+    message.beyond = object.beyond ?? 0;
+    message.limit = object.limit ?? 0;
+    message.total = object.total ?? 0;
+    message.lookedAt = object.lookedAt ?? 0;
+    return message;
+  },
+};
+
+function createBaseReleaseBrakeRequest(): ReleaseBrakeRequest {
+  return { requestId: "", reason: "", approval: "" };
+}
+
+export const ReleaseBrakeRequest: MessageFns<ReleaseBrakeRequest> = {
+  encode(message: ReleaseBrakeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.requestId !== "") {
+      writer.uint32(10).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(18).string(message.reason);
+    }
+    if (message.approval !== "") {
+      writer.uint32(402).string(message.approval);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseBrakeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseBrakeRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.approval = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReleaseBrakeRequest {
+    return {
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      approval: isSet(object.approval) ? globalThis.String(object.approval) : "",
+    };
+  },
+
+  toJSON(message: ReleaseBrakeRequest): unknown {
+    const obj: any = {};
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    if (message.approval !== "") {
+      obj.approval = message.approval;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReleaseBrakeRequest>): ReleaseBrakeRequest {
+    return ReleaseBrakeRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseBrakeRequest>): ReleaseBrakeRequest {
+    const message = createBaseReleaseBrakeRequest();
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    message.approval = object.approval ?? "";
+    return message;
+  },
+};
+
+function createBaseReleaseBrakeResponse(): ReleaseBrakeResponse {
+  return { brake: undefined };
+}
+
+export const ReleaseBrakeResponse: MessageFns<ReleaseBrakeResponse> = {
+  encode(message: ReleaseBrakeResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brake !== undefined) {
+      RetentionBrake.encode(message.brake, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReleaseBrakeResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReleaseBrakeResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.brake = RetentionBrake.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ReleaseBrakeResponse {
+    return { brake: isSet(object.brake) ? RetentionBrake.fromJSON(object.brake) : undefined };
+  },
+
+  toJSON(message: ReleaseBrakeResponse): unknown {
+    const obj: any = {};
+    if (message.brake !== undefined) {
+      obj.brake = RetentionBrake.toJSON(message.brake);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ReleaseBrakeResponse>): ReleaseBrakeResponse {
+    return ReleaseBrakeResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ReleaseBrakeResponse>): ReleaseBrakeResponse {
+    const message = createBaseReleaseBrakeResponse();
+    message.brake = (object.brake !== undefined && object.brake !== null)
+      ? RetentionBrake.fromPartial(object.brake)
+      : undefined;
     return message;
   },
 };
@@ -18327,7 +19879,7 @@ export const CheckPoliciesResponse: MessageFns<CheckPoliciesResponse> = {
 };
 
 function createBaseApplyPoliciesRequest(): ApplyPoliciesRequest {
-  return { requestId: "", reason: "", text: "", fromConfiguration: false, expectedRevision: 0 };
+  return { requestId: "", reason: "", text: "", fromConfiguration: false, expectedRevision: 0, approval: "" };
 }
 
 export const ApplyPoliciesRequest: MessageFns<ApplyPoliciesRequest> = {
@@ -18346,6 +19898,9 @@ export const ApplyPoliciesRequest: MessageFns<ApplyPoliciesRequest> = {
     }
     if (message.expectedRevision !== 0) {
       writer.uint32(40).int64(message.expectedRevision);
+    }
+    if (message.approval !== "") {
+      writer.uint32(402).string(message.approval);
     }
     return writer;
   },
@@ -18403,6 +19958,14 @@ export const ApplyPoliciesRequest: MessageFns<ApplyPoliciesRequest> = {
             message.expectedRevision = longToNumber(reader.int64());
             continue;
           }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.approval = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -18434,6 +19997,7 @@ export const ApplyPoliciesRequest: MessageFns<ApplyPoliciesRequest> = {
         : isSet(object.expected_revision)
         ? globalThis.Number(object.expected_revision)
         : 0,
+      approval: isSet(object.approval) ? globalThis.String(object.approval) : "",
     };
   },
 
@@ -18454,6 +20018,9 @@ export const ApplyPoliciesRequest: MessageFns<ApplyPoliciesRequest> = {
     if (message.expectedRevision !== 0) {
       obj.expectedRevision = Math.round(message.expectedRevision);
     }
+    if (message.approval !== "") {
+      obj.approval = message.approval;
+    }
     return obj;
   },
 
@@ -18467,6 +20034,7 @@ export const ApplyPoliciesRequest: MessageFns<ApplyPoliciesRequest> = {
     message.text = object.text ?? "";
     message.fromConfiguration = object.fromConfiguration ?? false;
     message.expectedRevision = object.expectedRevision ?? 0;
+    message.approval = object.approval ?? "";
     return message;
   },
 };
@@ -18789,7 +20357,7 @@ export const CreateJoinTokenResponse: MessageFns<CreateJoinTokenResponse> = {
 };
 
 function createBaseRevokeAgentRequest(): RevokeAgentRequest {
-  return { requestId: "", reason: "", agent: "" };
+  return { requestId: "", reason: "", agent: "", approval: "" };
 }
 
 export const RevokeAgentRequest: MessageFns<RevokeAgentRequest> = {
@@ -18802,6 +20370,9 @@ export const RevokeAgentRequest: MessageFns<RevokeAgentRequest> = {
     }
     if (message.agent !== "") {
       writer.uint32(26).string(message.agent);
+    }
+    if (message.approval !== "") {
+      writer.uint32(402).string(message.approval);
     }
     return writer;
   },
@@ -18843,6 +20414,14 @@ export const RevokeAgentRequest: MessageFns<RevokeAgentRequest> = {
             message.agent = reader.string();
             continue;
           }
+          case 50: {
+            if (tag !== 402) {
+              break;
+            }
+
+            message.approval = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -18864,6 +20443,7 @@ export const RevokeAgentRequest: MessageFns<RevokeAgentRequest> = {
         : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
       agent: isSet(object.agent) ? globalThis.String(object.agent) : "",
+      approval: isSet(object.approval) ? globalThis.String(object.approval) : "",
     };
   },
 
@@ -18878,6 +20458,9 @@ export const RevokeAgentRequest: MessageFns<RevokeAgentRequest> = {
     if (message.agent !== "") {
       obj.agent = message.agent;
     }
+    if (message.approval !== "") {
+      obj.approval = message.approval;
+    }
     return obj;
   },
 
@@ -18889,6 +20472,7 @@ export const RevokeAgentRequest: MessageFns<RevokeAgentRequest> = {
     message.requestId = object.requestId ?? "";
     message.reason = object.reason ?? "";
     message.agent = object.agent ?? "";
+    message.approval = object.approval ?? "";
     return message;
   },
 };
@@ -19259,6 +20843,60 @@ export const OperatorServiceService = {
     responseSerialize: (value: CopyBackupResponse): Buffer => Buffer.from(CopyBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CopyBackupResponse => CopyBackupResponse.decode(value),
   },
+  /** Deletes a backup everywhere: at once it is none any more, and keepers remove what lies in buckets. */
+  deleteBackup: {
+    path: "/holdfast.v1.OperatorService/DeleteBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: DeleteBackupRequest): Buffer => Buffer.from(DeleteBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): DeleteBackupRequest => DeleteBackupRequest.decode(value),
+    responseSerialize: (value: DeleteBackupResponse): Buffer =>
+      Buffer.from(DeleteBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): DeleteBackupResponse => DeleteBackupResponse.decode(value),
+  },
+  /** A held backup stays, whatever a rule says, until it is released or its time is over. */
+  holdBackup: {
+    path: "/holdfast.v1.OperatorService/HoldBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: HoldBackupRequest): Buffer => Buffer.from(HoldBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): HoldBackupRequest => HoldBackupRequest.decode(value),
+    responseSerialize: (value: HoldBackupResponse): Buffer => Buffer.from(HoldBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): HoldBackupResponse => HoldBackupResponse.decode(value),
+  },
+  releaseBackup: {
+    path: "/holdfast.v1.OperatorService/ReleaseBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReleaseBackupRequest): Buffer => Buffer.from(ReleaseBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReleaseBackupRequest => ReleaseBackupRequest.decode(value),
+    responseSerialize: (value: ReleaseBackupResponse): Buffer =>
+      Buffer.from(ReleaseBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReleaseBackupResponse => ReleaseBackupResponse.decode(value),
+  },
+  /** What retention would delete and when, and why the rest stays; changes nothing. */
+  previewRetention: {
+    path: "/holdfast.v1.OperatorService/PreviewRetention" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: PreviewRetentionRequest): Buffer =>
+      Buffer.from(PreviewRetentionRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): PreviewRetentionRequest => PreviewRetentionRequest.decode(value),
+    responseSerialize: (value: PreviewRetentionResponse): Buffer =>
+      Buffer.from(PreviewRetentionResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): PreviewRetentionResponse => PreviewRetentionResponse.decode(value),
+  },
+  /** Lets go what has expired by now although it is more than usual. */
+  releaseBrake: {
+    path: "/holdfast.v1.OperatorService/ReleaseBrake" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ReleaseBrakeRequest): Buffer => Buffer.from(ReleaseBrakeRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ReleaseBrakeRequest => ReleaseBrakeRequest.decode(value),
+    responseSerialize: (value: ReleaseBrakeResponse): Buffer =>
+      Buffer.from(ReleaseBrakeResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ReleaseBrakeResponse => ReleaseBrakeResponse.decode(value),
+  },
   /** What the time ahead will bring: who runs where and when, and what will not make it. */
   getPlan: {
     path: "/holdfast.v1.OperatorService/GetPlan" as const,
@@ -19511,6 +21149,15 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   startRestore: handleUnaryCall<StartRestoreRequest, StartRestoreResponse>;
   /** Makes a missing copy of a backup, or makes one anew, now. */
   copyBackup: handleUnaryCall<CopyBackupRequest, CopyBackupResponse>;
+  /** Deletes a backup everywhere: at once it is none any more, and keepers remove what lies in buckets. */
+  deleteBackup: handleUnaryCall<DeleteBackupRequest, DeleteBackupResponse>;
+  /** A held backup stays, whatever a rule says, until it is released or its time is over. */
+  holdBackup: handleUnaryCall<HoldBackupRequest, HoldBackupResponse>;
+  releaseBackup: handleUnaryCall<ReleaseBackupRequest, ReleaseBackupResponse>;
+  /** What retention would delete and when, and why the rest stays; changes nothing. */
+  previewRetention: handleUnaryCall<PreviewRetentionRequest, PreviewRetentionResponse>;
+  /** Lets go what has expired by now although it is more than usual. */
+  releaseBrake: handleUnaryCall<ReleaseBrakeRequest, ReleaseBrakeResponse>;
   /** What the time ahead will bring: who runs where and when, and what will not make it. */
   getPlan: handleUnaryCall<GetPlanRequest, GetPlanResponse>;
   listAlerts: handleUnaryCall<ListAlertsRequest, ListAlertsResponse>;
@@ -19952,6 +21599,85 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** Deletes a backup everywhere: at once it is none any more, and keepers remove what lies in buckets. */
+  deleteBackup(
+    request: DeleteBackupRequest,
+    callback: (error: ServiceError | null, response: DeleteBackupResponse) => void,
+  ): ClientUnaryCall;
+  deleteBackup(
+    request: DeleteBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: DeleteBackupResponse) => void,
+  ): ClientUnaryCall;
+  deleteBackup(
+    request: DeleteBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: DeleteBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** A held backup stays, whatever a rule says, until it is released or its time is over. */
+  holdBackup(
+    request: HoldBackupRequest,
+    callback: (error: ServiceError | null, response: HoldBackupResponse) => void,
+  ): ClientUnaryCall;
+  holdBackup(
+    request: HoldBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: HoldBackupResponse) => void,
+  ): ClientUnaryCall;
+  holdBackup(
+    request: HoldBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: HoldBackupResponse) => void,
+  ): ClientUnaryCall;
+  releaseBackup(
+    request: ReleaseBackupRequest,
+    callback: (error: ServiceError | null, response: ReleaseBackupResponse) => void,
+  ): ClientUnaryCall;
+  releaseBackup(
+    request: ReleaseBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReleaseBackupResponse) => void,
+  ): ClientUnaryCall;
+  releaseBackup(
+    request: ReleaseBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReleaseBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** What retention would delete and when, and why the rest stays; changes nothing. */
+  previewRetention(
+    request: PreviewRetentionRequest,
+    callback: (error: ServiceError | null, response: PreviewRetentionResponse) => void,
+  ): ClientUnaryCall;
+  previewRetention(
+    request: PreviewRetentionRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: PreviewRetentionResponse) => void,
+  ): ClientUnaryCall;
+  previewRetention(
+    request: PreviewRetentionRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: PreviewRetentionResponse) => void,
+  ): ClientUnaryCall;
+  /** Lets go what has expired by now although it is more than usual. */
+  releaseBrake(
+    request: ReleaseBrakeRequest,
+    callback: (error: ServiceError | null, response: ReleaseBrakeResponse) => void,
+  ): ClientUnaryCall;
+  releaseBrake(
+    request: ReleaseBrakeRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ReleaseBrakeResponse) => void,
+  ): ClientUnaryCall;
+  releaseBrake(
+    request: ReleaseBrakeRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ReleaseBrakeResponse) => void,
   ): ClientUnaryCall;
   /** What the time ahead will bring: who runs where and when, and what will not make it. */
   getPlan(
