@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { systemClock } from '../shared/clock/index.ts'
+import { type Clock, systemClock } from '../shared/clock/index.ts'
 import { AppError } from '../shared/errors/index.ts'
 import { Scope } from '../shared/lifecycle/index.ts'
 import type { Log } from '../shared/log/index.ts'
@@ -18,6 +18,7 @@ import { hostFacts } from './host/host-facts.ts'
 import { hostSenses } from './host/host-senses.ts'
 import { HostWatch } from './host/host-watch.ts'
 import { resourcesToWire } from './host/resources-to-wire.ts'
+import { ServerWatch } from './host/server-watch.ts'
 import { sweepScratch } from './host/sweep-scratch.ts'
 import { Yielder } from './host/yielder.ts'
 import { DurableFolder, loadIdentity, lockStateFolder } from './identity/index.ts'
@@ -209,6 +210,7 @@ export async function startAgent(
       keeper: config.keeper,
       hooks: Object.keys(config.hooks).sort(),
     })
+    const servers = serverWatch(config, clock)
     const link: Link = new Link({
       get channel() {
         return credentials.channel()
@@ -227,6 +229,10 @@ export async function startAgent(
         draining: attempts.draining,
         resources:
           watch.latest === undefined ? undefined : resourcesToWire(watch.latest, limits, yielding.now.why),
+        listening: (servers?.latest ?? []).map(({ program, sockets }) => ({
+          program,
+          sockets: sockets.map(each => ({ ...each })),
+        })),
       }),
       attempts,
       results,
@@ -259,9 +265,9 @@ export async function startAgent(
     // before the first Hello, so that it lists what is being recovered (J6)
     await attempts.recoverAll()
     // before the first heartbeat, which tells of the host
-    await watch.look()
+    await Promise.all([watch.look(), servers?.look()])
     const watching = new AbortController()
-    const watched = watch.run(watching.signal)
+    const watched = Promise.all([watch.run(watching.signal), servers?.run(watching.signal)])
     scope.defer(async () => {
       watching.abort()
       await watched
@@ -308,4 +314,10 @@ function once<A>(act: (argument?: A) => Promise<void>): (argument?: A) => Promis
     doing ??= act(argument)
     return doing
   }
+}
+
+/** Of servers that nobody registered; who serves other hosts, or only buckets, has no say on this one. */
+function serverWatch({ unregistered, pool, keeper }: AgentConfig, clock: Clock): ServerWatch | undefined {
+  const { report, ports, exclude_ports: exclude } = unregistered
+  return report && !pool && !keeper ? new ServerWatch({ clock, ports, exclude }) : undefined
 }

@@ -160,6 +160,16 @@ export const agentConfigSchema = z.strictObject({
       floor: byteSize().prefault('8MiB'),
     })
     .prefault({}),
+  /** Database servers that listen on this host and that discovery does not show are gaps; pool agents and keepers never look. */
+  unregistered: z
+    .strictObject({
+      report: z.boolean().prefault(true),
+      /** Ports asked what they speak where whose they are may not be seen: without root, of other users' processes. */
+      ports: z.array(z.int().min(1).max(65_535)).prefault([3306, 5432, 27017]),
+      /** Never told of. */
+      exclude_ports: z.array(z.int().min(1).max(65_535)).prefault([]),
+    })
+    .prefault({}),
   /** How children stand back behind everything else on the host. */
   children: z
     .strictObject({

@@ -140,6 +140,7 @@ export class LeanAgent {
         spooledResults: 0,
         resources: undefined,
         draining: false,
+        listening: [],
       },
     })
     const sent = performance.now()

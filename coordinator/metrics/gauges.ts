@@ -45,6 +45,10 @@ function declareFleet(gauge: Declare): Show {
   const databases = gauge('databases', 'Databases and globals by state of protection.', ['protection'])
   const breaches = gauge('breaches', 'Databases whose promise is broken now, by reason.', ['reason'])
   const gaps = gauge('instance_gaps', 'Instances that nothing can protect now, by reason.', ['reason'])
+  const unregistered = gauge(
+    'unregistered_servers',
+    'Database servers that listen on the host of an agent and that discovery does not show.',
+  )
   const copies = gauge(
     'copies_missing',
     'Copies of backups that a policy asks for and that are not there, by state.',
@@ -62,6 +66,7 @@ function declareFleet(gauge: Declare): Show {
     databases.replace(by('protection', Object.entries(aggregates.protection)))
     breaches.replace(by('reason', rest.breaches))
     gaps.replace(by('reason', rest.gaps))
+    unregistered.set(rest.unregistered)
     copies.replace(by('state', rest.copiesMissing))
     failing.replace(by('code', rest.failing))
     backups.set(aggregates.backups)

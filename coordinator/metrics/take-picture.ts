@@ -28,6 +28,8 @@ export interface Picture {
   /** Breached databases and instances with a gap, by reason. */
   readonly breaches: Tally
   readonly gaps: Tally
+  /** Database servers on agents' hosts that discovery does not show. */
+  readonly unregistered: number
   /** Copies of backups that are asked for and not there, by state. */
   readonly copiesMissing: Tally
   /** Databases whose last attempts failed, by the code of the last failure. */
@@ -88,6 +90,7 @@ export async function takePicture(
     status,
     breaches,
     gaps,
+    unregistered: operations.unregistered().length,
     copiesMissing: (await term?.store.read.missingCounts()) ?? new Map(),
     failing,
     policies: [...policies.values()].map(({ name, protection, oldest, outgrowing }) => ({

@@ -52,6 +52,7 @@ import { startCopy } from './start-copy.ts'
 import { startRestore } from './start-restore.ts'
 import type { Term } from './term.ts'
 import { createToken, revokeToken, type TokenRequest } from './token-verbs.ts'
+import { type UnregisteredServer, unregisteredServers } from './unregistered-servers.ts'
 import { jobView, watchJob } from './watch-job.ts'
 import { parseWhatIf } from './what-if.ts'
 
@@ -151,6 +152,8 @@ export interface Operations {
   pauses(): readonly PauseRecord[]
   /** What vanished since then is still within its time of grace. */
   goneSinceAtLeast(): Millis
+  /** Database servers on agents' hosts that discovery does not show; none where nobody leads, or a source never answered. */
+  unregistered(): readonly UnregisteredServer[]
   /** A copy missing since then or longer is a gap. */
   copiesMissingSinceAtMost(): Millis
   /** What is in force, with the databases each rule speaks of and what a look at it finds. */
@@ -264,6 +267,14 @@ export function createOperations(deps: OperationsDeps): Operations {
     pause: async (principal, request) => pause(principal, request, led()),
     resume: async (principal, request) => resume(principal, request, led()),
     pauses: () => led().pauses.holding(clock.now().wall),
+    unregistered: () => {
+      const term = deps.term()
+      // what was not shown yet is not missing
+      const all = deps.discovery.all()
+      return term === undefined || all.some(each => each.lastOkAt === undefined)
+        ? []
+        : unregisteredServers(term)
+    },
     goneSinceAtLeast: () => clock.now().wall - deps.goneGrace,
     copiesMissingSinceAtMost: () => clock.now().wall - overdueAfter,
     policies: async () => viewPolicies(led()),

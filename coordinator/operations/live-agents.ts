@@ -1,5 +1,6 @@
 import type { AgentId, AttemptId, InstanceId, JobId } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis, Now } from '../../shared/time/index.ts'
+import type { ListeningServer } from '../fleet/unregistered.ts'
 import type { AttemptRef } from '../jobs/event.ts'
 import type { Attempt } from '../jobs/job.ts'
 import {
@@ -68,6 +69,8 @@ interface Entry {
   /** Whether the alert about its silence is open, as last committed. */
   silenceTold: boolean
   touched: boolean
+  /** Database servers on its host, and since when it tells of each in this term. */
+  listening: ReadonlyMap<string, { readonly server: ListeningServer; readonly since: Millis }>
 }
 
 /**
@@ -101,6 +104,7 @@ export class LiveAgents {
       silenceTold: known?.silenceTold ?? false,
       host: known?.host,
       stated: known?.stated ?? [],
+      listening: known?.listening ?? new Map(),
       touched: true,
     })
   }
@@ -175,6 +179,28 @@ export class LiveAgents {
     const known = new Set(entry.host?.doubts.map(({ what }) => what))
     entry.host = { ...believe(claim, entry.record.memoryBytes, entry.stated), at }
     return entry.host.doubts.filter(({ what }) => !known.has(what))
+  }
+
+  /** Database servers that listen on its host, as it sees them now. */
+  noteListening(id: AgentId, servers: readonly ListeningServer[], at: Millis): void {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return
+    const before = entry.listening
+    entry.listening = new Map(
+      servers.map(server => {
+        const key = JSON.stringify(server)
+        return [key, before.get(key) ?? { server, since: at }]
+      }),
+    )
+  }
+
+  /** Every agent that sees database servers on its host. */
+  *listening(): Iterable<{
+    readonly record: AgentRecord
+    readonly servers: Iterable<{ readonly server: ListeningServer; readonly since: Millis }>
+  }> {
+    for (const { record, listening } of this.#entries.values())
+      if (listening.size > 0 && !record.pool) yield { record, servers: listening.values() }
   }
 
   /** What it says of its host, as far as it is believed. */
@@ -309,5 +335,6 @@ function fresh(record: AgentRecord, now: Now): Entry {
     offsets: [],
     silenceTold: false,
     touched: false,
+    listening: new Map(),
   }
 }

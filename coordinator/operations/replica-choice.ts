@@ -38,8 +38,10 @@ export function replicaChoice(
   if (fit.length > 0) return { kind: 'some', instances: fit }
   const why = replicas.map(each => {
     const name = each.nodeName || each.address
-    return live.lagOf(each.id) === undefined
-      ? `how far ${name} is behind is not told yet`
+    const lag = live.lagOf(each.id)
+    if (lag === undefined) return `how far ${name} is behind is not told yet`
+    return lag === Number.POSITIVE_INFINITY
+      ? `nobody can tell how far ${name} is behind`
       : `${name} is more than ${formatDuration(replicaMaxLag)} behind`
   })
   return {

@@ -28,8 +28,13 @@ export const gapReasons = [
 ] as const
 export type GapReason = (typeof gapReasons)[number]
 
-/** Reasons of gaps that are of no database: a copy of a backup, and what is not known at all. */
-export const furtherGapReasons = ['copy-missing', 'discovery-never-answered', 'nothing-known'] as const
+/** Reasons of gaps that are of no database: a server nobody registered, a copy of a backup, and what is not known at all. */
+export const furtherGapReasons = [
+  'not-discovered',
+  'copy-missing',
+  'discovery-never-answered',
+  'nothing-known',
+] as const
 
 /**
  * Whether a reason at risk names something that stands in the way, rather than that a backup is due or at work:

@@ -34,6 +34,7 @@ const nobody: Picture = {
   copiesMissing: new Map([['missing', 2]]),
   breaches: new Map([['overdue', 1]]),
   gaps: new Map(),
+  unregistered: 0,
   failing: new Map([['object-store.denied', 5]]),
   policies: [],
   agents: [],

@@ -174,6 +174,7 @@ export class FakeAgent {
         spooledResults: 0,
         resources: this.resources,
         draining: this.draining,
+        listening: [],
         ...over,
       },
     })

@@ -26,7 +26,14 @@ import {
 import { settleHeartbeat } from '../../operations/settle-running.ts'
 import type { Term } from '../../operations/term.ts'
 import { doubtText, type HostClaim } from '../../planner/host-claim.ts'
-import { hostClaim, inventoryChunk, namedAttempt, reportedResult, runningRefs } from './from-wire.ts'
+import {
+  hostClaim,
+  inventoryChunk,
+  listeningServers,
+  namedAttempt,
+  reportedResult,
+  runningRefs,
+} from './from-wire.ts'
 import type { Link } from './link.ts'
 import type { AgentSession } from './sessions.ts'
 
@@ -117,6 +124,7 @@ async function takeHeartbeat(beat: Heartbeat, context: FrameContext): Promise<vo
     drainTaken: beat.draining,
   })
   if (beat.resources !== undefined) noteHost(hostClaim(beat.resources), context)
+  term.live.noteListening(agentId, listeningServers(beat.listening), term.clock.now().wall)
   if (beat.sentAt > 0) term.live.noteClock(agentId, term.clock.now().wall - beat.sentAt)
   await settleHeartbeat(refs, term)
 }

@@ -6,9 +6,11 @@ import type {
   ReplicationSource,
   Result,
   Inventory as WireInventory,
+  ListeningServer as WireListeningServer,
 } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { type HookRun, type HostResources, JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type { InventoryChunk } from '../../fleet/inventory-assembly.ts'
+import type { ListeningServer } from '../../fleet/unregistered.ts'
 import type { RunningRef } from '../../operations/live-agents.ts'
 import type { SeenAgent } from '../../operations/record-agent.ts'
 import type { NamedAttempt } from '../../operations/report-attempt.ts'
@@ -87,6 +89,17 @@ export function hostClaim({ disks, links, yielding, ...rest }: HostResources): H
     })),
     links: links.slice(0, mostListed).map(link => ({ ...link, name: short(link.name) })),
   }
+}
+
+/** Database servers of a host; what names no port is none. */
+export function listeningServers(servers: readonly WireListeningServer[]): readonly ListeningServer[] {
+  return servers.slice(0, mostListed).flatMap(({ program, sockets }) => {
+    const usable = sockets
+      .slice(0, mostListed)
+      .filter(each => each.port > 0 && each.port < 65_536)
+      .map(({ address, port }) => ({ address: short(address), port }))
+    return usable.length === 0 ? [] : [{ program: short(program), sockets: usable }]
+  })
 }
 
 /** A chunk of an inventory, or undefined when it names no instance. */

@@ -1,5 +1,6 @@
 import type { Gap, ListGapsRequest, ListGapsResponse } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import type { FleetMap } from '../../fleet/fleet-map.ts'
+import { type AccessScope, covers } from '../../operations/principal.ts'
 import { furtherGapReasons, gapReasons, isObstacle } from '../../protection/index.ts'
 import type { Page, PageRequest, ReadModel } from '../../store/port.ts'
 import type { InstanceRecord } from '../../store/records.ts'
@@ -16,9 +17,9 @@ const chapters = ['instance', 'gone', 'breached', 'unprotected', 'at-risk', 'cop
 type Chapter = (typeof chapters)[number]
 
 /**
- * ListGaps (P1): instances that nobody can look after, then broken promises, databases without one, promises at risk
- * because something stands in their way, then copies that are not where policies want them. The list ends where no
- * token comes back.
+ * ListGaps (P1): what is not known at all, instances that nobody can look after, then broken promises, databases
+ * without one, promises at risk because something stands in their way, then copies that are not where policies want
+ * them. The list ends where no token comes back.
  */
 export function listGaps({ store, operations }: Pick<OperatorDeps, 'store' | 'operations'>) {
   return async (request: ListGapsRequest, { scope }: CallContext): Promise<ListGapsResponse> => {
@@ -32,7 +33,9 @@ export function listGaps({ store, operations }: Pick<OperatorDeps, 'store' | 'op
     const names = new Names(store.read)
     const gaps: Gap[] =
       chapter === 'instance' && after === undefined && !filter.has('selector')
-        ? (await unknowns(store.read, operations)).filter(gap => wanted(gap.reason))
+        ? [...(await unknowns(store.read, operations)), ...unregistered(operations, scope)].filter(gap =>
+            wanted(gap.reason),
+          )
         : []
     while (gaps.length < size) {
       const page = { size: size - gaps.length, ...(after === undefined ? {} : { after }) }
@@ -124,6 +127,27 @@ async function unknowns(
     detail: 'discovery has shown no instance yet',
   }
   return [nothing, ...silent]
+}
+
+/** Servers that no discovery source shows. They are of no cluster: whoever sees a part of the fleet does not see them. */
+function unregistered(
+  operations: Pick<OperatorDeps['operations'], 'unregistered'>,
+  scope: AccessScope,
+): readonly Gap[] {
+  if (!covers(scope, undefined)) return []
+  return operations.unregistered().map(({ agentId, hostname, program, sockets, since }) => ({
+    subjectKind: 'server',
+    subjectId: agentId,
+    subjectName: `${hostname}:${sockets[0]?.port ?? ''}`,
+    state: 'unprotected',
+    reason: 'not-discovered',
+    detail: `${program} listens on ${sockets.map(each => portOf(each)).join(', ')}; no source of discovery shows it`,
+    since,
+  }))
+}
+
+function portOf({ address, port }: { readonly address: string; readonly port: number }): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 function placeOf(token: string): [Chapter, string | undefined] {

@@ -10,6 +10,10 @@ export function startTestAgent(
     readonly coordinator: string
     readonly keeper?: boolean
     readonly statusPort?: number
+    readonly pool?: boolean
+    readonly node?: string
+    /** Whether it tells of this machine's servers; by default it does not. */
+    readonly unregistered?: { readonly report: boolean; readonly exclude_ports?: readonly number[] }
   },
   overrides: AgentOverrides = {},
 ): Promise<Agent> {
@@ -18,6 +22,9 @@ export function startTestAgent(
     coordinator: { address: options.coordinator, insecure_loopback: true },
     state_dir: options.state,
     keeper: options.keeper ?? false,
+    pool: options.pool ?? false,
+    node_name: options.node,
+    unregistered: options.unregistered ?? { report: false },
     codec: 'none',
     part_budget: '128MiB',
     status: { port: options.statusPort ?? 0 },

@@ -24,6 +24,7 @@ function deps(instances: number, discovery: readonly object[]): OperatorDeps {
     operations: {
       status: async () => ({ discovery, startedAt: 7, leader: true }),
       goneSinceAtLeast: () => 0,
+      unregistered: () => [],
       copiesMissingSinceAtMost: () => 0,
       fleet: () => undefined,
     },

@@ -23,6 +23,8 @@ export interface AgentOptions {
   readonly keeper?: boolean
   /** Serves instances on whose host no agent can run. */
   readonly pool?: boolean
+  /** Whether it tells of servers that discovery does not show; by default it does not. */
+  readonly unregistered?: { readonly report: boolean; readonly exclude_ports?: readonly number[] }
   readonly logins?: readonly StackLogin[]
   readonly slots?: number
   /** Folders searched for tools before PATH: fakes that fail on purpose. */
@@ -51,6 +53,8 @@ export async function writeAgentConfig(
     node_name: options.node ?? options.name,
     keeper: options.keeper ?? false,
     pool: options.pool ?? false,
+    // a machine of tests has servers that are none of this fleet's
+    unregistered: options.unregistered ?? { report: false },
     slots: options.slots ?? 2,
     part_budget: '128MiB',
     tools: { folders: options.toolFolders ?? [], paths: options.toolPaths ?? {} },

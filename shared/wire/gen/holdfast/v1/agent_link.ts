@@ -310,6 +310,20 @@ export interface Heartbeat {
     | undefined;
   /** The agent takes nothing new: it was drained, or is stopping. */
   draining: boolean;
+  /** Database servers that listen on the agent's host, registered or not; none of an agent that does not look. */
+  listening: ListeningServer[];
+}
+
+/** A database server of a host. One program may listen on several addresses and ports. */
+export interface ListeningServer {
+  /** postgres, mysqld, mariadbd, mongod. */
+  program: string;
+  sockets: ListeningSocket[];
+}
+
+export interface ListeningSocket {
+  address: string;
+  port: number;
 }
 
 /**
@@ -2453,6 +2467,7 @@ function createBaseHeartbeat(): Heartbeat {
     spooledResults: 0,
     resources: undefined,
     draining: false,
+    listening: [],
   };
 }
 
@@ -2478,6 +2493,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     }
     if (message.draining !== false) {
       writer.uint32(568).bool(message.draining);
+    }
+    for (const v of message.listening) {
+      ListeningServer.encode(v!, writer.uint32(578).fork()).join();
     }
     return writer;
   },
@@ -2551,6 +2569,14 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.draining = reader.bool();
             continue;
           }
+          case 72: {
+            if (tag !== 578) {
+              break;
+            }
+
+            message.listening.push(ListeningServer.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2584,6 +2610,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
         : 0,
       resources: isSet(object.resources) ? HostResources.fromJSON(object.resources) : undefined,
       draining: isSet(object.draining) ? globalThis.Boolean(object.draining) : false,
+      listening: globalThis.Array.isArray(object?.listening)
+        ? object.listening.map((e: any) => ListeningServer.fromJSON(e))
+        : [],
     };
   },
 
@@ -2610,6 +2639,9 @@ export const Heartbeat: MessageFns<Heartbeat> = {
     if (message.draining !== false) {
       obj.draining = message.draining;
     }
+    if (message.listening?.length) {
+      obj.listening = message.listening.map((e) => ListeningServer.toJSON(e));
+    }
     return obj;
   },
 
@@ -2627,6 +2659,179 @@ export const Heartbeat: MessageFns<Heartbeat> = {
       ? HostResources.fromPartial(object.resources)
       : undefined;
     message.draining = object.draining ?? false;
+    message.listening = object.listening?.map((e) => ListeningServer.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseListeningServer(): ListeningServer {
+  return { program: "", sockets: [] };
+}
+
+export const ListeningServer: MessageFns<ListeningServer> = {
+  encode(message: ListeningServer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.program !== "") {
+      writer.uint32(10).string(message.program);
+    }
+    for (const v of message.sockets) {
+      ListeningSocket.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListeningServer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListeningServer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.program = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.sockets.push(ListeningSocket.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListeningServer {
+    return {
+      program: isSet(object.program) ? globalThis.String(object.program) : "",
+      sockets: globalThis.Array.isArray(object?.sockets)
+        ? object.sockets.map((e: any) => ListeningSocket.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: ListeningServer): unknown {
+    const obj: any = {};
+    if (message.program !== "") {
+      obj.program = message.program;
+    }
+    if (message.sockets?.length) {
+      obj.sockets = message.sockets.map((e) => ListeningSocket.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListeningServer>): ListeningServer {
+    return ListeningServer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListeningServer>): ListeningServer {
+    const message = createBaseListeningServer();
+    message.program = object.program ?? "";
+    message.sockets = object.sockets?.map((e) => ListeningSocket.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseListeningSocket(): ListeningSocket {
+  return { address: "", port: 0 };
+}
+
+export const ListeningSocket: MessageFns<ListeningSocket> = {
+  encode(message: ListeningSocket, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.address !== "") {
+      writer.uint32(10).string(message.address);
+    }
+    if (message.port !== 0) {
+      writer.uint32(16).int32(message.port);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListeningSocket {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListeningSocket();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.address = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.port = reader.int32();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListeningSocket {
+    return {
+      address: isSet(object.address) ? globalThis.String(object.address) : "",
+      port: isSet(object.port) ? globalThis.Number(object.port) : 0,
+    };
+  },
+
+  toJSON(message: ListeningSocket): unknown {
+    const obj: any = {};
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.port !== 0) {
+      obj.port = Math.round(message.port);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListeningSocket>): ListeningSocket {
+    return ListeningSocket.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListeningSocket>): ListeningSocket {
+    const message = createBaseListeningSocket();
+    message.address = object.address ?? "";
+    message.port = object.port ?? 0;
     return message;
   },
 };

@@ -491,9 +491,9 @@ export interface ListTrendsResponse {
 
 /** A promise that does not hold now, or a thing that has none (P1). */
 export interface Gap {
-  /** instance, database, copy, discovery, fleet. */
+  /** instance, database, server, copy, discovery, fleet. */
   subjectKind: string;
-  /** Of a copy: the backup's. */
+  /** Of a copy: the backup's; of a server nobody registered: its agent's. */
   subjectId: string;
   subjectName: string;
   state: string;
