@@ -104,6 +104,10 @@ export const settingKeys = {
   replica_max_lag: duration().optional(),
   /** Streams at the same time inside one PostgreSQL database, on one snapshot; 1: one archive; default by the host's cores and the tables' sizes. */
   streams: z.int().min(1).max(32).optional(),
+  /** People are told of a backup that runs longer than this, whatever is usual for its database. */
+  long_running_after: duration({ min: 1_000 }).optional(),
+  /** The same as so many times its median, in place of that of all policies: 3. */
+  long_running_factor: z.number().min(1).max(100).optional(),
   /** An attempt that takes longer than this is ended and retried; never when absent. */
   timeout: duration({ min: 1_000 }).optional(),
   /** A dump that blocks others for so long ends itself and is retried: production comes first; `0s`: never; default 30 s. */
@@ -200,6 +204,14 @@ export function settingProblems(
   return [
     ...copyProblems(keys, destinations, whole),
     ...encodingProblems(keys, whole),
+    ...(keys['long_running_after'] !== undefined && keys['long_running_factor'] !== undefined
+      ? [
+          {
+            path: ['long_running_factor'],
+            text: 'must not be given beside `long_running_after`: that holds whatever is usual',
+          },
+        ]
+      : []),
     ...(keys['replica'] === 'require' && keys['replica_max_lag'] === 0
       ? [{ path: ['replica_max_lag'], text: 'must not be 0s beside `replica: require`: no replica would do' }]
       : []),
@@ -293,6 +305,7 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
     ...(each.replica === undefined || each.replica === 'prefer' ? {} : { replica: each.replica }),
     ...(each.replica_max_lag === undefined ? {} : { replicaMaxLag: each.replica_max_lag }),
     ...(each.streams === undefined ? {} : { streams: each.streams }),
+    ...longRunningOf(each),
     ...(each.timeout === undefined ? {} : { timeout: each.timeout }),
     ...(each.blocking_limit === undefined ? {} : { blockingLimit: each.blocking_limit }),
     ...(each.xmin_age_limit === undefined ? {} : { xminAgeLimit: each.xmin_age_limit }),
@@ -306,6 +319,14 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
 function retentionPart({ retention }: CompletedKeys): Pick<Policy, 'retention'> {
   const rule = retentionOf(retention)
   return rule === undefined ? {} : { retention: rule }
+}
+
+function longRunningOf({
+  long_running_after: after,
+  long_running_factor: factor,
+}: CompletedKeys): Pick<Policy, 'longRunning'> {
+  if (after !== undefined) return { longRunning: { after } }
+  return factor === undefined ? {} : { longRunning: { factor } }
 }
 
 function compressionOf({

@@ -168,6 +168,18 @@ export const policySettings: Readonly<Record<string, DocumentedSetting>> = {
       '`streaming`; `staged` over a private folder of the host, refused without room; `auto`: staged where there is room',
     example: 'strategy: auto',
   },
+  long_running_after: {
+    default: '–',
+    meaning:
+      'People are told (`long-running`) of a backup that runs longer than this, whatever is usual for its database',
+    example: 'long_running_after: 4h',
+  },
+  long_running_factor: {
+    default: '3',
+    meaning:
+      'The same as so many times the median of its database’s last backups; never less than six spreads or ten minutes above it',
+    example: 'long_running_factor: 5',
+  },
   timeout: {
     default: 'none',
     meaning: 'An attempt of a backup that takes longer is ended (`job.timed-out`) and retried',
@@ -361,7 +373,7 @@ databases:                               # for one each: service/name, cluster/n
 - A rule must match in each field it gives, and in one of the values of each. \`clusters\`, \`databases\` and \`exclude\` are patterns with \`*\`. A cluster's globals have no
   name: only \`*\`, or no \`databases\`, speaks for them.
 - What only means something together is inherited together, from the strongest rule that gives any of it: \`every\`, \`cron\`, \`zone\`; \`destination\`, \`destinations\`, \`copies\`, \`min_copies\`,
-  \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`. \`retry\`, \`encryption\` and \`hooks\` are inherited key by key; an empty list takes away
+  \`copy_patience\`; \`long_running_after\`, \`long_running_factor\`; \`codec\`, \`codec_level\`, \`compression\`. \`retry\`, \`encryption\` and \`hooks\` are inherited key by key; an empty list takes away
   what a weaker rule gave.
   \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`; \`retention\`. \`retry\` and \`encryption\` are inherited key by key.
 - A database is counted under the strongest rule that matches it (\`fleet\` when none does). Its policy's version changes with any value. One of which no rule says

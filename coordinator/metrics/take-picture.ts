@@ -2,7 +2,7 @@ import { longRun } from '../alerts/rules/long-running.ts'
 import type { Expiry } from '../identity/door.ts'
 import type { LiveAgent, Operations, Status } from '../operations/index.ts'
 import type { ShipState } from '../operations/ship-audit.ts'
-import { databaseOf } from '../operations/subject.ts'
+import { databaseOf, policyOf } from '../operations/subject.ts'
 import type { Term } from '../operations/term.ts'
 import type { Runs } from '../protection/expected-runs.ts'
 
@@ -128,7 +128,8 @@ function runningLong(term: Term | undefined, now: number): number {
     const database = term === undefined ? undefined : databaseOf(job.subject, term.fleet)
     if (term === undefined || database === undefined || startedAt === undefined) continue
     const history = term.fleet.database(database.id)?.state?.recentDurations
-    if (longRun(now - startedAt, history, term.settings.alerts.longRunning) !== undefined) long++
+    const own = policyOf(database, term)?.longRunning
+    if (longRun(now - startedAt, history, term.settings.alerts.longRunning, own) !== undefined) long++
   }
   return long
 }

@@ -1,5 +1,5 @@
 import type { AgentId } from '../../shared/model/identifiers.ts'
-import type { Millis } from '../../shared/time/index.ts'
+import type { Duration, Millis } from '../../shared/time/index.ts'
 import { type AlertFact, reviewAlerts } from '../alerts/index.ts'
 import { clockIsOff } from '../alerts/rules/clock-offset.ts'
 import { judgeSites, type SiteAgent } from '../alerts/rules/dead-site.ts'
@@ -22,8 +22,9 @@ const page = 50
  * that run long, clocks that are off, disks that are nearly full. Then the review of all open alerts: who is told what.
  *
  * @param clockDoubted whether our own wall clock may be wrong by a jump: how long anything takes is not known then
+ * @param wrongBy by how much it is, as most agents say
  */
-export async function watchAlerts(term: Term, clockDoubted = false): Promise<void> {
+export async function watchAlerts(term: Term, clockDoubted = false, wrongBy?: Duration): Promise<void> {
   const now = term.clock.now()
   // by a clock that jumped everything runs long
   const runs = clockDoubted ? nothingRuns : longRuns(term, now.wall)
@@ -33,6 +34,7 @@ export async function watchAlerts(term: Term, clockDoubted = false): Promise<voi
     ...runs.facts,
     ...(clockDoubted ? [] : speedFacts(term, runs)),
     ...clockFacts(term),
+    ...ownClockFacts(term, wrongBy),
     ...diskFacts(term),
   ]
   for (let i = 0; i < facts.length; i += page)
@@ -121,8 +123,9 @@ function longRuns(term: Term, now: Millis): Runs {
     const subject = subjectKey(job.subject)
     const key = keyOf.longRunning(job.kind, subject)
     const history = term.fleet.database(database.id)?.state?.recentDurations
-    const long = longRun(now - startedAt, history, term.settings.alerts.longRunning)
-    const destination = policyOf(database, term)?.destination ?? ''
+    const policy = policyOf(database, term)
+    const long = longRun(now - startedAt, history, term.settings.alerts.longRunning, policy?.longRunning)
+    const destination = policy?.destination ?? ''
     const count = counts.get(destination) ?? { running: 0, long: 0 }
     counts.set(destination, {
       running: count.running + 1,
@@ -162,6 +165,12 @@ function speedFacts(term: Term, { counts }: Runs): readonly AlertFact[] {
     const about = { labels: { destination: [destination] } }
     return slow === told ? [] : [{ kind: 'destination-speed', destination, slow, running, long, about }]
   })
+}
+
+function ownClockFacts(term: Term, wrongBy: Duration | undefined): readonly AlertFact[] {
+  const told = term.alerts.get(keyOf.ownClock) !== undefined
+  if ((wrongBy !== undefined) === told) return []
+  return [{ kind: 'own-clock', ...(wrongBy === undefined ? {} : { wrongBy }) }]
 }
 
 function clockFacts(term: Term): readonly AlertFact[] {

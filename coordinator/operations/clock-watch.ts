@@ -1,4 +1,4 @@
-import { formatDuration } from '../../shared/time/index.ts'
+import { type Duration, formatDuration } from '../../shared/time/index.ts'
 import { judgeWall, type WallJudgement, type WallWatch } from '../protection/wall-clock.ts'
 import type { Term } from './term.ts'
 
@@ -10,11 +10,17 @@ export class ClockWatch {
   readonly #term: Term
   #watch: WallWatch
   #judgement: WallJudgement = 'steady'
+  #drift: Duration = 0
 
   constructor(term: Term) {
     this.#term = term
     const { wall, mono } = term.clock.now()
     this.#watch = { base: wall - mono }
+  }
+
+  /** By how much the wall clock is wrong, as most agents say, by the last look; undefined: nobody says so. */
+  get wrongBy(): Duration | undefined {
+    return this.#judgement === 'doubted' ? this.#drift : undefined
   }
 
   /** Whether the wall clock may be wrong by a jump. Leases and silence never ask: they go by the monotonic one. */
@@ -27,6 +33,7 @@ export class ClockWatch {
         .flatMap(id => live.clockOffset(id) ?? [])
     const judged = judgeWall(this.#watch, clock.now(), offsets, beatsOfPatience * settings.times.heartbeat)
     this.#watch = judged.watch
+    this.#drift = judged.drift
     if (judged.judgement !== this.#judgement) {
       const jumped = formatDuration(Math.abs(judged.drift))
       if (judged.judgement === 'asking')

@@ -81,7 +81,7 @@ export function startLoops(
   // at once, too: a term may be shorter than an hour
   byTheWall('removing old bookkeeping', pruneInterval, () => pruneLedgers(term)).wake()
   ticker('the review of alerts', Math.min(longestUntold, 2 * times.heartbeat), () =>
-    watchAlerts(term, clocks.doubts()),
+    watchAlerts(term, clocks.doubts(), clocks.wrongBy),
   )
   ticker('the watch for clones', times.protectionInterval, () => tellClonesOver(term))
   const copies = new CopyWatch(term)

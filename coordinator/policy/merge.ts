@@ -13,6 +13,8 @@ const together: Readonly<Record<string, string>> = {
   copies: 'place',
   min_copies: 'place',
   copy_patience: 'place',
+  long_running_after: 'long-running',
+  long_running_factor: 'long-running',
   codec: 'compression',
   codec_level: 'compression',
   'compression.codec': 'compression',

@@ -117,6 +117,8 @@ export interface Policy {
   readonly replicaMaxLag?: Duration
   /** Streams at the same time inside one database; 1: one archive; absent: as the agent finds right. */
   readonly streams?: number
+  /** When people are told that a backup runs long: after so long, or so many times its median; absent: as for all. */
+  readonly longRunning?: { readonly after?: Duration; readonly factor?: number }
   /** An attempt that takes longer is ended and retried; absent: never. */
   readonly timeout?: Duration
   /** A dump ends itself when it blocks others for so long (P6); 0: never; absent: the agent's own. */

@@ -131,6 +131,19 @@ export function decideTrouble(fact: Trouble, about: About): AlertDecision {
         }),
       }
     }
+    case 'own-clock': {
+      const dedupKey = keyOf.ownClock
+      if (fact.wrongBy === undefined)
+        return { kind: 'resolve', dedupKey, summary: "the coordinator's clock is believed again" }
+      return opens({
+        dedupKey,
+        alert: 'coordinator-clock',
+        severity: 'critical',
+        summary: `the coordinator's clock is ${formatDuration(Math.abs(fact.wrongBy))} ${fact.wrongBy > 0 ? 'ahead' : 'behind'}, as most agents say: until it is right nothing becomes due and no breach is told`,
+        facts: { wrong_by_ms: String(fact.wrongBy) },
+        waits: false,
+      })
+    }
     case 'policies': {
       const dedupKey = keyOf.policiesRefused
       if (!fact.refused)

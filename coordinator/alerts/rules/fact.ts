@@ -77,7 +77,13 @@ export type AlertFact = { readonly about?: About } & (
       readonly subject: string
       readonly subjectName: string
       /** Absent: no longer, or not beyond what is usual. */
-      readonly long?: { readonly startedAt: Millis; readonly limit: Duration; readonly usual: Duration }
+      readonly long?: { readonly startedAt: Millis; readonly limit: Duration; readonly usual?: Duration }
+    }
+  | {
+      /** The coordinator's own clock. */
+      readonly kind: 'own-clock'
+      /** By how much it jumped, as most agents say; absent: it is believed again. */
+      readonly wrongBy?: Duration
     }
   | {
       readonly kind: 'clock'

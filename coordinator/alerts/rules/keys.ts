@@ -8,6 +8,7 @@ export const keyOf = {
   siteSilent: (site: string) => `site-silent/${site}`,
   destinationFailing: (destination: string) => `destination-failing/${destination}`,
   destinationSlow: (destination: string) => `destination-slow/${destination}`,
+  ownClock: 'coordinator-clock',
   clockOffset: (agentId: string) => `clock-offset/${agentId}`,
   sizeAnomaly: (databaseId: string) => `size-anomaly/${databaseId}`,
   outgrows: (databaseId: string) => `outgrows-window/${databaseId}`,

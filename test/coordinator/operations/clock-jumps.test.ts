@@ -75,7 +75,7 @@ describe.each([
     expect(await protectionOf(fleet)).toBe('protected')
     expect(agent.count('assign')).toBe(before)
     expect((await fleet.store.read.job(other.job.id))?.state.kind).toBe('running')
-    expect((await openAlerts(fleet)).filter(each => each !== 'clock-offset')).toEqual([])
+    expect((await openAlerts(fleet)).filter(each => each !== 'clock-offset')).toEqual(['coordinator-clock'])
     await waitUntil(() => fleet.coordinator.operations.liveAgent(agent.agentId)?.state === 'connected', {
       what: 'the agent to be heard of',
     })

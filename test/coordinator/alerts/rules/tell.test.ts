@@ -175,6 +175,13 @@ describe('facts that need a look at many', () => {
     expect(longRun(99 * hour, usual.slice(1), alertRules().longRunning)).toBeUndefined()
     expect(longRun(2.9 * hour, usual, alertRules().longRunning)).toBeUndefined()
     expect(longRun(3.1 * hour, usual, alertRules().longRunning)).toMatchObject({ usual: hour })
+    // a policy's own: so many times the median, or a time that needs no history
+    const rule = alertRules().longRunning
+    expect(longRun(3.1 * hour, usual, rule, { factor: 5 })).toBeUndefined()
+    expect(longRun(5.1 * hour, usual, rule, { factor: 5 })).toMatchObject({ usual: hour, limit: 5 * hour })
+    expect(longRun(2 * hour, usual, rule, { after: 90 * 60_000 })).toEqual({ usual: hour, limit: 1.5 * hour })
+    expect(longRun(2 * hour, undefined, rule, { after: 90 * 60_000 })).toEqual({ limit: 1.5 * hour })
+    expect(longRun(9 * hour, usual, rule, { after: 10 * hour })).toBeUndefined()
     const gib = 2 ** 30
     const before = { rawBytes: Array(6).fill(gib), storedBytes: Array(6).fill(gib / 4) }
     const size = (raw: number, stored = raw / 4) =>
