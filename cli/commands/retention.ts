@@ -70,7 +70,7 @@ function stayingTable(rows: readonly Backup[], terminal: Terminal): string {
       { heading: 'DATA AS OF', value: b => ago(b.dataAsOf, now) },
       { heading: 'STORED', value: b => bytes(b.storedBytes), align: 'right', drop: 2 },
       { heading: 'GOES', value: b => goesText(b, now) },
-      { heading: 'KEPT BY', value: b => b.keptBy.join(' '), shrinkTo: 24, wrap: true },
+      { heading: 'KEPT BY', value: b => b.keptBy.join(' '), shrinkTo: 19, wrap: true },
     ],
     terminal.width,
   )

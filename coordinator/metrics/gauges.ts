@@ -54,6 +54,11 @@ function declareFleet(gauge: Declare): Show {
     'Copies of backups that a policy asks for and that are not there, by state.',
     ['state'],
   )
+  const leaving = gauge(
+    'backups_leaving',
+    'Backups that nothing keeps any more (`expired`), or that are being deleted (`deleting`).',
+    ['state'],
+  )
   const failing = gauge(
     'databases_failing',
     'Databases whose last attempts failed, by code of the failure.',
@@ -68,6 +73,7 @@ function declareFleet(gauge: Declare): Show {
     gaps.replace(by('reason', rest.gaps))
     unregistered.set(rest.unregistered)
     copies.replace(by('state', rest.copiesMissing))
+    leaving.replace(by('state', rest.leaving))
     failing.replace(by('code', rest.failing))
     backups.set(aggregates.backups)
     stored.set(aggregates.storedBytes)

@@ -32,6 +32,8 @@ export interface Picture {
   readonly unregistered: number
   /** Copies of backups that are asked for and not there, by state. */
   readonly copiesMissing: Tally
+  /** Backups that nothing keeps (`expired`) or that are being deleted. */
+  readonly leaving: Tally
   /** Databases whose last attempts failed, by the code of the last failure. */
   readonly failing: Tally
   readonly policies: readonly PolicyPicture[]
@@ -92,6 +94,7 @@ export async function takePicture(
     gaps,
     unregistered: operations.unregistered().length,
     copiesMissing: (await term?.store.read.missingCounts()) ?? new Map(),
+    leaving: (await term?.store.read.leavingCounts()) ?? new Map(),
     failing,
     policies: [...policies.values()].map(({ name, protection, oldest, outgrowing }) => ({
       name,

@@ -32,6 +32,7 @@ const nobody: Picture = {
     outbox: { pending: 1, dead: 2 },
   } as Picture['status'],
   copiesMissing: new Map([['missing', 2]]),
+  leaving: new Map([['expired', 3]]),
   breaches: new Map([['overdue', 1]]),
   gaps: new Map(),
   unregistered: 0,

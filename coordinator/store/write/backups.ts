@@ -65,6 +65,7 @@ export function backupWrites(step: Step): WriteTx['backups'] {
       for (const table of ['copies', 'missing_copies', 'backup_databases'] as const)
         await step.q.deleteFrom(table).where('backup_id', '=', id).execute()
       await step.q.deleteFrom('backups').where('id', '=', id).execute()
+      const row = { deleted_at: tombstone.deletedAt, ...encode(tombstone) }
       await step.q
         .insertInto('deleted_backups')
         .values({
@@ -72,9 +73,10 @@ export function backupWrites(step: Step): WriteTx['backups'] {
           attempt_id: tombstone.attemptId,
           database_id: tombstone.databaseIds[0] ?? '',
           cluster_id: tombstone.clusterId,
-          deleted_at: tombstone.deletedAt,
-          ...encode(tombstone),
+          ...row,
         })
+        // a copy that came late was deleted after it
+        .onConflict(oc => oc.column('id').doUpdateSet(row))
         .execute()
       step.add(totals.backups, -1)
       step.add(totals.storedBytes, -tombstone.storedBytes)

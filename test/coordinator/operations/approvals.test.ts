@@ -36,6 +36,19 @@ async function needed(asking: Promise<unknown>): Promise<string> {
 }
 
 describe('acts that take a second person', () => {
+  test('revoking an agent: its stream stands until another admin agreed', async () => {
+    await using world = await twoAdmins(requiring('revoke-agent'))
+    const { fleet, alice, bob } = world
+    const agent = await fleet.agent({ hostname: 'db-host-7' })
+    const revoke = (approval: string) =>
+      alice.ask('revokeAgent', { agent: agent.agentId, approval, ...asked('stolen') })
+    const id = await needed(revoke(''))
+    expect(await fleet.store.read.revocations()).toEqual([])
+    await bob.ask('grantApproval', { approvalId: id, ...asked('agreed') })
+    expect(await revoke(id)).toMatchObject({ hostname: 'db-host-7' })
+    expect(await fleet.store.read.revocations()).toMatchObject([{ agentId: agent.agentId }])
+  })
+
   test('asked for, granted by another, carried out once', async () => {
     await using world = await twoAdmins(requiring('revoke-admin'))
     const { fleet, alice, bob } = world

@@ -322,6 +322,52 @@ describe('deleting by hand', () => {
     expect(await isDeleting(fleet, first)).toBe(true)
   })
 
+  test('a copy that is told of after its backup was deleted is owned again, and deleted too', async () => {
+    await using world = await withDatabase({
+      ...{
+        policies: still.policies,
+        destinations: { main: { url: 'file:///main' }, far: { url: 'file:///far' } },
+      },
+      times: { lease_ttl: '300ms' },
+    })
+    const { agent, fleet } = world
+    const assign = await agent.next('assign', each => each.kind === JobKind.BACKUP)
+    await agent.accept(assign)
+    const result = agent.result(successOf(assign, agent))
+    await agent.next('ack', each => each.resultId === result.resultId)
+    const id = (assign.spec?.$case === 'backup' ? assign.spec.value.backupId : '') as BackupId
+    await backedUp(agent)
+    const { operations } = fleet.coordinator
+    const { job } = await operations.copyBackup(admin, {
+      ...{ backupId: id, destination: 'far', requestId: 'c', reason: '' },
+    })
+    const copying = await agent.next('assign', each => each.kind === JobKind.COPY)
+    await agent.accept(copying)
+    await operations.cancelJob(admin, { jobId: job.id, requestId: 'x', reason: '' })
+    agent.cut()
+    await waitUntil(async () => (await fleet.store.read.job(job.id))?.state.kind === 'cancelled', {
+      what: 'the copy to be given up',
+    })
+    await operations.deleteBackup(admin, { ...asked('d'), backupId: id, evenLastGood: false })
+    const keeper = await fleet.agent(keeperFeatures)
+    // one job for each destination, that of the copy which was never told of included
+    for (let n = 0; n < 2; n++) expect(await deleted(keeper)).toEqual([id])
+    await waitUntil(() => fleet.store.read.deletedBackup(id), { what: 'the tombstone' })
+
+    const back = await agent.again({ running: [], unacknowledged: [refOf(copying)] })
+    const made = back.result({
+      ...emptyResult(refOf(copying)),
+      ...{ kind: JobKind.COPY, outcome: 'succeeded', destination: 'far' },
+      ...{ manifest: result.manifest, manifestKey: result.manifestKey },
+    })
+    await back.next('ack', each => each.resultId === made.resultId)
+    expect(await deleted(keeper)).toEqual([id])
+    await waitUntil(async () => (await fleet.store.read.backup(id)) === undefined, {
+      what: 'it to be gone again',
+    })
+    await back.close()
+  })
+
   test('a success that is told again after the backup is gone makes no new one', async () => {
     await using world = await withDatabase(still)
     const { agent, fleet } = world

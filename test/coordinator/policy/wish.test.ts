@@ -35,6 +35,11 @@ describe('a policy that service meta names', () => {
     ],
     ['less importance', { importance: 4 }, 'less importance'],
     ['password verifiers', { globalsPasswords: true }, 'passwords'],
+    [
+      'an end of what is kept for ever',
+      { retention: { keepLast: 900, periods: {}, zone: 'UTC' } },
+      'shorter retention (not for ever any more)',
+    ],
   ])('with %s is not: the rules hold, and why is said', (_, over, why) => {
     const verdict = grantWish(base, { ...base, name: 'cheap', rpo: hour, ...over }, 'cheap')
     expect(verdict.policy).toBe(base)

@@ -118,6 +118,7 @@ function asking(context: CallContext = everything, fleet: FleetMap | null = worl
     status: async () => ({ discovery: [], startedAt: 1, leader: true }),
     goneSinceAtLeast: () => 0,
     copiesMissingSinceAtMost: () => 0,
+    ...{ retentionGrace: () => 0, retained: async () => undefined },
   }
   const deps = { store: world.fresh.store, operations } as unknown as OperatorDeps
   const lists = {
