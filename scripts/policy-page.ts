@@ -29,7 +29,8 @@ export const policySettings: Readonly<Record<string, DocumentedSetting>> = {
   },
   zone: {
     default: 'UTC',
-    meaning: 'IANA zone whose clocks `cron` speaks of. A time that they show twice comes once',
+    meaning:
+      'IANA zone whose clocks `cron` speaks of. A time that they skip comes when they go on, one that they show twice comes once; `cron` of every hour goes by hours that pass',
     example: 'cron: 30 1 * * *\nzone: Europe/Berlin',
   },
   windows: {

@@ -32,6 +32,11 @@ export function localDay(zone: string, at: Millis): number {
   return Math.floor((at + offsetAt(zone, at)) / day)
 }
 
+/** What the clocks of a zone show at an instant, as the milliseconds at which those of UTC would show it. */
+export function localTime(zone: string, at: Millis): Millis {
+  return at + offsetAt(zone, at)
+}
+
 /** The day of the week of such a day: 0 is Sunday. */
 export function weekdayOf(localDay: number): number {
   return (((localDay + 4) % 7) + 7) % 7

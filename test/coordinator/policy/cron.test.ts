@@ -33,6 +33,33 @@ describe('a cron schedule', () => {
     expect(next('30 2 * * *', 'Europe/Berlin', first)).toBe('2026-10-26T01:30')
   })
 
+  it.each([
+    // [schedule, zone, from, the next four]
+    ['30 2,14 * * *', 'Europe/Berlin', '2026-03-28T20:00', '03-29T01:00 03-29T12:30 03-30T00:30 03-30T12:30'],
+    ['30 1,2 * * *', 'Europe/Berlin', '2026-03-28T20:00', '03-29T00:30 03-29T01:00 03-29T23:30 03-30T00:30'],
+    // both are skipped: once
+    ['15,45 2 * * *', 'Europe/Berlin', '2026-03-28T20:00', '03-29T01:00 03-30T00:15 03-30T00:45 03-31T00:15'],
+    ['0 2,3 * * *', 'Europe/Berlin', '2026-03-28T20:00', '03-29T01:00 03-30T00:00 03-30T01:00 03-31T00:00'],
+    ['30 2,14 * * *', 'Europe/Berlin', '2026-10-24T14:00', '10-25T00:30 10-25T13:30 10-26T01:30 10-26T13:30'],
+    ['30 1,2 * * *', 'Europe/Berlin', '2026-10-24T12:00', '10-24T23:30 10-25T00:30 10-26T00:30 10-26T01:30'],
+    // a midnight that does not come
+    ['0 0,12 * * *', 'Africa/Cairo', '2026-04-23T11:00', '04-23T22:00 04-24T09:00 04-24T21:00 04-25T09:00'],
+    // asked in the second of two hours
+    ['30 2,5 * * *', 'Europe/Berlin', '2026-10-25T01:10', '10-25T04:30 10-26T01:30 10-26T04:30 10-27T01:30'],
+    // every hour that passes
+    ['30 * * * *', 'Europe/Berlin', '2026-10-25T00:00', '10-25T00:30 10-25T01:30 10-25T02:30 10-25T03:30'],
+    ['30 * * * *', 'Europe/Berlin', '2026-03-29T00:00', '03-29T00:30 03-29T01:30 03-29T02:30 03-29T03:30'],
+  ])('of several times, too: %s in %s from %s', (expression, zone, from, expected) => {
+    const found: string[] = []
+    for (let after = from; found.length < 4; found.push(after.slice(5))) after = next(expression, zone, after)
+    expect(found.join(' ')).toBe(expected)
+  })
+
+  it('the longest pause counts what is skipped and what is shown twice', () => {
+    expect(longestPause('30 2,14 * * *', 'Europe/Berlin')).toBe(13 * hour)
+    expect(longestPause('15,45 2 * * *', 'Europe/Berlin')).toBe(24.5 * hour)
+  })
+
   it('the longest pause is that of the weekend, of the long month, of the hour that is put back, of leap years', () => {
     expect(longestPause('0 9-17 * * 1-5', 'UTC')).toBe(64 * hour)
     expect(longestPause('0 4 1 * *', 'UTC')).toBe(31 * day)
