@@ -1,5 +1,5 @@
 import { type Failure, traitsOf } from '../../shared/errors/index.ts'
-import type { Duration } from '../../shared/time/index.ts'
+import type { Duration, Millis } from '../../shared/time/index.ts'
 import { fnv1a32 } from './fnv1a.ts'
 import type { RetryRule } from './job.ts'
 
@@ -13,6 +13,17 @@ export function retryDelay(rule: RetryRule, what: string, attempt: number): Dura
   const full = Math.min(rule.maxDelay, rule.baseDelay * 2 ** doublings)
   const half = Math.floor(full / 2)
   return full - half + (half === 0 ? 0 : fnv1a32(`${what}/${attempt}`) % (half + 1))
+}
+
+/** What is ahead by less is how clocks are set right, not a mistake. */
+const slack: Duration = 60_000
+
+/**
+ * When a job that waits may be given out. No wait is longer than the longest between two tries: one that seems to be was
+ * written down by a clock that was ahead, and is over.
+ */
+export function startableAt(notBefore: Millis, { maxDelay }: RetryRule, now: Millis): Millis {
+  return notBefore > now + maxDelay + slack ? now : notBefore
 }
 
 /** Whether the registry leaves any hope that the same work goes better later. */

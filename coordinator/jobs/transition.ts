@@ -45,6 +45,7 @@ import type { Now } from '../../shared/time/index.ts'
 import { accepted, detailOf, endFailed, type Part, refused, retryOrFail } from './accepted.ts'
 import type { AttemptRef, JobEvent, Step } from './event.ts'
 import { type Attempt, attemptOf, isEnded, isGuarded, type Job } from './job.ts'
+import { startableAt } from './retry.ts'
 
 type EventOf<K extends JobEvent['kind']> = Extract<JobEvent, { readonly kind: K }>
 
@@ -91,7 +92,7 @@ function isCurrent(ref: AttemptRef, attempt: Attempt | undefined): attempt is At
 function assign(job: Job, event: EventOf<'assign'>, now: Now): Step {
   const { state } = job
   if (state.kind !== 'queued') return refused('not-queued')
-  if (state.notBefore > now.wall) return refused('not-before')
+  if (startableAt(state.notBefore, job.retry, now.wall) > now.wall) return refused('not-before')
   const attempt: Attempt = {
     id: event.attemptId,
     epoch: job.epoch + 1,

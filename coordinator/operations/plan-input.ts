@@ -2,6 +2,7 @@ import type { AgentId, ClusterId, JobId } from '../../shared/model/identifiers.t
 import type { Millis, Now } from '../../shared/time/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
 import { attemptOf, type Job } from '../jobs/job.ts'
+import { startableAt } from '../jobs/retry.ts'
 import type { ForecastJob } from '../planner/forecast.ts'
 import {
   type AgentCapacity,
@@ -37,7 +38,8 @@ export function planInput(term: Term, now: Now): PlanInput {
   for (const job of term.jobs.all()) {
     const attempt = attemptOf(job.state)
     if (job.state.kind === 'queued') {
-      if (!isOnItsWay(job, term, now)) queued.push(look.queued(job, job.state.notBefore))
+      if (!isOnItsWay(job, term, now))
+        queued.push(look.queued(job, startableAt(job.state.notBefore, job.retry, now.wall)))
     } else if (attempt !== undefined)
       running.push(look.running(job, attempt.agentId, attempt.startedAt ?? attempt.assignedAt))
   }

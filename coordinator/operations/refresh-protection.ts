@@ -1,4 +1,5 @@
 import type { DatabaseId } from '../../shared/model/identifiers.ts'
+import { correctTimes, wantsCorrection } from './correct-times.ts'
 import { changeDatabaseState, freshState, judge } from './database-state.ts'
 import { RunCount } from './run-rates.ts'
 import { policyOf } from './subject.ts'
@@ -15,6 +16,7 @@ const page = 25
 export async function refreshProtection(term: Term): Promise<number> {
   const now = term.clock.now()
   const changed: DatabaseId[] = []
+  const wrong: DatabaseId[] = []
   const runs = new RunCount()
   let looked = 0
   for (const { record, state } of term.fleet.databases()) {
@@ -22,6 +24,7 @@ export async function refreshProtection(term: Term): Promise<number> {
     if (term.signal.aborted) return 0
     const before = state ?? freshState(record, now)
     const policy = policyOf(record, term)
+    if (wantsCorrection(before, policy, now, term)) wrong.push(record.id)
     const after = judge(record, before, now, term, policy)
     // of what is gone nothing is expected any more
     if (policy !== undefined && record.goneSince === undefined) runs.add(policy, before, now.wall)
@@ -42,5 +45,10 @@ export async function refreshProtection(term: Term): Promise<number> {
       for (const id of changed.slice(i, i + page))
         await changeDatabaseState(tx, id, state => state, now, term)
     })
-  return changed.length
+  if (wrong.length > 0)
+    term.log.warn('times were written down by a clock that was ahead; they are corrected', {
+      databases: wrong.length,
+    })
+  for (const id of wrong) await correctTimes(id, term)
+  return changed.length + wrong.length
 }

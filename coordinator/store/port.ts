@@ -133,7 +133,10 @@ export interface WriteTx {
     removeCopy(id: BackupId, destination: string): Promise<void>
     /** The newest of a database, by commit, without their manifests. */
     newestOf(id: DatabaseId, limit: number): Promise<readonly BackupRecord[]>
-    /** Hold, expiry and deletion as they are now; nothing else of a backup ever changes. */
+    /**
+     * Hold, expiry and deletion as they are now, and when its data was true, where a clock that was wrong had said
+     * otherwise; nothing else of a backup ever changes.
+     */
     keep(backup: BackupRecord): Promise<void>
     /** It is gone: from then on only its tombstone tells of it. */
     bury(tombstone: DeletedBackupRecord): Promise<void>

@@ -73,6 +73,7 @@ export const logFields: Readonly<Record<string, LogField>> = {
   source: { text: 'Source of discovery' },
   instances: { text: 'How many instances' },
   cluster: { text: 'A cluster' },
+  databases: { text: 'How many databases' },
   others: { text: 'Other clusters' },
   target: { text: 'Database that is restored into' },
   hook: { text: 'A hook of a host, by its name' },

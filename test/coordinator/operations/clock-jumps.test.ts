@@ -103,6 +103,40 @@ test('a clock that was wrong and is set right is believed: the schedule goes on 
 describe.each([
   ['an hour', hour],
   ['a year', year],
+])('a coordinator that started with its clock %s ahead', (_title, by) => {
+  test('P1: does not keep promises standing by what it wrote down then: once the clock is right, times are corrected and the next backup is due', async () => {
+    const clock = movable(by)
+    await using world = await withDatabase(config, {}, { clock })
+    const { agent, fleet, database } = world
+    const truth = Date.now()
+    // the server's clock was right all along
+    await agent.succeed({ dataAsOf: truth })
+    const state = () => fleet.store.read.databaseState(database.id)
+    await waitUntil(async () => (await state())?.backups === 1, { what: 'the backup' })
+    expect((await state())?.lastDataAsOf).toBeGreaterThan(truth + by - 60_000)
+
+    // set right, as by a restart: nothing jumps
+    clock.shift = 0
+    await fleet.restart()
+    await agent.again()
+    await waitUntil(async () => ((await state())?.lastDataAsOf ?? Number.POSITIVE_INFINITY) < Date.now(), {
+      what: 'the correction',
+      timeout: 20_000,
+    })
+    const corrected = await state()
+    expect(Math.abs((corrected?.lastDataAsOf ?? 0) - truth)).toBeLessThan(30_000)
+    expect(corrected?.nextDueAt).toBeLessThan(truth + 11 * 60_000)
+    expect(corrected?.clockFrom).toBeLessThanOrEqual(Date.now())
+    const [backup] = (await fleet.store.read.backups({ size: 5 }, { databaseId: database.id })).items
+    expect(backup?.dataAsOf).toBe(corrected?.lastDataAsOf)
+    const told = (await fleet.store.read.audit({ size: 5 }, { action: 'backup.time-corrected' })).items
+    expect(told).toMatchObject([{ subject: backup?.id, detail: { data_as_of: backup?.dataAsOf } }])
+  })
+})
+
+describe.each([
+  ['an hour', hour],
+  ['a year', year],
 ])('an agent’s clock jumps %s', (_title, by) => {
   test('people are told of it; its work, its lease and its promises go on', async () => {
     await using world = await withDatabase(config, { heartbeats: false })
