@@ -327,7 +327,10 @@ const findings: Readonly<Record<(typeof findingCodes)[number], readonly [string,
   ],
   'clock-repeats': ['warning', 'a `cron` names a time that they show twice'],
   'budget-of-nothing': ['warning', 'a budget of a host, cluster, site or destination there is not'],
-  'budget-too-small': ['error', 'a `max_rate` below 16 KiB a second: a unit is missing'],
+  'budget-too-small': [
+    'error',
+    'a `max_rate` of a budget or a policy below 16 KiB a second: a unit is missing',
+  ],
   'retention-only-counts': [
     'warning',
     '`keep_last` is all there is: backups made at once push out everything before them',

@@ -1,10 +1,7 @@
 import type { NamedBudgets } from '../budget-config.ts'
 import type { Budget } from '../planner/index.ts'
-import type { Finding } from '../policy/lint/index.ts'
+import { type Finding, leastRate } from '../policy/lint/index.ts'
 import type { Term } from './term.ts'
-
-/** Below it the metadata of a backup alone takes minutes: nobody means that, a unit is missing. */
-const least = 16_384
 
 /** What of budgets names nothing there is, or cannot be meant. */
 export function budgetFindings(
@@ -43,7 +40,7 @@ export function budgetFindings(
 
 function small(where: string, budget: Budget | undefined): readonly Finding[] {
   const rate = budget?.bytesPerSecond
-  return rate === undefined || rate >= least
+  return rate === undefined || rate >= leastRate
     ? []
     : [
         {

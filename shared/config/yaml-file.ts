@@ -1,6 +1,17 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, stringify } from 'yaml'
+import {
+  type Document,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  stringify,
+  visit,
+} from 'yaml'
 import { AppError } from '../errors/index.ts'
 import { type ConfigPath, showPath } from './path.ts'
 
@@ -33,6 +44,12 @@ export function parseYaml(text: string, name: string): ParsedYaml {
       .replace(/\.$/, '')
       .replace(/^./, first => first.toLowerCase()),
   }))
+  problems.push(
+    ...insideThemselves(document).map(offset => ({
+      source: at(offset),
+      message: 'an alias must not refer to what it stands in',
+    })),
+  )
   if (problems.length > 0) return { kind: 'broken', problems }
   let value: unknown
   try {
@@ -60,6 +77,18 @@ export function parseYaml(text: string, name: string): ParsedYaml {
 /** A value as YAML that reads back as the same. */
 export function toYaml(value: unknown): string {
   return stringify(value, { aliasDuplicateObjects: false, lineWidth: 120 })
+}
+
+/** Where aliases stand that refer to something around them: its value would have no end. */
+function insideThemselves(document: Document.Parsed): readonly number[] {
+  const found: number[] = []
+  visit(document, {
+    Alias: (_, alias, around) => {
+      const target = alias.resolve(document)
+      if (target !== undefined && around.includes(target)) found.push(alias.range?.[0] ?? 0)
+    },
+  })
+  return found
 }
 
 function collect(node: Node | null, path: ConfigPath, offsets: Map<string, number>): void {

@@ -8,6 +8,8 @@ import type { Finding } from './finding.ts'
 import { scheduleFindings } from './schedules.ts'
 
 const week = 7 * 86_400_000
+/** Below it the metadata of a backup alone takes minutes: nobody means that. Bytes a second. */
+export const leastRate = 16_384
 /** Fewer at the same instant are no crowd. */
 const crowd = 20
 
@@ -87,6 +89,7 @@ export class FleetLint {
     this.#promise(database, policy)
     this.#window(database, policy)
     this.#hooks(database, policy)
+    this.#rate(database, policy)
     this.#instant(policy)
     this.#retention(database, policy)
   }
@@ -158,6 +161,17 @@ export class FleetLint {
         example: name,
         text: `no agent that backs it up has the hook \`${hook}\`: add it to \`hooks\` of their configuration first`,
       })
+  }
+
+  #rate({ name }: LintedDatabase, { maxRate, name: where }: Policy): void {
+    if (maxRate === undefined || maxRate === 0 || maxRate >= leastRate) return
+    this.#add({
+      code: 'budget-too-small',
+      severity: 'error',
+      where,
+      example: name,
+      text: `\`max_rate\` of ${maxRate} bytes a second lets no backup end: is a unit missing, such as ${maxRate}MB?`,
+    })
   }
 
   #longestWindow(policy: Policy): Duration {

@@ -1,2 +1,2 @@
 export { type Finding, findingCodes } from './finding.ts'
-export { FleetLint, type LintedDatabase } from './fleet-lint.ts'
+export { FleetLint, type LintedDatabase, leastRate } from './fleet-lint.ts'

@@ -122,6 +122,21 @@ describe('refused, and those in force stay', () => {
       'budgets.site.slots',
     ],
     [
+      'rules that inherit from each other',
+      'rules: [{ name: a, match: {}, extends: b, destination: main }, { name: b, match: {}, extends: a }]',
+      'unknown key',
+    ],
+    [
+      'what stands in itself',
+      'fleet: &f { destination: main, retry: *f }',
+      'must not refer to what it stands in',
+    ],
+    [
+      'an absurd rate of a policy',
+      'fleet: { destination: main, max_rate: 50 }',
+      'is a unit missing, such as 50MB?',
+    ],
+    [
       'an absurd budget',
       'fleet: { destination: main }\nbudgets: { site: { max_rate: 50 } }',
       'budget-too-small',

@@ -234,6 +234,21 @@ describe('problems', () => {
     expect(problems({ file: bomb.join('\n') })[0]).toContain('alias')
   })
 
+  test.each([
+    ['in a section', 'a: 1\nb: &b\n  c: 2\n  d: *b\n', 'x.yaml:4'],
+    ['in a list', '- 1\n- &b [ *b ]\n', 'x.yaml:2'],
+    ['further up', 'b: &b\n  c: &c\n    - d: *b\n', 'x.yaml:3'],
+  ])(
+    'an alias that refers to what it stands in, %s, has no end and is told with its line',
+    (_, text, source) => {
+      expect(parseYaml(text, 'x.yaml')).toEqual({
+        kind: 'broken',
+        problems: [{ source, message: 'an alias must not refer to what it stands in' }],
+      })
+      expect(parseYaml('b: &b { c: 2 }\nd: *b\n', 'x.yaml').kind).toBe('parsed')
+    },
+  )
+
   test('a URL with a password is refused without showing it', () => {
     const [line] = problems({ file: 'store:\n  url: postgresql://u:hunter2@h/d\n' })
     expect(line).toContain('without a password')
