@@ -339,6 +339,10 @@ const findings: Readonly<Record<(typeof findingCodes)[number], readonly [string,
     'warning',
     'fewer backups of databases that have some would be kept; can take a second person (`shorten-retention`)',
   ],
+  'meta-refused': [
+    'warning',
+    'service meta names a policy that there is none of, or that would weaken the one the rules choose: those hold',
+  ],
 }
 
 /** docs/reference/policy.md: how policies are written, inherited, kept and changed. */

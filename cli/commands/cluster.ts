@@ -115,12 +115,14 @@ function clusterCard({ cluster, instances }: GetClusterResponse, terminal: Termi
     margin: '  ',
     text: `${each.kind} ${otherOf(each)}, same ${each.shared.map(({ kind, value }) => `${kind} ${value}`).join(', ')}, since ${instant(each.firstSeenAt)}: ${meanings[each.kind] ?? 'a kind this client does not know'}`,
   }))
+  const refused = cluster.policiesRefused.map(text => ({ margin: '  ', text }))
   return [
     facts,
     ...[
       ['instances', servers] as const,
       ['evidence', evidence] as const,
       ['conflicts', conflicts] as const,
+      ['what service meta asks for and is not in effect', refused] as const,
     ].flatMap(([heading, lines]) =>
       lines.length === 0 ? [] : [`\n${heading}`, story(lines, terminal.width)],
     ),

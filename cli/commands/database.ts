@@ -114,6 +114,7 @@ function databaseCard(
       ['cluster', `${database.clusterName} (${database.clusterId})`],
       ['size', database.scope === 'cluster' ? '' : bytes(database.sizeBytes)],
       ['policy', database.policy || 'none'],
+      ['refused', database.policyRefused && `what service meta asks for: ${database.policyRefused}`],
       [
         'protection',
         [...new Set([database.protection, database.reason, database.reasonDetail])]

@@ -4,6 +4,7 @@ import type {
   AgentId,
   ApprovalId,
   BackupId,
+  ClusterId,
   DatabaseId,
   InstanceId,
   JobId,
@@ -45,6 +46,7 @@ import { type PauseSubject, pause, resume, setDraining } from './pause-verbs.ts'
 import { type ApplyRequest, applyPolicies, checkPolicies, type PolicyCheck } from './policy-verbs.ts'
 import { effectivePolicyOf, type PoliciesView, viewPolicies } from './policy-views.ts'
 import type { Principal } from './principal.ts'
+import { refusedWish, refusedWishesOf } from './refused-wishes.ts'
 import { retainedOf, retentionText } from './retained.ts'
 import type { BrakeSeen } from './review-retention.ts'
 import { startBackup } from './start-backup.ts'
@@ -152,6 +154,9 @@ export interface Operations {
   pauses(): readonly PauseRecord[]
   /** What vanished since then is still within its time of grace. */
   goneSinceAtLeast(): Millis
+  /** Why the policy that service meta names is not in effect for a database. */
+  refusedWish(database: DatabaseRecord): string | undefined
+  refusedWishesOf(clusterId: ClusterId): readonly string[]
   /** Database servers on agents' hosts that discovery does not show; none where nobody leads, or a source never answered. */
   unregistered(): readonly UnregisteredServer[]
   /** A copy missing since then or longer is a gap. */
@@ -274,6 +279,14 @@ export function createOperations(deps: OperationsDeps): Operations {
       return term === undefined || all.some(each => each.lastOkAt === undefined)
         ? []
         : unregisteredServers(term)
+    },
+    refusedWish: database => {
+      const term = deps.term()
+      return term === undefined ? undefined : refusedWish(database, term)
+    },
+    refusedWishesOf: clusterId => {
+      const term = deps.term()
+      return term === undefined ? [] : refusedWishesOf(clusterId, term)
     },
     goneSinceAtLeast: () => clock.now().wall - deps.goneGrace,
     copiesMissingSinceAtMost: () => clock.now().wall - overdueAfter,

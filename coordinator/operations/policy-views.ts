@@ -3,6 +3,7 @@ import { type EffectivePolicy, type PolicyRule, withPace } from '../policy/index
 import type { Finding } from '../policy/lint/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
 import type { InForce, PolicyProblem } from './policies-in-force.ts'
+import { RefusedWishes, refusedWish } from './refused-wishes.ts'
 import { reviewPolicies } from './review-policies.ts'
 import { policySubjectOf, takes, wishOf } from './subject.ts'
 import type { Term } from './term.ts'
@@ -23,15 +24,23 @@ export interface PoliciesView {
 export async function viewPolicies(term: Term): Promise<PoliciesView> {
   const { now, problem } = term.policies
   const databases = new Map<PolicyRule, number>()
+  const wishes = new RefusedWishes()
   let looked = 0
   for (const { record } of term.fleet.databases()) {
     if (++looked % slice === 0) await turn()
     const subject = record.goneSince === undefined ? policySubjectOf(record, term.fleet) : undefined
     if (subject === undefined) continue
+    const refused = refusedWish(record, term)
+    if (refused !== undefined) wishes.add(record, refused)
     for (const rule of now.book.of(subject).rules) databases.set(rule, (databases.get(rule) ?? 0) + 1)
   }
   const { findings } = await reviewPolicies(now, term)
-  return { inForce: now, ...(problem === undefined ? {} : { problem }), findings, databases }
+  return {
+    inForce: now,
+    ...(problem === undefined ? {} : { problem }),
+    findings: [...findings, ...wishes.findings(term)],
+    databases,
+  }
 }
 
 /** What holds for a database, with its own interval where that comes from promise and size. */

@@ -15,6 +15,7 @@ export const findingCodes = [
   'budget-too-small',
   'retention-only-counts',
   'retention-shortened',
+  'meta-refused',
 ] as const
 export type FindingCode = (typeof findingCodes)[number]
 

@@ -57,7 +57,7 @@ export function listClusters({ store, operations }: OperatorDeps) {
 }
 
 /** GetCluster, by id, name or service, with its instances. */
-export function getCluster({ store }: OperatorDeps) {
+export function getCluster({ store, operations }: OperatorDeps) {
   return async (request: GetClusterRequest, { scope }: CallContext): Promise<GetClusterResponse> => {
     const { read } = store
     const cluster = await resolveCluster(read, scope, request.cluster)
@@ -65,7 +65,10 @@ export function getCluster({ store }: OperatorDeps) {
     const databases = (await read.databasesIn([cluster.id])).get(cluster.id) ?? 0
     const names = new Names(read)
     return {
-      cluster: await clusterToWire(cluster, instances, databases, scope, read),
+      cluster: {
+        ...(await clusterToWire(cluster, instances, databases, scope, read)),
+        policiesRefused: [...operations.refusedWishesOf(cluster.id)],
+      },
       instances: await Promise.all(instances.map(each => instanceToWire(each, databases, read, names))),
     }
   }
@@ -91,6 +94,8 @@ async function clusterToWire(
     databases,
     firstSeenAt: cluster.firstSeenAt,
     goneSince: cluster.goneSince ?? 0,
+    // told of one that is asked for
+    policiesRefused: [],
   }
 }
 

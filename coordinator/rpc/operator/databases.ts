@@ -69,7 +69,10 @@ export function getDatabase({ store, operations }: OperatorDeps) {
     const sameScope = <T extends { scope: string }>(items: readonly T[]) =>
       items.filter(item => item.scope === database.scope).slice(0, 5)
     return {
-      database: await databaseToWire({ database, state }, read),
+      database: {
+        ...(await databaseToWire({ database, state }, read)),
+        policyRefused: operations.refusedWish(database) ?? '',
+      },
       trend: await trendToWire({ database, state, history }, read),
       recentBackups: await Promise.all(
         sameScope(backups.items).map(backup =>

@@ -121,6 +121,8 @@ export async function databaseToWire(
     engine: cluster?.engine ?? '',
     sizeBytes: database.sizeBytes,
     policy: state?.policyName ?? '',
+    // told of one that is asked for
+    policyRefused: '',
     protection: state?.protection ?? 'unprotected',
     reason: state?.reason ?? '',
     reasonDetail: state?.reasonDetail ?? '',

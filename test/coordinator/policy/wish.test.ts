@@ -33,6 +33,7 @@ describe('a policy that service meta names', () => {
       { encryption: { ...base.encryption, required: false } as never },
       'plaintext',
     ],
+    ['waiting for a replica', { replica: 'require' }, 'no backup without a replica'],
     ['less importance', { importance: 4 }, 'less importance'],
     ['password verifiers', { globalsPasswords: true }, 'passwords'],
     [

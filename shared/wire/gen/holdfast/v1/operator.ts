@@ -321,6 +321,8 @@ export interface Cluster {
   firstSeenAt: number;
   /** Set when the last of its instances vanished from discovery. */
   goneSince: number;
+  /** Why policies that service meta names for its databases are not in effect; of one cluster only, not in lists. */
+  policiesRefused: string[];
 }
 
 /** Evidence with when it was first and last seen. */
@@ -397,6 +399,8 @@ export interface Database {
   recentRawBytes: number[];
   recentStoredBytes: number[];
   recentDurationMs: number[];
+  /** Why the policy that service meta names for it is not in effect; of one database only, not in lists. */
+  policyRefused: string;
 }
 
 export interface ListDatabasesRequest {
@@ -5697,6 +5701,7 @@ function createBaseCluster(): Cluster {
     databases: 0,
     firstSeenAt: 0,
     goneSince: 0,
+    policiesRefused: [],
   };
 }
 
@@ -5728,6 +5733,9 @@ export const Cluster: MessageFns<Cluster> = {
     }
     if (message.goneSince !== 0) {
       writer.uint32(72).int64(message.goneSince);
+    }
+    for (const v of message.policiesRefused) {
+      writer.uint32(82).string(v!);
     }
     return writer;
   },
@@ -5817,6 +5825,14 @@ export const Cluster: MessageFns<Cluster> = {
             message.goneSince = longToNumber(reader.int64());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.policiesRefused.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5856,6 +5872,11 @@ export const Cluster: MessageFns<Cluster> = {
         : isSet(object.gone_since)
         ? globalThis.Number(object.gone_since)
         : 0,
+      policiesRefused: globalThis.Array.isArray(object?.policiesRefused)
+        ? object.policiesRefused.map((e: any) => globalThis.String(e))
+        : globalThis.Array.isArray(object?.policies_refused)
+        ? object.policies_refused.map((e: any) => globalThis.String(e))
+        : [],
     };
   },
 
@@ -5888,6 +5909,9 @@ export const Cluster: MessageFns<Cluster> = {
     if (message.goneSince !== 0) {
       obj.goneSince = Math.round(message.goneSince);
     }
+    if (message.policiesRefused?.length) {
+      obj.policiesRefused = message.policiesRefused;
+    }
     return obj;
   },
 
@@ -5905,6 +5929,7 @@ export const Cluster: MessageFns<Cluster> = {
     message.databases = object.databases ?? 0;
     message.firstSeenAt = object.firstSeenAt ?? 0;
     message.goneSince = object.goneSince ?? 0;
+    message.policiesRefused = object.policiesRefused?.map((e) => e) || [];
     return message;
   },
 };
@@ -6580,6 +6605,7 @@ function createBaseDatabase(): Database {
     recentRawBytes: [],
     recentStoredBytes: [],
     recentDurationMs: [],
+    policyRefused: "",
   };
 }
 
@@ -6671,6 +6697,9 @@ export const Database: MessageFns<Database> = {
         writer.int64(v);
       }
       writer.join();
+    }
+    if (message.policyRefused !== "") {
+      writer.uint32(346).string(message.policyRefused);
     }
     return writer;
   },
@@ -6918,6 +6947,14 @@ export const Database: MessageFns<Database> = {
 
             break;
           }
+          case 43: {
+            if (tag !== 346) {
+              break;
+            }
+
+            message.policyRefused = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7023,6 +7060,11 @@ export const Database: MessageFns<Database> = {
         : globalThis.Array.isArray(object?.recent_duration_ms)
         ? object.recent_duration_ms.map((e: any) => globalThis.Number(e))
         : [],
+      policyRefused: isSet(object.policyRefused)
+        ? globalThis.String(object.policyRefused)
+        : isSet(object.policy_refused)
+        ? globalThis.String(object.policy_refused)
+        : "",
     };
   },
 
@@ -7103,6 +7145,9 @@ export const Database: MessageFns<Database> = {
     if (message.recentDurationMs?.length) {
       obj.recentDurationMs = message.recentDurationMs.map((e) => Math.round(e));
     }
+    if (message.policyRefused !== "") {
+      obj.policyRefused = message.policyRefused;
+    }
     return obj;
   },
 
@@ -7136,6 +7181,7 @@ export const Database: MessageFns<Database> = {
     message.recentRawBytes = object.recentRawBytes?.map((e) => e) || [];
     message.recentStoredBytes = object.recentStoredBytes?.map((e) => e) || [];
     message.recentDurationMs = object.recentDurationMs?.map((e) => e) || [];
+    message.policyRefused = object.policyRefused ?? "";
     return message;
   },
 };
