@@ -23,12 +23,11 @@ function hold(terminal: Terminal): Command {
       ],
     },
     command =>
-      mutating(command.argument('<backup>', 'backup id')).option(
-        '--for <duration>',
-        'when it is over by itself, such as 90d; never when absent',
-      ),
+      mutating(command.argument('<backup>', 'backup id'))
+        .option('--for <duration>', 'when it is over by itself, such as 90d; never when absent')
+        .option('--until <time>', 'the same as a time: ISO 8601'),
     async ({ coordinator, print }, [backupId = ''], options) => {
-      const until = options.for === undefined ? 0 : terminal.now() + durationOf(String(options.for))
+      const until = endOf(options, terminal.now())
       const answer = await coordinator.ask('holdBackup', { backupId, until, ...mutationOf(options) })
       print(answer, () => `held ${until === 0 ? 'until it is released' : `until ${instant(until)}`}`)
     },
@@ -94,9 +93,17 @@ export function goesFields(backup: Backup, now: number): string {
   return expiresAt > 0 ? `${instant(expiresAt)} at the earliest` : ''
 }
 
-function durationOf(text: string): number {
-  const span = parseDuration(text)
-  if (span === undefined)
-    throw new AppError('usage.invalid', { message: `--for: \`${text}\` is no duration such as 90d` })
-  return span
+/** When a hold is over; 0: never. @throws AppError `usage.invalid` */
+function endOf(options: Readonly<Record<string, string | boolean | undefined>>, now: number): number {
+  const wrong = (message: string) => new AppError('usage.invalid', { message })
+  if (options.for === undefined && options.until === undefined) return 0
+  if (options.for !== undefined && options.until !== undefined)
+    throw wrong('--for and --until say the same: give one')
+  const span = options.for === undefined ? undefined : parseDuration(String(options.for))
+  if (options.for !== undefined && span === undefined)
+    throw wrong(`--for: \`${String(options.for)}\` is no duration such as 90d`)
+  const at = span === undefined ? Date.parse(String(options.until)) : now + span
+  if (!Number.isSafeInteger(at) || at <= now)
+    throw wrong(`--until: \`${String(options.until)}\` is no time to come, such as 2027-12-31T00:00:00Z`)
+  return at
 }

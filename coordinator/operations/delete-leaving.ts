@@ -22,6 +22,7 @@ export async function deleteLeaving(term: Term): Promise<number> {
   const keeper = term.live.records().some(each => each.keeper && term.live.isConnected(each.id))
   const { items } = await term.store.read.leavingBackups({ size: looked }, 'deleting')
   const byDestination = new Map<string, BackupId[]>()
+  const alone = new Set<string>()
   for (const backup of items) {
     const left = backup.copies.filter(each => term.settings.destinations.has(each.destination))
     // its last destination left the configuration meanwhile
@@ -30,7 +31,12 @@ export async function deleteLeaving(term: Term): Promise<number> {
     if (!keeper) continue
     for (const { destination } of left) {
       const list = byDestination.get(destination) ?? []
-      if (list.length >= most || !(await isFree(backup, destination, term))) continue
+      const turn = list.length >= most ? 'later' : await turnOf(backup, destination, term)
+      if (turn === 'later' || alone.has(destination)) continue
+      if (turn === 'alone') {
+        if (list.length > 0) continue
+        alone.add(destination)
+      }
       byDestination.set(destination, [...list, backup.id])
     }
   }
@@ -39,17 +45,21 @@ export async function deleteLeaving(term: Term): Promise<number> {
   return made
 }
 
-/** Whether no job of a destination is at work on it, and the last one is over for long enough. */
-async function isFree({ deletion }: BackupRecord, destination: string, term: Term): Promise<boolean> {
+/**
+ * Whether it is a backup's turn: no job of a destination is at work on it, and a last one that failed is over for long
+ * enough. After that it goes by itself: one that cannot be deleted keeps no other from being told as gone.
+ */
+async function turnOf(
+  { deletion }: BackupRecord,
+  destination: string,
+  term: Term,
+): Promise<'together' | 'alone' | 'later'> {
   const jobId = deletion?.jobs[destination]
   const job = jobId === undefined ? undefined : await term.store.read.job(jobId)
-  if (job === undefined) return true
+  if (job === undefined) return 'together'
   const { state } = job
-  return (
-    isEnded(state) &&
-    'endedAt' in state &&
-    state.endedAt + term.settings.times.debrisRetry <= term.clock.now().wall
-  )
+  if (!isEnded(state) || !('endedAt' in state)) return 'later'
+  return state.endedAt + term.settings.times.debrisRetry <= term.clock.now().wall ? 'alone' : 'later'
 }
 
 function handOver(destination: string, ids: readonly BackupId[], term: Term): Promise<boolean> {

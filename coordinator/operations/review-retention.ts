@@ -190,7 +190,7 @@ function keyOf(
 }
 
 /** Whether most of those who tell the time say that ours is wrong: also when it was so from the start. */
-function clocksDisagree({ live }: Term): boolean {
+export function clocksDisagree({ live }: Pick<Term, 'live'>): boolean {
   const offsets = live
     .ids()
     .filter(id => live.isConnected(id))

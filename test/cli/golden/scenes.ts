@@ -80,7 +80,10 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
   'backup get': [`backup get ${id('backup', 1)}`, `backup get ${id('backup', 3)}`],
   'backup start': [`backup start ${wideName} --reason "by hand"`],
   'backup copy': [`backup copy ${id('backup', 3)} --to nowhere --reason "second region"`],
-  'backup hold': [`backup hold ${id('backup', 1)} --for 90d --reason "evidence, CASE-7"`],
+  'backup hold': [
+    `backup hold ${id('backup', 1)} --until yesterday --reason x`,
+    `backup hold ${id('backup', 1)} --for 90d --reason "evidence, CASE-7"`,
+  ],
   'backup release': [`backup release ${id('backup', 1)} --reason "CASE-7 is closed"`],
   'backup delete': [
     `backup delete ${id('backup', 1)}`,

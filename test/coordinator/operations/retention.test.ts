@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { LiveAgents } from '../../../coordinator/operations/live-agents.ts'
+import { clocksDisagree } from '../../../coordinator/operations/review-retention.ts'
 import type { BackupId } from '../../../shared/model/identifiers.ts'
 import { AckDisposition, type Assign } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../../shared/wire/gen/holdfast/v1/common.ts'
@@ -208,6 +210,63 @@ describe('retention', () => {
       'v1/anchors/1.json',
     ])
       expect(await ask(keeper, assign, [spec?.manifestKey ?? '', key])).toMatchObject({ granted: false })
+  })
+
+  test('one that cannot be deleted keeps no other from going, is told of, and is tried again; over a restart, too', async () => {
+    await using world = await withDatabase({
+      ...quick,
+      policies: [{ ...policy, retention: { keep_last: 1 } }],
+    })
+    const { agent, fleet } = world
+    const [poison, other] = await severalOf(agent, 3)
+    if (poison === undefined || other === undefined) throw new Error('no backup')
+    for (const id of [poison, other])
+      await waitUntil(() => isDeleting(fleet, id), { what: 'both to be deleted' })
+    await fleet.restart()
+    const keeper = await fleet.agent(keeperFeatures)
+    const together = await keeper.next('assign', each => each.kind === JobKind.DELETE)
+    expect(backupsIn(together).map(each => each.backupId)).toEqual([poison, other])
+    await keeper.accept(together)
+    const fail = async (assign: Assign) => {
+      const failed = keeper.result({ ...failureOf(assign, 'object-store.denied', []), kind: JobKind.DELETE })
+      await keeper.next('ack', each => each.resultId === failed.resultId)
+    }
+    await fail(together)
+    const alerts = async () => (await fleet.store.read.openAlerts()).map(each => each.dedupKey)
+    expect(await alerts()).toContain('job-failed/delete/destination:main')
+    const gone: string[] = []
+    while (!gone.includes(other)) {
+      const assign = await keeper.next('assign', each => each.kind === JobKind.DELETE)
+      await keeper.accept(assign)
+      const [only, ...more] = backupsIn(assign)
+      expect(more).toEqual([])
+      if (only?.backupId === poison) await fail(assign)
+      else {
+        expect(await ask(keeper, assign, [only?.manifestKey ?? ''])).toMatchObject({ granted: true })
+        const result = { ...emptyResult(refOf(assign)), kind: JobKind.DELETE, outcome: 'succeeded' }
+        const done = keeper.result(result)
+        await keeper.next('ack', each => each.resultId === done.resultId)
+        gone.push(only?.backupId ?? '')
+      }
+    }
+    expect(await fleet.store.read.deletedBackup(other)).toBeDefined()
+    expect(await isDeleting(fleet, poison)).toBe(true)
+  })
+
+  test('a clock that most agents say is wrong deletes nothing, also when it was so from the start', () => {
+    const live = (...offsets: (number | undefined)[]) => ({
+      live: {
+        ids: () => offsets.map((_, i) => `agt_${i}`),
+        isConnected: () => true,
+        clockOffset: (id: string) => offsets[Number(id.slice(4))],
+      } as unknown as LiveAgents,
+    })
+    const year = 365 * 86_400_000
+    expect(clocksDisagree(live(year, year, 0))).toBe(true)
+    expect(clocksDisagree(live(-year, undefined))).toBe(true)
+    // one of two is no majority, and nobody says nothing
+    expect(clocksDisagree(live(year, 0))).toBe(false)
+    expect(clocksDisagree(live())).toBe(false)
   })
 
   test('a keeper that does not know how gets no backup to delete', async () => {
