@@ -59,7 +59,7 @@ export function connect(
       ) => unknown
       return new Promise((resolve, reject) => {
         call(request, metadata, { deadline: Date.now() + deadlineMs }, (error, response) =>
-          error === null ? resolve(response) : reject(withAddress(error, address)),
+          error === null ? resolve(response) : reject(withAddress(error, address, identity === undefined)),
         )
       }) as never
     },
@@ -71,7 +71,7 @@ export function connect(
         for await (const { job } of stream as AsyncIterable<{ job?: WatchedJob }>) if (job) yield job
       } catch (thrown) {
         if (signal.aborted) throw new AppError('interrupted', { cause: thrown })
-        throw withAddress(thrown as ServiceError, address)
+        throw withAddress(thrown as ServiceError, address, identity === undefined)
       } finally {
         signal.removeEventListener('abort', onAbort)
         stream.cancel()
@@ -89,9 +89,18 @@ function assertForm(address: string): void {
     })
 }
 
-function withAddress(error: ServiceError, address: string): AppError {
+function withAddress(error: ServiceError, address: string, plaintext: boolean): AppError {
   const failure = appErrorFromServiceError(error)
-  return failure.code === 'coordinator.unreachable'
-    ? new AppError(failure.code, { context: { ...failure.context, address }, cause: error })
-    : failure
+  if (failure.code !== 'coordinator.unreachable') return failure
+  // somebody answered there, and hung up on plaintext
+  const listens = plaintext && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT/.test(error.details)
+  return new AppError(failure.code, {
+    context: { ...failure.context, address },
+    cause: error,
+    ...(listens
+      ? {
+          hint: 'Does it speak TLS? Ask with --identity FOLDER (HOLDFAST_IDENTITY), or name the folder in a profile.',
+        }
+      : {}),
+  })
 }

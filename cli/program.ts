@@ -7,6 +7,7 @@ import { alertCommand } from './commands/alert.ts'
 import { approvalCommand } from './commands/approval.ts'
 import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
+import { certificateCommand } from './commands/certificate.ts'
 import { clusterCommand } from './commands/cluster.ts'
 import { completionCommand } from './commands/completion.ts'
 import { databaseCommand } from './commands/database.ts'
@@ -58,6 +59,7 @@ export function program(terminal: Terminal): Command {
     auditCommand,
     whoamiCommand,
     tokenCommand,
+    certificateCommand,
     approvalCommand,
     profileCommand,
     completionCommand,

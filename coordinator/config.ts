@@ -259,6 +259,10 @@ export function settingsOf(config: CoordinatorConfig): Settings {
       grace: config.retention.grace,
       brake: { percent: config.retention.brake.percent, atLeast: config.retention.brake.at_least },
     },
+    namedAdmins:
+      config.tls === undefined
+        ? []
+        : Object.entries(config.operators).flatMap(([name, role]) => (role === 'admin' ? [name] : [])),
     longestToken: config.access.longest_token,
     times: {
       heartbeat: times.heartbeat,

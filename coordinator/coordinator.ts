@@ -159,9 +159,14 @@ export async function startCoordinator(
       notifiers,
     })
 
-    const door = scope.own(await openDoor(config, clock, log))
     const tokens = new TokenBook()
     await tokens.refresh(store.read, startedAt)
+    const door = scope.own(
+      await openDoor(config, clock, log, {
+        issuedTo: ({ keyId }) => tokens.principalOfKey(keyId, led()?.fleet),
+        refuses: principal => tokens.refuses(principal, clock.now().wall),
+      }),
+    )
     const callerOf = tokenCaller(
       secret => tokens.principalOf(secret, led()?.fleet, clock.now().wall),
       door.tls === undefined ? loopbackCallerAs(config.access.loopback) : door.callerOf,
@@ -283,6 +288,7 @@ export async function startCoordinator(
       meter: counts.work,
       anchors: new AnchorTasks(),
       inventories: new InTurn(),
+      credentialRevoked: () => void door.streams.review(),
       refused: (actor, reason, subject) => security.refused(actor, reason, subject, clock.now().wall),
       storeLost: error => reign.end(error.message),
       wakeAlerts: () => wakeAlerts(),

@@ -88,6 +88,7 @@ function listing(terminal: Terminal): Command {
               { heading: 'TOKEN', value: t => t.tokenId, shrinkTo: 8, cut: 'middle' },
               { heading: 'NAME', value: t => t.name, shrinkTo: 8 },
               { heading: 'ROLE', value: t => t.role },
+              { heading: 'KIND', value: t => t.kind, wide: true },
               { heading: 'STATE', value: t => t.state },
               { heading: 'EXPIRES', value: t => instant(t.expiresAt) },
               { heading: 'SEES', value: t => selectorText(t.selector) || 'the fleet', shrinkTo: 9 },
@@ -116,7 +117,8 @@ function revoke(terminal: Terminal): Command {
   )
 }
 
-function selectorOf(option: string | boolean | undefined) {
+/** `key=pattern` pairs joined by commas, as fields. @throws AppError `usage.invalid` */
+export function selectorOf(option: string | boolean | undefined) {
   if (typeof option !== 'string') return []
   return option.split(',').map(pair => {
     const at = pair.indexOf('=')

@@ -1,9 +1,11 @@
 import type { Clock } from '../../shared/clock/index.ts'
+import type { AppError } from '../../shared/errors/index.ts'
 import type { Closable } from '../../shared/lifecycle/index.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { Millis } from '../../shared/time/index.ts'
-import { LiveMaterial, loadMaterial } from '../../shared/tls/index.ts'
+import { type CertificateIdentity, LiveMaterial, loadMaterial } from '../../shared/tls/index.ts'
 import type { CoordinatorConfig } from '../config.ts'
+import type { Principal } from '../operations/principal.ts'
 import { Ticker } from '../operations/ticker.ts'
 import { type CallerOf, certificateCaller, loopbackCaller } from '../rpc/caller.ts'
 import { LiveStreams } from '../rpc/live-streams.ts'
@@ -36,35 +38,23 @@ export interface Expiry {
   readonly notAfter: Millis
 }
 
+/** What was made for operators here: tokens, and certificates with a role of their own. */
+export interface Credentials {
+  /** Whose certificate it is, when it was issued to somebody here. @throws AppError `access.revoked`, `leader.none` */
+  issuedTo(certificate: CertificateIdentity): Principal | undefined
+  /** Why who was let in before counts no more. */
+  refuses(principal: Principal): AppError | undefined
+}
+
 /** @throws AppError `tls.unusable`, `secret.*` */
 export async function openDoor(
   config: Pick<CoordinatorConfig, 'tls' | 'operators'>,
   clock: Clock,
   log: Log,
+  credentials: Credentials,
 ): Promise<Door> {
   const standing = new CertificateStanding(clock, config.operators)
-  const streams = new LiveStreams(principal => standing.judge(principal))
-  const { tls: files } = config
-  if (files === undefined)
-    return {
-      callerOf: loopbackCaller,
-      standing,
-      streams,
-      issuer: new Issuer(undefined, undefined),
-      expiries: () => [],
-      renew: async () => false,
-      close: () => {},
-    }
-  const tls = await LiveMaterial.open({
-    load: () =>
-      loadMaterial({
-        caFile: files.ca_file,
-        certificateFile: files.certificate_file,
-        keyFile: files.key_file,
-      }),
-    clock,
-    log,
-  })
+  const streams = new LiveStreams(principal => standing.judge(principal) ?? credentials.refuses(principal))
   const ending = new AbortController()
   const review = new Ticker({
     name: 'the review of open streams',
@@ -75,6 +65,30 @@ export async function openDoor(
     clock,
     log,
     signal: ending.signal,
+  })
+  const { tls: files } = config
+  if (files === undefined)
+    return {
+      callerOf: loopbackCaller,
+      standing,
+      streams,
+      issuer: new Issuer(undefined, undefined),
+      expiries: () => [],
+      renew: async () => false,
+      close: async () => {
+        ending.abort()
+        await review.close()
+      },
+    }
+  const tls = await LiveMaterial.open({
+    load: () =>
+      loadMaterial({
+        caFile: files.ca_file,
+        certificateFile: files.certificate_file,
+        keyFile: files.key_file,
+      }),
+    clock,
+    log,
   })
   const issuer = new Issuer(tls, files.ca_key_file)
   const renewal = new ServerRenewal({ tls, issuer, certificateFile: files.certificate_file, log })
@@ -90,7 +104,7 @@ export async function openDoor(
   renewing.wake()
   return {
     tls,
-    callerOf: certificateCaller(standing),
+    callerOf: certificateCaller(standing, credentials.issuedTo),
     standing,
     streams,
     issuer,

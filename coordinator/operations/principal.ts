@@ -37,7 +37,11 @@ export interface Principal {
   /** Anybody who can open a port of this machine: a name that says nothing of who it is. */
   readonly anonymous?: true
   /** What the call showed; absent: nothing, which is enough on loopback. */
-  readonly shown?: { readonly kind: 'token'; readonly id: TokenId; readonly expiresAt: Millis }
+  readonly shown?: {
+    readonly kind: 'token' | 'certificate'
+    readonly id: TokenId
+    readonly expiresAt: Millis
+  }
 }
 
 /** Whether a scope covers a cluster; things outside any cluster belong to the whole fleet only. */

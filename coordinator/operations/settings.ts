@@ -66,6 +66,8 @@ export interface Settings {
   readonly approvals: ApprovalRules
   /** How backups go that nothing keeps: how often that is looked at, after which grace, and what stops it. */
   readonly retention: { readonly every: Duration; readonly grace: Duration; readonly brake: BrakeRule }
+  /** Names that configuration makes admins, by the certificates they show; none on a plaintext listener. */
+  readonly namedAdmins: readonly string[]
   /** Longest life of an operator's token. */
   readonly longestToken: Duration
 }

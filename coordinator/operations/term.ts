@@ -70,6 +70,8 @@ export interface Term {
   storeLost(error: AppError): void
   /** Something was refused at the door: audited as security, folded (facts A10). */
   refused(actor: string, reason: string, subject: string): void
+  /** Somebody's token or certificate counts no more: what it holds open is judged again. */
+  credentialRevoked(): void
   /** Something was put into the outbox. */
   wakeAlerts(): void
   /** Judges every promise soon, not now. */

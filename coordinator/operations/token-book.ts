@@ -21,6 +21,11 @@ export function hashOfToken(secret: string): string {
   return createHash('sha256').update(secret).digest('hex')
 }
 
+/** What of a certificate's key stands in that place: no secret has such a hash. */
+export function hashOfKey(keyId: string): string {
+  return `certificate:${keyId}`
+}
+
 /**
  * The live tokens in memory, so that every call is judged by them at once: as last committed on the leader, as last
  * read on a standby. Looked up by hash: how long that takes tells nothing about a secret.
@@ -37,13 +42,13 @@ export class TokenBook {
 
   /** A committed change of one. */
   set(token: TokenRecord): void {
-    if (token.revokedAt === undefined) this.#byHash.set(token.hash, token)
+    if (token.revokedAt === undefined || token.certificate === true) this.#byHash.set(token.hash, token)
     else this.#byHash.delete(token.hash)
   }
 
   /** Those that open something at `at`. */
   live(at: Millis): readonly TokenRecord[] {
-    return [...this.#byHash.values()].filter(each => each.expiresAt > at)
+    return [...this.#byHash.values()].filter(each => each.expiresAt > at && each.revokedAt === undefined)
   }
 
   get(id: TokenId, at: Millis): TokenRecord | undefined {
@@ -67,13 +72,51 @@ export class TokenBook {
         message: 'the token has expired',
         context: { token_id: token.id },
       })
-    return {
-      kind: 'operator',
-      name: token.name,
-      roles: [token.role],
-      scope: token.selector === undefined ? { kind: 'fleet' } : scopeOf(token.selector, fleet),
-      shown: { kind: 'token', id: token.id, expiresAt: token.expiresAt },
-    }
+    return principalBy(token, fleet)
+  }
+
+  /** Whether a key has, or had, a certificate of ours that is not over. */
+  knowsKey(keyId: string): boolean {
+    return this.#byHash.has(hashOfKey(keyId))
+  }
+
+  /**
+   * Whose certificate with a key is; undefined for one that was not issued here.
+   *
+   * @throws AppError `access.revoked`, `leader.none` as above
+   */
+  principalOfKey(keyId: string, fleet: FleetMap | undefined): Principal | undefined {
+    const issued = this.#byHash.get(hashOfKey(keyId))
+    if (issued === undefined) return undefined
+    if (issued.revokedAt !== undefined)
+      throw new AppError('access.revoked', {
+        message: 'this certificate was revoked',
+        context: { token_id: issued.id },
+      })
+    return principalBy(issued, fleet)
+  }
+
+  /** Why who was let in by one would be refused now; undefined for whoever showed none, and while it opens something. */
+  refuses({ shown }: Principal, at: Millis): AppError | undefined {
+    if (shown === undefined || this.get(shown.id, at) !== undefined) return undefined
+    return new AppError('access.revoked', {
+      message: `the ${shown.kind} has expired or was revoked`,
+      context: { token_id: shown.id },
+    })
+  }
+}
+
+function principalBy(token: TokenRecord, fleet: FleetMap | undefined): Principal {
+  return {
+    kind: 'operator',
+    name: token.name,
+    roles: [token.role],
+    scope: token.selector === undefined ? { kind: 'fleet' } : scopeOf(token.selector, fleet),
+    shown: {
+      kind: token.certificate === true ? 'certificate' : 'token',
+      id: token.id,
+      expiresAt: token.expiresAt,
+    },
   }
 }
 

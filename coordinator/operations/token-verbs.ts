@@ -34,39 +34,80 @@ export async function createToken(
   { name, role: wanted, ttl, selector, ...request }: TokenRequest,
   term: Term,
 ): Promise<{ readonly token: TokenRecord; readonly secret: string }> {
-  const role = checked({ name, role: wanted, ttl, selector }, term)
   const secret = newTokenSecret()
-  const narrow = Object.keys(selector).length > 0
-  const { token } = await onceApproved(
-    term,
+  const hash = hashOfToken(secret)
+  const token = await createCredential(
     principal,
-    'create-token',
-    request,
-    { name, role, ttl, selector },
-    async (tx, approved) => {
-      const at = term.clock.now().wall
-      if (role === 'admin' && otherAdmins(principal, term) > 0)
-        await approved('create-admin', `make an admin's token for ${name}`)
-      const token: TokenRecord = {
-        ...{ id: term.newId('token'), name, role, hash: hashOfToken(secret), reason: request.reason },
-        ...(narrow ? { selector } : {}),
-        by: actorText(actorOf(principal)),
-        createdAt: at,
-        expiresAt: at + ttl,
-      }
-      await tx.tokens.put(token)
-      await audit(tx, principal, 'token.created', token, request.reason, at)
-      afterCommit(term, tx, () => term.tokens.set(token))
-      return { token }
-    },
+    { name, role: wanted, ttl, selector, ...request },
+    { hash },
+    term,
   )
-  if (token.hash !== hashOfToken(secret))
+  if (token.hash !== hash)
     throw new AppError('conflict', {
       message: 'this request made its token before, and a secret is shown once',
       hint: 'Revoke that token and make another.',
       context: { token_id: token.id },
     })
   return { token, secret }
+}
+
+/**
+ * Writes down what somebody is to be known by: the hash of a secret, or the key of a certificate. A repeated request id
+ * gives what the first one made.
+ *
+ * @throws AppError `request.invalid`, `conflict`, `approval.*`
+ */
+export async function createCredential(
+  principal: Principal,
+  { name, role: wanted, ttl, selector, ...request }: TokenRequest,
+  { hash, keyId }: { readonly hash: string; readonly keyId?: string },
+  term: Term,
+): Promise<TokenRecord> {
+  const role = checked({ name, role: wanted, ttl, selector }, term)
+  const narrow = Object.keys(selector).length > 0
+  const { token } = await onceApproved(
+    term,
+    principal,
+    'create-token',
+    request,
+    { name, role, ttl, selector, ...(keyId === undefined ? {} : { keyId }) },
+    async (tx, approved) => {
+      const at = term.clock.now().wall
+      if (
+        keyId !== undefined &&
+        (term.tokens.knowsKey(keyId) || (await tx.identities.key(keyId)) !== undefined)
+      )
+        throw new AppError('conflict', {
+          message: 'this key has a certificate already, or had one that was revoked',
+          hint: 'Make another request, with a key of its own.',
+        })
+      if (role === 'admin' && otherAdmins(principal, term) > 0)
+        await approved(
+          'create-admin',
+          `make an admin's ${keyId === undefined ? 'token' : 'certificate'} for ${name}`,
+        )
+      const token: TokenRecord = {
+        ...{ id: term.newId('token'), name, role, hash, reason: request.reason },
+        ...(keyId === undefined ? {} : { certificate: true }),
+        ...(narrow ? { selector } : {}),
+        by: actorText(actorOf(principal)),
+        createdAt: at,
+        expiresAt: at + ttl,
+      }
+      await tx.tokens.put(token)
+      await audit(
+        tx,
+        principal,
+        keyId === undefined ? 'token.created' : 'certificate.issued',
+        token,
+        request.reason,
+        at,
+      )
+      afterCommit(term, tx, () => term.tokens.set(token))
+      return { token }
+    },
+  )
+  return token
 }
 
 /**
@@ -100,19 +141,35 @@ export async function revokeToken(
         await approved('revoke-admin', `revoke ${id}, an admin's token of ${standing.name}`)
       const token = { ...standing, revokedAt: at, revokedBy: actorText(actorOf(principal)) }
       await tx.tokens.put(token)
-      await audit(tx, principal, 'token.revoked', token, request.reason, at)
-      afterCommit(term, tx, () => term.tokens.set(token))
+      await audit(
+        tx,
+        principal,
+        token.certificate === true ? 'certificate.revoked' : 'token.revoked',
+        token,
+        request.reason,
+        at,
+      )
+      afterCommit(term, tx, () => {
+        term.tokens.set(token)
+        term.credentialRevoked()
+      })
       return { token }
     },
   )
   return token
 }
 
-/** Live admin tokens of others: without any there is no second person to ask. */
+/** Admins of other names, by token or certificate: without any there is no second person to ask. */
 function otherAdmins(principal: Principal, term: Term): number {
-  return term.tokens
-    .live(term.clock.now().wall)
-    .filter(each => each.role === 'admin' && each.name !== principal.name).length
+  const names = new Set([
+    ...term.settings.namedAdmins,
+    ...term.tokens
+      .live(term.clock.now().wall)
+      .filter(each => each.role === 'admin')
+      .map(each => each.name),
+  ])
+  names.delete(principal.name)
+  return names.size
 }
 
 function checked(

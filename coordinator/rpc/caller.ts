@@ -65,7 +65,10 @@ export interface Standing {
  * Callers of the mTLS listener: an agent is who its certificate says and speaks for itself only; an operator has the
  * role that its name was given. Judged at every call, so that revoking and expiring need no new connection.
  */
-export function certificateCaller(standing: Standing): CallerOf {
+export function certificateCaller(
+  standing: Standing,
+  issuedTo: (certificate: CertificateIdentity) => Principal | undefined = () => undefined,
+): CallerOf {
   return (path, call) => {
     if (openPaths.some(each => path.startsWith(each))) return newcomer
     const certificate = certificateOf(call)
@@ -84,6 +87,9 @@ export function certificateCaller(standing: Standing): CallerOf {
         agentId: certificate.agentId,
         certificate,
       }
+    // issued here, with a role and a scope of its own: what configuration says of the name is of others
+    const issued = issuedTo(certificate)
+    if (issued !== undefined) return { ...issued, certificate }
     const role = standing.roleOf(certificate.name)
     if (role === undefined)
       throw new AppError('access.unauthenticated', {

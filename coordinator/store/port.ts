@@ -338,7 +338,7 @@ export interface ReadModel {
   policyRevision(revision?: number): Promise<PolicyRevision | undefined>
   /** Every token there ever was, newest first. */
   tokens(page: PageRequest): Promise<Page<TokenRecord>>
-  /** Those neither expired nor revoked. */
+  /** Those neither expired nor revoked, and revoked certificates until they expire. */
   liveTokens(at: Millis): Promise<readonly TokenRecord[]>
   /** Newest first. */
   approvals(

@@ -484,8 +484,10 @@ export interface TokenRecord {
   /** Whose it is. Several of one name are one person's. */
   readonly name: string
   readonly role: OperatorRole
-  /** SHA-256 of the secret, hex. */
+  /** SHA-256 of the secret, hex; of a certificate `certificate:` and the SHA-256 of its key. */
   readonly hash: string
+  /** It is a certificate that was issued here, not a secret. */
+  readonly certificate?: boolean
   /** What it sees and touches; absent: the whole fleet. */
   readonly selector?: Labels
   readonly reason: string

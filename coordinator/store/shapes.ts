@@ -322,6 +322,7 @@ export const decodeToken = decoder<TokenRecord>('tokens', {
   name: 'text',
   role: 'text',
   hash: 'text',
+  certificate: 'flag?',
   selector: 'object?',
   reason: 'text',
   by: 'text',

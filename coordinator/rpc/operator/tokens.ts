@@ -15,15 +15,29 @@ import { filterOf, invalid, oneOf, pageOf } from './narrow.ts'
 const states = ['live', 'expired', 'revoked'] as const
 const mostPatterns = 100
 
-/** CreateToken: the secret is in the answer and nowhere else. */
-export function createToken({ operations }: OperatorDeps) {
+/** CreateToken: the secret is in the answer and nowhere else; with a certificate there is none. */
+export function createToken({ operations, identities }: OperatorDeps) {
   return async (request: CreateTokenRequest, { principal }: CallContext): Promise<CreateTokenResponse> => {
     const { name, role, ttlMs: ttl, requestId, reason, approval } = request
     const selector = labelsOf(request.selector)
-    const made = await operations.createToken(principal, {
-      ...{ name, role, ttl, selector, requestId, reason, approval },
-    })
-    return { token: tokenToWire(made.token, operations.now()), secret: made.secret }
+    const asked = { name, role, ttl, selector, requestId, reason, approval }
+    const { certificateRequestDer: certificateRequest } = request
+    if (certificateRequest !== undefined) {
+      const issued = await identities.issueOperator(principal, { ...asked, certificateRequest })
+      return {
+        token: tokenToWire(issued.token, operations.now()),
+        secret: '',
+        certificateDer: issued.certificate,
+        authorityDer: [...issued.authorities],
+      }
+    }
+    const made = await operations.createToken(principal, asked)
+    return {
+      token: tokenToWire(made.token, operations.now()),
+      secret: made.secret,
+      certificateDer: Buffer.alloc(0),
+      authorityDer: [],
+    }
   }
 }
 
@@ -83,5 +97,6 @@ function tokenToWire(token: TokenRecord, now: number): WireToken {
     revokedBy: token.revokedBy ?? '',
     state: token.revokedAt !== undefined ? 'revoked' : token.expiresAt <= now ? 'expired' : 'live',
     reason: token.reason,
+    kind: token.certificate === true ? 'certificate' : 'token',
   }
 }

@@ -20,7 +20,8 @@ export function tokenWrites(step: Step): WriteTx['tokens'] {
         ...encode(token),
         name: token.name,
         created_at: token.createdAt,
-        live_until: token.revokedAt ?? token.expiresAt,
+        // a revoked certificate still verifies: it must be known until it ends
+        live_until: token.certificate === true ? token.expiresAt : (token.revokedAt ?? token.expiresAt),
       }
       await step.q
         .insertInto('tokens')

@@ -106,6 +106,11 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
     'token create --name team-a --role restorer --ttl 30d --selector service=orders-*,tag=team-a',
     'token create --name alice --role root --ttl 1d',
   ],
+  'certificate request': ['certificate request --out /dev/null/nowhere'],
+  'certificate issue': [
+    'certificate issue --request nowhere.pem --name ann --role operator',
+    'certificate issue --request ann.pem --name ann --role viewer --ttl soon',
+  ],
   'token list': ['token list', 'token list --state expired'],
   'token revoke': [`token revoke ${id('token', 1)} --reason "left the company"`, 'token revoke nobody'],
   'approval list': ['approval list', 'approval list --state denied'],

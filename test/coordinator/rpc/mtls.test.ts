@@ -3,6 +3,7 @@ import { connect as tlsConnect } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../../../cli/connect.ts'
 import { newId } from '../../../shared/clock/index.ts'
+import type { AppError } from '../../../shared/errors/index.ts'
 import { loadMaterial, newAuthority } from '../../../shared/tls/index.ts'
 import { clientChannel } from '../../../shared/wire/channel.ts'
 import { HealthClient } from '../../harness/health-client.ts'
@@ -85,7 +86,9 @@ describe('callers of the mTLS listener', () => {
 
   test('plaintext gets no answer', async () => {
     const plain = connect(`127.0.0.1:${fleet.port}`)
-    await expect(plain.ask('getStatus', {})).rejects.toMatchObject({ code: 'coordinator.unreachable' })
+    const thrown = await plain.ask('getStatus', {}).catch((error: AppError) => error)
+    expect(thrown).toMatchObject({ code: 'coordinator.unreachable' })
+    expect((thrown as AppError).toFailure().hint).toContain('--identity')
     plain.close()
   })
 

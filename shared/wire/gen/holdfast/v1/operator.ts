@@ -57,6 +57,8 @@ export interface Token {
   /** live, expired, revoked. */
   state: string;
   reason: string;
+  /** token: a secret that goes with each call; certificate: the connection shows it. */
+  kind: string;
 }
 
 export interface CreateTokenRequest {
@@ -68,14 +70,19 @@ export interface CreateTokenRequest {
   selector: Field[];
   /** A granted approval, where new admins take a second person. */
   approval: string;
+  /** A request for a certificate (PKCS #10) in place of a secret: the key stays with whoever made it. */
+  certificateRequestDer?: Buffer | undefined;
 }
 
 export interface CreateTokenResponse {
   token:
     | Token
     | undefined;
-  /** Shown once; only its hash is kept. */
+  /** Shown once; only its hash is kept. Empty when a certificate was asked for. */
   secret: string;
+  certificateDer: Buffer;
+  /** Every CA that is to be believed. */
+  authorityDer: Buffer[];
 }
 
 export interface ListTokensRequest {
@@ -1578,6 +1585,7 @@ function createBaseToken(): Token {
     revokedBy: "",
     state: "",
     reason: "",
+    kind: "",
   };
 }
 
@@ -1615,6 +1623,9 @@ export const Token: MessageFns<Token> = {
     }
     if (message.reason !== "") {
       writer.uint32(90).string(message.reason);
+    }
+    if (message.kind !== "") {
+      writer.uint32(802).string(message.kind);
     }
     return writer;
   },
@@ -1720,6 +1731,14 @@ export const Token: MessageFns<Token> = {
             message.reason = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.kind = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1769,6 +1788,7 @@ export const Token: MessageFns<Token> = {
         : "",
       state: isSet(object.state) ? globalThis.String(object.state) : "",
       reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+      kind: isSet(object.kind) ? globalThis.String(object.kind) : "",
     };
   },
 
@@ -1807,6 +1827,9 @@ export const Token: MessageFns<Token> = {
     if (message.reason !== "") {
       obj.reason = message.reason;
     }
+    if (message.kind !== "") {
+      obj.kind = message.kind;
+    }
     return obj;
   },
 
@@ -1826,12 +1849,22 @@ export const Token: MessageFns<Token> = {
     message.revokedBy = object.revokedBy ?? "";
     message.state = object.state ?? "";
     message.reason = object.reason ?? "";
+    message.kind = object.kind ?? "";
     return message;
   },
 };
 
 function createBaseCreateTokenRequest(): CreateTokenRequest {
-  return { requestId: "", reason: "", name: "", role: "", ttlMs: 0, selector: [], approval: "" };
+  return {
+    requestId: "",
+    reason: "",
+    name: "",
+    role: "",
+    ttlMs: 0,
+    selector: [],
+    approval: "",
+    certificateRequestDer: undefined,
+  };
 }
 
 export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
@@ -1856,6 +1889,9 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
     }
     if (message.approval !== "") {
       writer.uint32(58).string(message.approval);
+    }
+    if (message.certificateRequestDer !== undefined) {
+      writer.uint32(802).bytes(message.certificateRequestDer);
     }
     return writer;
   },
@@ -1929,6 +1965,14 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
             message.approval = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.certificateRequestDer = Buffer.from(reader.bytes());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1958,6 +2002,11 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
         : 0,
       selector: globalThis.Array.isArray(object?.selector) ? object.selector.map((e: any) => Field.fromJSON(e)) : [],
       approval: isSet(object.approval) ? globalThis.String(object.approval) : "",
+      certificateRequestDer: isSet(object.certificateRequestDer)
+        ? Buffer.from(bytesFromBase64(object.certificateRequestDer))
+        : isSet(object.certificate_request_der)
+        ? Buffer.from(bytesFromBase64(object.certificate_request_der))
+        : undefined,
     };
   },
 
@@ -1984,6 +2033,9 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
     if (message.approval !== "") {
       obj.approval = message.approval;
     }
+    if (message.certificateRequestDer !== undefined) {
+      obj.certificateRequestDer = base64FromBytes(message.certificateRequestDer);
+    }
     return obj;
   },
 
@@ -1999,12 +2051,13 @@ export const CreateTokenRequest: MessageFns<CreateTokenRequest> = {
     message.ttlMs = object.ttlMs ?? 0;
     message.selector = object.selector?.map((e) => Field.fromPartial(e)) || [];
     message.approval = object.approval ?? "";
+    message.certificateRequestDer = object.certificateRequestDer ?? undefined;
     return message;
   },
 };
 
 function createBaseCreateTokenResponse(): CreateTokenResponse {
-  return { token: undefined, secret: "" };
+  return { token: undefined, secret: "", certificateDer: Buffer.alloc(0), authorityDer: [] };
 }
 
 export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
@@ -2014,6 +2067,12 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     }
     if (message.secret !== "") {
       writer.uint32(18).string(message.secret);
+    }
+    if (message.certificateDer.length !== 0) {
+      writer.uint32(802).bytes(message.certificateDer);
+    }
+    for (const v of message.authorityDer) {
+      writer.uint32(810).bytes(v!);
     }
     return writer;
   },
@@ -2047,6 +2106,22 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
             message.secret = reader.string();
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.certificateDer = Buffer.from(reader.bytes());
+            continue;
+          }
+          case 101: {
+            if (tag !== 810) {
+              break;
+            }
+
+            message.authorityDer.push(Buffer.from(reader.bytes()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -2063,6 +2138,16 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     return {
       token: isSet(object.token) ? Token.fromJSON(object.token) : undefined,
       secret: isSet(object.secret) ? globalThis.String(object.secret) : "",
+      certificateDer: isSet(object.certificateDer)
+        ? Buffer.from(bytesFromBase64(object.certificateDer))
+        : isSet(object.certificate_der)
+        ? Buffer.from(bytesFromBase64(object.certificate_der))
+        : Buffer.alloc(0),
+      authorityDer: globalThis.Array.isArray(object?.authorityDer)
+        ? object.authorityDer.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : globalThis.Array.isArray(object?.authority_der)
+        ? object.authority_der.map((e: any) => Buffer.from(bytesFromBase64(e)))
+        : [],
     };
   },
 
@@ -2074,6 +2159,12 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     if (message.secret !== "") {
       obj.secret = message.secret;
     }
+    if (message.certificateDer.length !== 0) {
+      obj.certificateDer = base64FromBytes(message.certificateDer);
+    }
+    if (message.authorityDer?.length) {
+      obj.authorityDer = message.authorityDer.map((e) => base64FromBytes(e));
+    }
     return obj;
   },
 
@@ -2084,6 +2175,8 @@ export const CreateTokenResponse: MessageFns<CreateTokenResponse> = {
     const message = createBaseCreateTokenResponse();
     message.token = (object.token !== undefined && object.token !== null) ? Token.fromPartial(object.token) : undefined;
     message.secret = object.secret ?? "";
+    message.certificateDer = object.certificateDer ?? Buffer.alloc(0);
+    message.authorityDer = object.authorityDer?.map((e) => e) || [];
     return message;
   },
 };
