@@ -198,7 +198,7 @@ export class Look {
       ...facts.needs,
       importance: policy.importance ?? 1,
       attempts: 0,
-      destination: policy.destination,
+      ...writesTo(policy),
       ...(isLimited(policy) ? { windows: this.windowsOf(policy) } : {}),
       ...(policy.mustFinish === undefined ? {} : { mustFinish: policy.mustFinish }),
       candidates: candidates.kind === 'some' ? candidates.agents : [],
@@ -327,9 +327,17 @@ function standingOf(
 }
 
 /** Where a job's bytes go. */
-function destinationOf({ order }: Job, policy: Policy | undefined): { readonly destination?: string } {
+function destinationOf(
+  { order }: Job,
+  policy: Policy | undefined,
+): Pick<QueuedJob, 'destination' | 'further'> {
   if (order.kind === 'copy') return { destination: order.destination }
-  return policy === undefined ? {} : { destination: policy.destination }
+  return policy === undefined ? {} : writesTo(policy)
+}
+
+/** Every destination that a backup is written to with the dump. */
+function writesTo({ destination, copies }: Policy): Pick<QueuedJob, 'destination' | 'further'> {
+  return { destination, ...(copies?.when === 'at-once' ? { further: copies.destinations } : {}) }
 }
 
 function clusterOf(job: Job): { readonly clusterId?: ClusterId } {

@@ -115,15 +115,16 @@ class Planning {
       ...(job.stagingBytes === undefined ? {} : { stagingBytes: job.stagingBytes }),
       endsAt: this.#now + job.p90,
     }
-    const destination = restore ? undefined : this.#room.destination(job.destination)
-    const lacking =
-      destination === undefined ? undefined : lack(destination, demand, 0, destination.name, job)
-    if (destination !== undefined && lacking !== undefined) {
+    const destinations = restore ? [] : this.#room.destinations(job)
+    for (const destination of destinations) {
+      const lacking = lack(destination, demand, 0, destination.name, job)
+      if (lacking === undefined) continue
       if (lacking.code !== 'reserved') destination.waits(job.clusterId)
       const kept = lacking.code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, destination)
       return kept ?? wait(job, [lacking])
     }
-    if (fairly && destination?.isUnfair(job.clusterId, rate)) return { kind: 'defer', pool: destination }
+    const unfair = fairly ? destinations.find(each => each.isUnfair(job.clusterId, rate)) : undefined
+    if (unfair !== undefined) return { kind: 'defer', pool: unfair }
     if (cluster !== undefined && !restore && cluster.rate !== Number.POSITIVE_INFINITY) {
       const inCluster = lack(cluster, demand, 0, cluster.name, job)
       if (inCluster !== undefined) {
@@ -131,7 +132,7 @@ class Planning {
         return kept ?? wait(job, [inCluster])
       }
     }
-    return this.#seatOf(job, rank, demand, cluster, destination)
+    return this.#seatOf(job, rank, demand, cluster, destinations)
   }
 
   #seatOf(
@@ -139,7 +140,7 @@ class Planning {
     standing: Rank,
     demand: Demand,
     cluster: Pool | undefined,
-    destination: Pool | undefined,
+    destinations: readonly Pool[],
   ): PlanDecision {
     const { restore, urgency } = standing
     const extra = restore ? 1 : 0
@@ -177,7 +178,7 @@ class Planning {
     }
     const { agent, host } = best
     const reason = because.placed(job, standing, host, agent, host.slots + extra, this.#now)
-    this.#room.take(demand, best, cluster, destination, job.clusterId)
+    this.#room.take(demand, best, cluster, destinations, job.clusterId)
     if (cluster !== undefined) this.#busy.delete(cluster)
     return { kind: 'assign', jobId: job.id, agentId: agent.id, reasons: [reason, ...passedOver] }
   }
@@ -217,7 +218,7 @@ class Planning {
    */
   #reserve(job: QueuedJob, urgency: number, demand: Demand, contended: Pool): PlanDecision | undefined {
     if (contended.isReservedIn(urgency)) return undefined
-    const shared = [this.#room.cluster(job.clusterId), this.#room.destination(job.destination)]
+    const shared = [this.#room.cluster(job.clusterId), ...this.#room.destinations(job)]
     let best: { readonly seat: Seat; readonly at: Millis; readonly pools: readonly Pool[] } | undefined
     for (const id of job.candidates) {
       const seat = this.#room.seat(id)
@@ -271,12 +272,8 @@ class Planning {
   }
 
   #couldStart(job: QueuedJob): boolean {
-    const destination = this.#room.destination(job.destination)
-    if (
-      destination !== undefined &&
-      !(destination.hasSlot(0) && destination.hasRate(Math.ceil(job.rate ?? 0)))
-    )
-      return false
+    const rate = Math.ceil(job.rate ?? 0)
+    if (this.#room.destinations(job).some(each => !each.hasSlot(0) || !each.hasRate(rate))) return false
     return job.candidates.some(id => {
       const seat = this.#room.seat(id)
       return seat?.agent.connected === true && !seat.agent.draining && seat.host.hasSlot(0)

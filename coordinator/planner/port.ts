@@ -62,6 +62,8 @@ export interface QueuedJob {
   readonly attempts: number
   /** Where its bytes go; absent: no budget of a destination holds for it. */
   readonly destination?: string
+  /** Where else they go at the same time: a slot and the same bytes a second in each. */
+  readonly further?: readonly string[]
   /** When it may start, in order of time: this window or the next few. Absent: at any time. */
   readonly windows?: readonly Span[]
   /** Whether it must end inside its window by its P90; true when absent. */
@@ -78,6 +80,7 @@ export interface RunningJob {
   readonly agentId: AgentId
   readonly clusterId?: ClusterId
   readonly destination?: string
+  readonly further?: readonly string[]
   readonly rate?: number
   readonly bufferBytes?: number
   /** What it may still write to the staging disk. */

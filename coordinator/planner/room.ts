@@ -1,7 +1,7 @@
 import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import { type Demand, Pool } from './pool.ts'
-import type { AgentCapacity, Budget, PlanInput } from './port.ts'
+import type { AgentCapacity, Budget, PlanInput, QueuedJob } from './port.ts'
 
 /** A host with its agent: its own pools, and its site's. */
 export interface Seat {
@@ -44,7 +44,7 @@ export class Room {
         endsAt: job.endsAt ?? this.#now,
       }
       const seat = this.seat(job.agentId)
-      this.take(demand, seat, this.cluster(job.clusterId), this.destination(job.destination), job.clusterId)
+      this.take(demand, seat, this.cluster(job.clusterId), this.destinations(job), job.clusterId)
     }
   }
 
@@ -52,14 +52,14 @@ export class Room {
     demand: Demand,
     seat: Seat | undefined,
     cluster: Pool | undefined,
-    destination: Pool | undefined,
+    destinations: readonly Pool[],
     clusterId: ClusterId | undefined,
   ): void {
     seat?.host.take(demand)
     for (const pool of seat?.stores ?? []) if (pool.amountOf(demand) > 0) pool.take(demand)
     seat?.site?.take(demand)
     cluster?.take(demand)
-    destination?.take(demand, clusterId)
+    for (const pool of destinations) pool.take(demand, clusterId)
   }
 
   seat(id: AgentId): Seat | undefined {
@@ -83,6 +83,13 @@ export class Room {
       const budget = budgets?.clusters?.get(id) ?? budgets?.cluster ?? none
       return new Pool('cluster', id, { ...budget, slots: budget.slots ?? jobsPerCluster ?? 1 }, this.#now)
     })
+  }
+
+  /** Those a job stores in that have a budget. */
+  destinations({ destination, further }: Pick<QueuedJob, 'destination' | 'further'>): readonly Pool[] {
+    const first = this.destination(destination)
+    if (further === undefined) return first === undefined ? nothing : [first]
+    return [first, ...further.map(each => this.destination(each))].filter(each => each !== undefined)
   }
 
   /** Undefined where nothing limits it. */

@@ -32,7 +32,9 @@ export interface ShortOf {
  */
 export function shortOf(reasons: readonly Reason[]): ShortOf | undefined {
   if (reasons.length === 0) return { code: 'cluster-busy', subject: '' }
-  const found = reasons.find(each => ofCapacity.has(each.code))
+  const all = reasons.filter(each => ofCapacity.has(each.code))
+  // a reservation says that it is next, the reason beside it for what
+  const found = all.find(each => each.code !== 'reservation') ?? all[0]
   return found === undefined ? undefined : { code: found.code, subject: found.subject }
 }
 

@@ -235,6 +235,7 @@ class Course {
         agentId,
         ...(job.clusterId === undefined ? {} : { clusterId: job.clusterId }),
         ...(job.destination === undefined ? {} : { destination: job.destination }),
+        ...(job.further === undefined ? {} : { further: job.further }),
         ...(job.rate === undefined ? {} : { rate: job.rate }),
         ...(job.bufferBytes === undefined ? {} : { bufferBytes: job.bufferBytes }),
         ...(job.stagingBytes === undefined ? {} : { stagingBytes: job.stagingBytes }),

@@ -101,6 +101,29 @@ describe('copies that are made later', () => {
 })
 
 describe('a policy with two destinations', () => {
+  test('its backups take of the budgets of both, also where only the second has one', async () => {
+    await using world = await withDatabase({
+      ...both,
+      budgets: { cluster: { slots: 2 }, destinations: { far: { slots: 1 } } },
+    })
+    const { agent, fleet, instanceId } = world
+    agent.inventory(instanceId, ['orders', 'stock'], { generation: 2 })
+    const first = await agent.next('assign', each => each.kind === JobKind.BACKUP)
+    await agent.accept(first)
+    const told = await waitUntil(
+      async () => {
+        const { items } = await fleet.store.read.jobs({ size: 10 }, { open: true })
+        const other = items.find(each => each.id !== first.attempt?.jobId)
+        return (
+          other &&
+          (await fleet.store.read.decisions(other.id)).find(each => each.code === 'destination-slots')
+        )
+      },
+      { what: 'the second backup to wait' },
+    )
+    expect(told.subject).toBe('far')
+  })
+
   test('the agent is told of both; a copy that is missing is made by a job of its own, and is there then', async () => {
     await using world = await withDatabase(both)
     const { agent, fleet } = world

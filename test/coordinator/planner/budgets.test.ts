@@ -31,6 +31,26 @@ describe('budgets', () => {
     ])
   })
 
+  it('every destination a job is written to counts, not only its first: what waits, what is placed, what runs', () => {
+    const budgets = { destinations: new Map([['far', { slots: 1, bytesPerSecond: 15 * mb }]]) }
+    const both = { further: ['far'] }
+    const { placed, of } = look([backup(1, both), backup(2, both), backup(3)], { budgets })
+    expect(placed).toEqual([1, 3])
+    expect(of(2)?.reasons).toMatchObject([
+      { code: 'reservation' },
+      { code: 'destination-slots', subject: 'far', numbers: { used: 1, slots: 1 } },
+    ])
+    const running = [
+      { id: jobId(90), agentId: agentId(9), destination: 'main', further: ['far'], rate: 10 * mb },
+    ]
+    expect(look([backup(1, both)], { running, budgets }).placed).toEqual([])
+    const rates = { destinations: new Map([['far', { bytesPerSecond: 15 * mb }]]) }
+    expect(look([backup(1, both)], { running, budgets: rates }).why(1)).toEqual([
+      'reservation',
+      'destination-rate',
+    ])
+  })
+
   it('a budget by name replaces the one of its kind', () => {
     const budgets = { destination: { slots: 1 }, destinations: new Map([['big', { slots: 5 }]]) }
     const jobs = [1, 2, 3].map(n => backup(n, { destination: 'big' }))

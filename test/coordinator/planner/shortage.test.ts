@@ -30,7 +30,7 @@ describe('P1: a promise that breaks before there is a slot or budget for it', ()
     const budgets = { destinations: new Map([['main', { bytesPerSecond: 15e6 }]]) }
     const stored = running.map(each => ({ ...each, agentId: agentId(2), destination: 'main', rate: 10e6 }))
     expect(misses([backup(1, late)], { running: stored, budgets })).toMatchObject([
-      { jobId: jobId(1), shortOf: { code: 'reservation' } },
+      { jobId: jobId(1), shortOf: { code: 'destination-rate', subject: 'main' } },
     ])
   })
 
