@@ -4,6 +4,7 @@ import { type ListTrendsResponse, Trend } from '../../shared/wire/gen/holdfast/v
 import { leaf, noun, type Terminal } from '../command.ts'
 import { type ListRequest, list, paged, selected, selectorOf } from '../list.ts'
 import { growthText, outgrowsIn } from '../print/outlook.ts'
+import { sparkline } from '../print/sparkline.ts'
 import { type Column, table } from '../print/table.ts'
 import { ago, bytes, shortDuration } from '../print/units.ts'
 import { timeOf } from '../time-options.ts'
@@ -94,6 +95,7 @@ function sizes({ now }: Terminal): readonly Column<Trend>[] {
     { heading: 'STORED', value: trend => bytes(trend.storedBytes), align: 'right' },
     { heading: 'A WEEK', value: trend => growthText(trend.rawGrowth, bytes), align: 'right' },
     { heading: 'CHANGE', value: trend => changeOf(trend), align: 'right' },
+    { heading: 'COURSE', value: trend => courseOf(trend, point => point.rawBytes), drop: 1 },
     { heading: 'SINCE', value: trend => ago(trend.points[0]?.at ?? 0, now()) },
   ]
 }
@@ -110,8 +112,17 @@ function durations({ now }: Terminal): readonly Column<Trend>[] {
       value: trend => (trend.allowedMs === 0 ? '-' : shortDuration(trend.allowedMs)),
       align: 'right',
     },
+    { heading: 'COURSE', value: trend => courseOf(trend, point => point.durationMs), drop: 1 },
     { heading: 'OUTGROWN', value: trend => outgrowsIn(trend, now()) || '-' },
   ]
+}
+
+/** The history shown as a line of twelve columns at most: each the middle one of its share. */
+function courseOf({ points }: Trend, value: (point: Trend['points'][number]) => number): string {
+  const columns = Math.min(points.length, 12)
+  const share = points.length / columns
+  const picked = Array.from({ length: columns }, (_, i) => points[Math.floor((i + 0.5) * share)])
+  return sparkline(picked.map(point => (point === undefined ? 0 : value(point))))
 }
 
 /** From the first to the last of the history shown, in percent. */

@@ -1,4 +1,4 @@
-import type { Millis } from '../../../shared/time/index.ts'
+import type { Duration, Millis } from '../../../shared/time/index.ts'
 import type { AlertEvent, AlertRecord, SilenceRecord } from '../../store/records.ts'
 import { quietUntil } from './quiet-hours.ts'
 import { channelsFor } from './route.ts'
@@ -66,8 +66,14 @@ export function tell(
   })
   if (messages.length > 0 && quiet !== undefined) return nothing('quiet', quiet)
   if (messages.length === 0) return nothing('known', followUp?.lookAt)
-  const lookAt = alert.ack === undefined && rules.remindEvery > 0 ? now + rules.remindEvery : undefined
+  const lookAt =
+    alert.ack === undefined && rules.remindEvery > 0 ? now + remindEveryOf(alert, rules) : undefined
   return { why: 'told', messages, ...(lookAt === undefined ? {} : { lookAt }) }
+}
+
+/** What is weeks ahead is not repeated as often as what is wrong now. */
+function remindEveryOf({ kind }: AlertRecord, { remindEvery }: AlertRules): Duration {
+  return kind === 'outgrows-window' ? 7 * remindEvery : remindEvery
 }
 
 /** What those who know already are told: that it got worse, that it grew, that it is still there. */
@@ -82,7 +88,7 @@ function followUpOf(
   const worsened = worse(alert.severity, before) !== before
   if (worsened) return { event: 'updated' }
   if (alert.ack !== undefined) return {}
-  const remindAt = rules.remindEvery > 0 ? toldAt + rules.remindEvery : undefined
+  const remindAt = rules.remindEvery > 0 ? toldAt + remindEveryOf(alert, rules) : undefined
   if (remindAt !== undefined && now >= remindAt) return { event: 'reminder' }
   const later = (lookAt: Millis) => ({ lookAt: Math.min(lookAt, remindAt ?? lookAt) })
   if (hasGrown(alert, family)) {

@@ -7,8 +7,11 @@ import { judgeSites } from '../../../coordinator/alerts/rules/dead-site.ts'
 import { isSlow } from '../../../coordinator/alerts/rules/destination-health.ts'
 import { keyOf } from '../../../coordinator/alerts/rules/keys.ts'
 import { longRun } from '../../../coordinator/alerts/rules/long-running.ts'
+import { outgrowing } from '../../../coordinator/alerts/rules/outgrowing.ts'
 import { sizeAnomaly } from '../../../coordinator/alerts/rules/size-anomaly.ts'
 import { openStore } from '../../../coordinator/store/index.ts'
+import type { Sample } from '../../../coordinator/trends/history.ts'
+import { outgrowsAt, remember, trendOf } from '../../../coordinator/trends/index.ts'
 import { systemClock } from '../../../shared/clock/index.ts'
 import { silentLog } from '../../../shared/log/index.ts'
 import { day, hour, minute, Playback, type Received } from './week.ts'
@@ -127,6 +130,17 @@ test('an ordinary week: each problem is told once, nothing is missed, no storm',
     deadFrom: monday + 5 * day + 12.5 * hour,
     deadUntil: monday + 5 * day + 13.5 * hour,
   })
+  // one database's backups take six minutes longer each day, as they did for two weeks; its window is four hours, and
+  // on Friday noon somebody makes it eight
+  const growing = databases[200]
+  if (growing === undefined) throw new Error('too few databases')
+  const grows = (at: number) => hour + ((at - monday) / day) * 6 * minute
+  const allowed = (at: number) => (at < monday + 4 * day + 12 * hour ? 4 : 8) * hour
+  let history: readonly Sample[] = Array.from({ length: 14 }, (_, i) => {
+    const at = monday - (14 - i) * day + growing.at * minute
+    return { at, rawBytes: growing.raw, storedBytes: growing.raw / 4, durationMs: grows(at) }
+  })
+  growing.durations = history.slice(-7).map(each => each.durationMs)
   // Saturday 15:00: somebody looks after the shrunken database. Sunday: nothing
 
   const about = ({ host, name, service }: Database) => ({
@@ -195,7 +209,11 @@ test('an ordinary week: each problem is told once, nothing is missed, no storm',
       const due = now - db.lastGood >= 20 * hour && ofDay >= db.at && ofDay < db.at + 12 * 60
       const catchUp = now - db.lastGood >= 25 * hour
       if (db.running === undefined && reachable && (due || catchUp))
-        db.running = { since: now, until: now + db.usual.duration * (slow(now) ? 10 : 1) }
+        db.running = {
+          since: now,
+          until:
+            now + (db === growing ? grows(now) : db.usual.duration) * (slow(now) && db !== growing ? 10 : 1),
+        }
       if (db.running !== undefined && !reachable) delete db.running
       const key = keyOf.longRunning('backup', db.id)
       const run =
@@ -246,6 +264,23 @@ test('an ordinary week: each problem is told once, nothing is missed, no storm',
           storedBytes: withSample(db.sizes.storedBytes, raw / 4),
         }
         db.durations = withSample(db.durations, now - since)
+        if (db === growing) {
+          const sample = { at: since, ...backup, durationMs: grows(since) }
+          history = remember(history, sample)
+          const trend = trendOf(history)
+          const at = trend && outgrowsAt(trend, allowed(now))
+          const state = { allowedMs: allowed(now), ...(trend && { trend }), ...(at && { outgrowsAt: at }) }
+          const toldSo = play.book.get(keyOf.outgrows(db.id)) !== undefined
+          const soon = outgrowing(state, toldSo, now, rules.outgrow)
+          if (soon !== undefined || toldSo)
+            play.tell({
+              kind: 'outgrowing',
+              databaseId: db.id,
+              name: `${db.service}/${db.name}`,
+              ...(soon === undefined ? {} : { soon }),
+              about: about(db),
+            })
+        }
         play.tell({
           kind: 'job-succeeded',
           jobKind: 'backup',
@@ -314,6 +349,7 @@ test('an ordinary week: each problem is told once, nothing is missed, no storm',
       .map(each => each.payload.event)
   expect(got('chat', 'site-silent/lon')).toEqual(['opened', 'updated', 'updated', 'resolved'])
   expect(got('mail', 'site-silent/lon')[0]).toBe('opened')
+  expect(got('chat', 'outgrows-window/')).toEqual(['opened', 'resolved'])
   expect(got('pager', 'breach/')).toEqual([])
   expect(got('chat', 'agent-silent/agt_lon')).toEqual([])
   expect(got('chat', 'agent-silent/agt_fra-db02')).toEqual([])
