@@ -156,7 +156,7 @@ export async function seed(path: string, size: CatalogSize, now: number): Promis
   }
   db.exec('commit')
   for (const { sql } of indexes) db.exec(sql)
-  db.exec('analyze; pragma wal_checkpoint(truncate)')
+  db.exec('pragma wal_checkpoint(truncate)')
 }
 
 const broken = new AppError('store.unavailable').toFailure()

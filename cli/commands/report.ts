@@ -1,6 +1,11 @@
 import type { Command } from 'commander'
 import { AppError } from '../../shared/errors/index.ts'
-import { type ListTrendsResponse, Trend } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import {
+  type ListDestinationsResponse,
+  type ListTrendsResponse,
+  StoredDestination,
+  Trend,
+} from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { type ListRequest, list, paged, selected, selectorOf } from '../list.ts'
 import { growthText, outgrowsIn } from '../print/outlook.ts'
@@ -20,7 +25,7 @@ interface Report {
   readonly columns: (terminal: Terminal) => readonly Column<Trend>[]
 }
 
-/** `holdfast report sizes|durations`: what backups usually are, and where they are going. */
+/** `holdfast report sizes|durations|destinations`: what backups usually are, and where they are going. */
 export function reportCommand(terminal: Terminal): Command {
   return noun('report', 'how large backups are, how long they take, and how that grows', [
     reporting(terminal, {
@@ -37,6 +42,7 @@ export function reportCommand(terminal: Terminal): Command {
       orders: { duration: 'duration', growth: 'duration-growth', outgrows: 'outgrows' },
       columns: durations,
     }),
+    destinations(terminal),
   ])
 }
 
@@ -76,6 +82,52 @@ function reporting(terminal: Terminal, { name, summary, examples, orders, column
   )
 }
 
+function destinations(terminal: Terminal): Command {
+  return leaf(
+    terminal,
+    {
+      name: 'destinations',
+      summary: 'list destinations by name: what they hold, how that grows, and what it will come to',
+      examples: ['holdfast report destinations', 'holdfast report destinations -o csv'],
+    },
+    paged,
+    async (session, _args, options) => {
+      const ask = (request: ListRequest) => session.coordinator.ask('listDestinations', request)
+      await list<ListDestinationsResponse, StoredDestination | ReturnType<typeof destinationRow>>(
+        session,
+        options,
+        {},
+        ask,
+        {
+          rowsOf: answer =>
+            options.output === 'csv' ? answer.destinations.map(destinationRow) : answer.destinations,
+          key: 'destinations',
+          like: destinationRow(StoredDestination.fromPartial({ growth: {} })),
+          none: 'no destination holds a copy yet',
+          table: rows => table(rows as readonly StoredDestination[], destinationColumns, terminal.width),
+        },
+      )
+    },
+  )
+}
+
+const forecast = (bytesThen: number, { growth }: StoredDestination) => (growth ? bytes(bytesThen) : '-')
+
+const destinationColumns: readonly Column<StoredDestination>[] = [
+  { heading: 'DESTINATION', value: each => each.name, shrinkTo: 11 },
+  { heading: 'COPIES', value: each => String(each.copies), align: 'right' },
+  { heading: 'STORED', value: each => bytes(each.storedBytes), align: 'right' },
+  { heading: 'A WEEK', value: each => growthText(each.growth, bytes), align: 'right' },
+  { heading: 'IN 30 DAYS', value: each => forecast(each.in30Days, each), align: 'right' },
+  { heading: 'IN 90 DAYS', value: each => forecast(each.in90Days, each), align: 'right' },
+  { heading: 'COURSE', value: ({ points }) => courseOf(points, point => point.storedBytes), drop: 1 },
+]
+
+/** A destination without its points, and growth as cells. */
+function destinationRow({ points: _, growth, ...flat }: StoredDestination) {
+  return { ...flat, storedBytesPerWeek: growth?.perWeek ?? '', steady: growth?.steady ?? '' }
+}
+
 const named = [
   {
     heading: 'DATABASE',
@@ -95,7 +147,7 @@ function sizes({ now }: Terminal): readonly Column<Trend>[] {
     { heading: 'STORED', value: trend => bytes(trend.storedBytes), align: 'right' },
     { heading: 'A WEEK', value: trend => growthText(trend.rawGrowth, bytes), align: 'right' },
     { heading: 'CHANGE', value: trend => changeOf(trend), align: 'right' },
-    { heading: 'COURSE', value: trend => courseOf(trend, point => point.rawBytes), drop: 1 },
+    { heading: 'COURSE', value: ({ points }) => courseOf(points, point => point.rawBytes), drop: 1 },
     { heading: 'SINCE', value: trend => ago(trend.points[0]?.at ?? 0, now()) },
   ]
 }
@@ -112,13 +164,13 @@ function durations({ now }: Terminal): readonly Column<Trend>[] {
       value: trend => (trend.allowedMs === 0 ? '-' : shortDuration(trend.allowedMs)),
       align: 'right',
     },
-    { heading: 'COURSE', value: trend => courseOf(trend, point => point.durationMs), drop: 1 },
+    { heading: 'COURSE', value: ({ points }) => courseOf(points, point => point.durationMs), drop: 1 },
     { heading: 'OUTGROWN', value: trend => outgrowsIn(trend, now()) || '-' },
   ]
 }
 
 /** The history shown as a line of twelve columns at most: each the middle one of its share. */
-function courseOf({ points }: Trend, value: (point: Trend['points'][number]) => number): string {
+function courseOf<P>(points: readonly P[], value: (point: P) => number): string {
   const columns = Math.min(points.length, 12)
   const share = points.length / columns
   const picked = Array.from({ length: columns }, (_, i) => points[Math.floor((i + 0.5) * share)])

@@ -1,4 +1,4 @@
-import { matches } from '../policy/pattern.ts'
+import { matcherOf } from '../policy/pattern.ts'
 import type { ClusterRecord, InstanceRecord, Labels } from '../store/records.ts'
 
 /** The keys a selector of clusters may have. */
@@ -16,19 +16,26 @@ export function selectsCluster(
 ): boolean {
   const present = instances.filter(each => each.goneSince === undefined)
   const judged = present.length > 0 ? present : instances
-  return judged.length > 0 && judged.every(instance => selectsInstance(selector, cluster, instance))
+  const selects = instanceSelector(selector)
+  return judged.length > 0 && judged.every(instance => selects(cluster, instance))
 }
 
-/** Whether a selector means one server of a cluster. */
-export function selectsInstance(
+/** Whether a selector means a server of a cluster, for many of them: what there is to know of it is found out once. */
+export function instanceSelector(
   selector: Labels,
+): (
   cluster: Pick<ClusterRecord, 'name'>,
   instance: Pick<InstanceRecord, 'service' | 'datacenter' | 'engine' | 'tags'>,
-): boolean {
-  return Object.entries(selector).every(([key, patterns]) => {
-    const values = valuesOf(key, cluster, instance)
-    return patterns.some(pattern => values.some(value => matches(pattern, value)))
-  })
+) => boolean {
+  const wanted = Object.entries(selector).map(([key, patterns]) => ({
+    key,
+    matchers: patterns.map(matcherOf),
+  }))
+  return (cluster, instance) =>
+    wanted.every(({ key, matchers }) => {
+      const values = valuesOf(key, cluster, instance)
+      return matchers.some(fits => values.some(fits))
+    })
 }
 
 /** A key nobody knows matches nothing: a newer version's selector never covers more than it says. */

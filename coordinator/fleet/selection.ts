@@ -1,7 +1,7 @@
 import type { ClusterId } from '../../shared/model/identifiers.ts'
-import { selectsName } from '../policy/rule.ts'
+import { matcherOf } from '../policy/pattern.ts'
 import type { DatabaseRecord, InstanceRecord, Labels } from '../store/records.ts'
-import { clusterSelectorKeys, selectsInstance } from './cluster-selector.ts'
+import { clusterSelectorKeys, instanceSelector } from './cluster-selector.ts'
 import type { FleetMap } from './fleet-map.ts'
 
 /** The keys of a selector of a list: a scope's, and as in a policy which databases and which not. */
@@ -26,7 +26,8 @@ export interface Selection {
  */
 export function selectionOf(selector: Labels, sees: (id: ClusterId) => boolean, fleet: FleetMap): Selection {
   const { database: databases, exclude, ...ofServers } = selector
-  const names = { ...(databases && { databases }), ...(exclude && { exclude }) }
+  const servers = instanceSelector(ofServers)
+  const [named, left] = [databases?.map(matcherOf), exclude?.map(matcherOf)]
   const known = new Map<ClusterId, boolean>()
   const judge = (id: ClusterId): boolean => {
     const record = fleet.cluster(id)
@@ -34,7 +35,7 @@ export function selectionOf(selector: Labels, sees: (id: ClusterId) => boolean, 
     if (Object.keys(ofServers).length === 0) return true
     const instances = fleet.instancesOf(id)
     const present = instances.filter(each => each.goneSince === undefined)
-    return (present.length > 0 ? present : instances).some(each => selectsInstance(ofServers, record, each))
+    return (present.length > 0 ? present : instances).some(each => servers(record, each))
   }
   const cluster = (id: ClusterId): boolean => {
     const before = known.get(id)
@@ -47,9 +48,13 @@ export function selectionOf(selector: Labels, sees: (id: ClusterId) => boolean, 
     cluster,
     instance: each => {
       const record = fleet.cluster(each.clusterId)
-      return record !== undefined && sees(each.clusterId) && selectsInstance(ofServers, record, each)
+      return record !== undefined && sees(each.clusterId) && servers(record, each)
     },
-    database: ({ clusterId, name }) => cluster(clusterId) && selectsName(names, name),
-    byName: Object.keys(names).length > 0,
+    // as `selectsName` of policies judges
+    database: ({ clusterId, name }) =>
+      cluster(clusterId) &&
+      named?.some(fits => fits(name)) !== false &&
+      left?.some(fits => fits(name)) !== true,
+    byName: named !== undefined || left !== undefined,
   }
 }

@@ -21,6 +21,7 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
     'ListDatabases',
     'GetDatabase',
     'ListTrends',
+    'ListDestinations',
     'ListGaps',
     'ListJobs',
     'GetJob',

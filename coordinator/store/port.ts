@@ -13,6 +13,7 @@ import type {
 } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import type { Job, JobKind } from '../jobs/job.ts'
+import type { DestinationDay } from '../trends/destination.ts'
 import type {
   AgentRecord,
   AlertRecord,
@@ -311,6 +312,8 @@ export interface ReadModel {
     filter: { readonly databaseId?: DatabaseId },
   ): Promise<Page<DeletedBackupRecord>>
   lastBrakeRelease(): Promise<BrakeRelease | undefined>
+  /** What came to each destination, or went, by day; few rows a day. */
+  destinationDays(): Promise<ReadonlyMap<string, readonly DestinationDay[]>>
   /** Copies that are asked for and not there, the longest missing first, with their backups. */
   missingCopies(limit: number): Promise<readonly LackingBackup[]>
   /** Those missing since then or longer, the longest missing first, a page at a time. */
@@ -320,7 +323,11 @@ export interface ReadModel {
   debris(): Promise<readonly DebrisRecord[]>
   alerts(
     page: PageRequest,
-    filter: { readonly state?: 'open' | 'resolved' } & Stretch,
+    filter: {
+      readonly state?: 'open' | 'resolved'
+      /** Only those that hold one of each of these texts, case aside: what does not is not even read. */
+      readonly texts?: readonly (readonly string[])[]
+    } & Stretch,
   ): Promise<Page<AlertRecord>>
   alert(id: AlertId): Promise<AlertRecord | undefined>
   openAlerts(): Promise<readonly AlertRecord[]>

@@ -82,6 +82,8 @@ export interface Schema {
     state: string
     verified_at: number | null
   }
+  /** Kept by triggers on `copies`. */
+  destination_days: { destination: string; day: number; bytes: number; copies: number }
   missing_copies: Recorded & {
     backup_id: string
     destination: string

@@ -1,3 +1,4 @@
+export { type DestinationCourse, type DestinationDay, destinationCourse, storedIn } from './destination.ts'
 export { type Growth, growthOf } from './growth.ts'
 export { remember, type Sample } from './history.ts'
 export { outgrowsAt, timeAllowed } from './outgrow.ts'

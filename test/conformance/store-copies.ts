@@ -46,6 +46,41 @@ export function storeCopiesSuite(make: MakeStore): void {
       })
     })
 
+    test('what lies in a destination is counted by day: once for each copy, and no more when it is gone', async () => {
+      await using under = await make()
+      const store = await under.open()
+      const day = 86_400_000
+      const made = [0, 0, 1].map((n, i) =>
+        backup({
+          committedAt: (20_000 + n) * day + i,
+          storedBytes: 100 * (i + 1),
+          copies: [present('main'), missing('far')],
+        }),
+      )
+      await store.write('x', async tx => {
+        for (const each of made) await tx.backups.insert(each)
+      })
+      const [first, second, third] = made
+      if (first === undefined || second === undefined || third === undefined)
+        throw new Error('three were meant')
+      await store.write('x', async tx => {
+        // read back again, it is no further copy
+        await tx.backups.putCopy(first.id, present('main', { verifiedAt: 5 }))
+        await tx.backups.putCopy(third.id, present('far'))
+        await tx.backups.putCopy(second.id, missing('main'))
+      })
+      const days = await store.read.destinationDays()
+      expect([...days.keys()]).toEqual(['far', 'main'])
+      expect(days.get('far')).toEqual([{ day: 20_001, bytes: 300, copies: 1 }])
+      const main = days.get('main') ?? []
+      expect(main.slice(0, 2)).toEqual([
+        { day: 20_000, bytes: 300, copies: 2 },
+        { day: 20_001, bytes: 300, copies: 1 },
+      ])
+      // it went today, whenever that is
+      expect(main.slice(2)).toEqual([{ day: expect.any(Number), bytes: -200, copies: -1 }])
+    })
+
     test('the longest missing come first, with their backups and no more than asked', async () => {
       await using under = await make()
       const store = await under.open()

@@ -8,8 +8,9 @@ import type {
   UndrainAgentRequest,
   UndrainAgentResponse,
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
+import { pageOfPicture } from '../../fleet/picture-page.ts'
 import type { AccessScope } from '../../operations/principal.ts'
-import type { PageRequest } from '../../store/port.ts'
+import type { Page, PageRequest } from '../../store/port.ts'
 import type { AgentRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
@@ -17,6 +18,9 @@ import { agentToWire } from './fleet-to-wire.ts'
 import { fullPage } from './full-page.ts'
 import { filterOf, oneOf, pageOf } from './narrow.ts'
 import { notFound, resolveAgent } from './resolve.ts'
+
+/** So many are looked up one by one. */
+const few = 500
 
 const states = ['connected', 'silent', 'away', 'refused'] as const
 
@@ -28,9 +32,7 @@ export function listAgents({ store, operations }: OperatorDeps) {
     if (scope.kind !== 'fleet') return { agents: [], nextPageToken: '' }
     const ask = (page: PageRequest) => store.read.agents(page)
     const { items, next } =
-      state === undefined
-        ? await ask(page)
-        : await fullPage(page, ask, ({ id }) => (operations.liveAgent(id)?.state ?? 'away') === state)
+      state === undefined ? await ask(page) : await inState(state, page, ask, operations, store.read)
     const instances = await store.read.instancesOf(items.map(agent => agent.id))
     const work = operations.agentWork(items.map(agent => agent.id))
     const agents = items.map(agent =>
@@ -42,6 +44,31 @@ export function listAgents({ store, operations }: OperatorDeps) {
     )
     return { agents, nextPageToken: next ?? '' }
   }
+}
+
+/** Those in a state: the few that are heard of by their ids, many or those away page by page until there are enough. */
+async function inState(
+  state: (typeof states)[number],
+  page: PageRequest,
+  ask: (page: PageRequest) => Promise<Page<AgentRecord>>,
+  operations: OperatorDeps['operations'],
+  read: OperatorDeps['store']['read'],
+): Promise<Page<AgentRecord>> {
+  const live = [...operations.liveAgents()].flatMap(([id, agent]) => (agent.state === state ? [id] : []))
+  if (state === 'away' || live.length > few)
+    return fullPage(page, ask, ({ id }) => (operations.liveAgent(id)?.state ?? 'away') === state)
+  const agents = await Promise.all(live.map(id => read.agent(id)))
+  return pageOfPicture(
+    agents.filter(each => each !== undefined),
+    {
+      list: 'agents',
+      form: ['text', 'text'],
+      direction: 'asc',
+      keyOf: each => [each.hostname, each.id],
+    },
+    page,
+    () => true,
+  )
 }
 
 /** GetAgent, by id or hostname. */

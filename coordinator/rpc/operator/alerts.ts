@@ -13,7 +13,7 @@ import type {
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import { selectorKeys, selects } from '../../alerts/rules/selector.ts'
 import type { PageRequest, ReadModel } from '../../store/port.ts'
-import type { AlertRecord, OutboxRecord } from '../../store/records.ts'
+import type { AlertRecord, Labels, OutboxRecord } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
 import { fullPage } from './full-page.ts'
@@ -30,7 +30,11 @@ export function listAlerts({ store, operations }: OperatorDeps) {
     const filter = filterOf(request, ['state', 'selector', ...stretchKeys])
     const state = oneOf(filter, 'state', ['open', 'resolved'] as const)
     const selector = selectorIn(filter, selectorKeys)
-    const asked = { ...stretchOf(filter), ...(state === undefined ? {} : { state }) }
+    const asked = {
+      ...stretchOf(filter),
+      ...(state === undefined ? {} : { state }),
+      ...(selector === undefined ? {} : { texts: textsOf(selector) }),
+    }
     if (scope.kind !== 'fleet') return { alerts: [], nextPageToken: '' }
     const ask = (page: PageRequest) => store.read.alerts(page, asked)
     const { items, next } =
@@ -41,6 +45,13 @@ export function listAlerts({ store, operations }: OperatorDeps) {
     )
     return { alerts: await Promise.all(alerts), nextPageToken: next ?? '' }
   }
+}
+
+/** What an alert that a selector means must hold: of each pattern the longest text without `*`. */
+function textsOf({ alert: _, ...selector }: Labels): readonly (readonly string[])[] {
+  return Object.values(selector).map(patterns =>
+    patterns.map(pattern => pattern.split('*').reduce((a, b) => (b.length > a.length ? b : a))),
+  )
 }
 
 /** GetAlert: every message about it, and what it explains. */

@@ -31,13 +31,14 @@ export function listClusters({ store, operations }: OperatorDeps) {
     const shown = (each: ClusterRecord) =>
       narrowing?.selection.cluster(each.id) !== false &&
       (conflict === undefined || conflictsIn(each).length > 0 === (conflict === 'true'))
+    const fleet = operations.fleet()
     const ask = (page: PageRequest) => store.read.clusters(page)
     const { items: wanted, next } =
-      narrowing !== undefined
-        ? clusterPage(narrowing.fleet, page, shown)
-        : conflict !== undefined
-          ? await fullPage(page, ask, shown)
-          : await ask(page)
+      narrowing === undefined && conflict === undefined
+        ? await ask(page)
+        : fleet !== undefined
+          ? clusterPage(fleet, page, shown)
+          : await fullPage(page, ask, shown)
     const databases = await store.read.databasesIn(wanted.map(each => each.id))
     return {
       clusters: await Promise.all(

@@ -12,6 +12,7 @@ import { copyBackup, getBackup, listBackups, startBackup, startRestore } from '.
 import { getCluster, listClusters } from './clusters.ts'
 import { getDatabase, listDatabases } from './databases.ts'
 import type { OperatorDeps } from './deps.ts'
+import { listDestinations } from './destinations.ts'
 import { listGaps } from './gaps.ts'
 import { listInstances } from './instances.ts'
 import { cancelJob, explainJob, getJob, listJobs, watchJob } from './jobs.ts'
@@ -37,6 +38,7 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     listDatabases: unary(env, listDatabases(deps)),
     getDatabase: unary(env, getDatabase(deps)),
     listTrends: unary(env, listTrends(deps)),
+    listDestinations: unary(env, listDestinations(deps)),
     listGaps: unary(env, listGaps(deps)),
     listJobs: unary(env, listJobs(deps)),
     getJob: unary(env, getJob(deps)),

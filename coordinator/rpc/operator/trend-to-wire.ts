@@ -55,6 +55,7 @@ export async function trendToWire(
   }
 }
 
-function growthToWire(growth: Growth | undefined): WireGrowth | undefined {
+/** Growth by the week. */
+export function growthToWire(growth: Growth | undefined): WireGrowth | undefined {
   return growth && { perWeek: Math.round(7 * growth.perDay), steady: growth.steady }
 }

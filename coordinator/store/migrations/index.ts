@@ -10,6 +10,7 @@ import { tokensAndApprovals } from './0009-tokens-and-approvals.ts'
 import { identities } from './0010-identities.ts'
 import { sortedBackups } from './0011-sorted-backups.ts'
 import { leavingBackups } from './0012-leaving-backups.ts'
+import { destinationDays } from './0013-destination-days.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   identities,
   sortedBackups,
   leavingBackups,
+  destinationDays,
 ]

@@ -21,13 +21,15 @@ export function aggregateReads(db: Database): Pick<ReadModel, 'counters' | 'aggr
         .where('is_open', '=', sql.lit(1))
         .groupBy('state')
         .execute()
+      // sums and no groups: for those SQLite walks every job there ever was in the order of their states
       const ended = await db
         .selectFrom('jobs')
-        .select(['state', eb => eb.fn.countAll<number>().as('count')])
+        .select(eb => [
+          eb.fn.sum<number>(eb.case().when('state', '=', 'succeeded').then(1).else(0).end()).as('succeeded'),
+          eb.fn.sum<number>(eb.case().when('state', '=', 'failed').then(1).else(0).end()).as('failed'),
+        ])
         .where('ended_at', '>', now - day)
-        .groupBy('state')
-        .execute()
-      const endedToday = new Map(ended.map(row => [row.state, row.count]))
+        .executeTakeFirst()
       const jobs = { ...withPrefix(sums, endedTotal('')) }
       for (const { state, count } of open) jobs[state] = count
       return {
@@ -37,8 +39,8 @@ export function aggregateReads(db: Database): Pick<ReadModel, 'counters' | 'aggr
         jobs,
         backups: sums.get(totals.backups) ?? 0,
         storedBytes: sums.get(totals.storedBytes) ?? 0,
-        succeeded24h: endedToday.get('succeeded') ?? 0,
-        failed24h: endedToday.get('failed') ?? 0,
+        succeeded24h: ended?.succeeded ?? 0,
+        failed24h: ended?.failed ?? 0,
       } satisfies Aggregates
     },
   }

@@ -14,6 +14,13 @@ const newestFirst: ListOrder = {
   direction: 'desc',
 }
 
+/** Whether a record's JSON holds a text; maybe in another field, or in another case, so whoever asks looks again. */
+function holds(text: string) {
+  const json = JSON.stringify(text).slice(1, -1)
+  const pattern = `%${json.replace(/[!%_]/g, '!$&')}%`
+  return sql<boolean>`record like ${pattern} escape '!'`
+}
+
 /** A row of the outbox as a record. */
 export function messageOf(row: { id: number; record: string }): OutboxRecord {
   return { ...decodeMessage(row.id, row), id: row.id }
@@ -33,7 +40,8 @@ export function alertReads(
           .selectFrom('alerts')
           .select(['id', 'opened_at', 'record'])
           .$if(filter.state !== undefined, q => q.where('state', '=', keyText(filter.state ?? '')))
-          .where(eb => eb.and(boundsOf(filter).map(([sign, at]) => eb('opened_at', sign, at)))),
+          .where(eb => eb.and(boundsOf(filter).map(([sign, at]) => eb('opened_at', sign, at))))
+          .where(eb => eb.and((filter.texts ?? []).map(anyOf => eb.or(anyOf.map(text => holds(text)))))),
         fromEnd(newestFirst, filter),
         page,
         row => [row.opened_at, row.id],

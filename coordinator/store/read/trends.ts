@@ -1,3 +1,4 @@
+import type { DestinationDay } from '../../trends/destination.ts'
 import { keyText } from '../key-text.ts'
 import { type ListOrder, pageOf } from '../page.ts'
 import type { ReadModel } from '../port.ts'
@@ -18,7 +19,7 @@ const columns: Readonly<Record<TrendOrder, { readonly column: Column; readonly d
   }
 
 /** What is usual for databases and where they are going. */
-export function trendReads(db: Database): Pick<ReadModel, 'databaseHistory' | 'trends'> {
+export function trendReads(db: Database): Pick<ReadModel, 'databaseHistory' | 'destinationDays' | 'trends'> {
   return {
     databaseHistory: async id => {
       const row = await db
@@ -27,6 +28,18 @@ export function trendReads(db: Database): Pick<ReadModel, 'databaseHistory' | 't
         .where('database_id', '=', keyText(id))
         .executeTakeFirst()
       return row && decodeHistory(id, row)
+    },
+    destinationDays: async () => {
+      const rows = await db
+        .selectFrom('destination_days')
+        .selectAll()
+        .orderBy('destination')
+        .orderBy('day')
+        .execute()
+      const days = new Map<string, DestinationDay[]>()
+      for (const { destination, ...day } of rows)
+        days.set(destination, [...(days.get(destination) ?? []), day])
+      return days
     },
     trends: (page, order) => {
       const { column, direction } = columns[order]

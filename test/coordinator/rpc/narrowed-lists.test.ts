@@ -36,7 +36,7 @@ const start = 1_795_000_000_000
  */
 async function manyServices() {
   const fresh = await freshStore()
-  const silent = new Set<string>()
+  const live = new Map<string, { readonly state: string; readonly running: readonly string[] }>()
   const clusterIds: ClusterId[] = []
   await fresh.store.write('x', async tx => {
     for (let i = 0; i < services; i++) {
@@ -56,7 +56,7 @@ async function manyServices() {
         }),
       )
       const host = agent({ hostname: `host-${n}` })
-      if (i % 7 === 0) silent.add(host.id)
+      if (i % 5 !== 1) live.set(host.id, { state: i % 7 === 0 ? 'silent' : 'connected', running: [] })
       await tx.agents.put(host)
       const rows = ['', 'main', 'side'].map(name =>
         database({
@@ -98,7 +98,7 @@ async function manyServices() {
       )
     }
   })
-  return { fresh, silent, clusterIds, fleet: await fleetOf(fresh.store) }
+  return { fresh, live, clusterIds, fleet: await fleetOf(fresh.store) }
 }
 
 const at = (i: number) => start + i
@@ -114,7 +114,8 @@ function asking(context: CallContext = everything, fleet: FleetMap | null = worl
   const operations = {
     fleet: () => fleet ?? undefined,
     ...{ agentWork: () => new Map(), explainedAlerts: () => [], progressOf: () => undefined },
-    liveAgent: (id: string) => ({ state: world.silent.has(id) ? 'silent' : 'connected', running: [] }),
+    liveAgent: (id: string) => world.live.get(id),
+    liveAgents: () => world.live,
     status: async () => ({ discovery: [], startedAt: 1, leader: true }),
     goneSinceAtLeast: () => 0,
     copiesMissingSinceAtMost: () => 0,
@@ -247,6 +248,10 @@ describe('a list narrowed by a selector: its pages are full, and together the wh
     const { all } = asking()
     expect(await all('alerts', inAms)).toHaveLength(services / 4)
     expect(await all('alerts', `${inAms},order=oldest`, 4)).toHaveLength(services / 4)
+    expect(await all('alerts', 'selector=datacenter=*m*\\,datacenter=no%such_"one', 4)).toHaveLength(
+      services / 4,
+    )
+    expect(await all('alerts', 'selector=datacenter=AMS')).toEqual([])
   })
 
   test.each(['instances', 'clusters', 'databases', 'gaps', 'jobs', 'backups', 'alerts'] as const)(
@@ -271,8 +276,10 @@ describe('a list narrowed by a selector: its pages are full, and together the wh
 test('pages of a state or of conflicts only are full, too', async () => {
   const { all } = asking()
   expect(await all('agents', 'state=silent')).toEqual(
-    [0, 7, 14, 21, 28, 35].map(n => `host-${String(n).padStart(2, '0')}`),
+    [0, 7, 14, 28, 35].map(n => `host-${String(n).padStart(2, '0')}`),
   )
+  expect(await all('agents', 'state=away')).toHaveLength(services / 5)
+  expect(await all('agents', 'state=connected')).toHaveLength(services - services / 5 - 5)
   expect(await all('clusters', 'conflict=true')).toHaveLength(services / 8)
   expect(await all('clusters', `conflict=true,${inAms}`)).toEqual(['svc-00@h'])
   expect(await all('clusters', 'conflict=false', 5)).toHaveLength(services - services / 8)

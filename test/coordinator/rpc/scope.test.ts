@@ -77,6 +77,7 @@ const questions: Readonly<
   releaseBrake: { ask: o => o.ask('releaseBrake', { approval: '', ...asked() }), refused: 'access.denied' },
   getPlan: { ask: o => o.ask('getPlan', { at: 0, horizonMs: 0, whatIf: '', limit: 0 }) },
   listTrends: { ask: o => o.ask('listTrends', { ...page, sort: '' }) },
+  listDestinations: { ask: o => o.ask('listDestinations', page) },
   listAlerts: { ask: o => o.ask('listAlerts', page) },
   getAlert: { ask: o => o.ask('getAlert', { alert: 'any' }), refused: 'not-found' },
   ackAlert: { ask: o => o.ask('ackAlert', { alert: 'any', ...asked() }), refused: 'access.denied' },

@@ -500,6 +500,41 @@ export interface ListTrendsResponse {
   nextPageToken: string;
 }
 
+/** A destination that holds copies of backups. */
+export interface StoredDestination {
+  name: string;
+  /** Of the copies that are there. */
+  storedBytes: number;
+  copies: number;
+  /** Absent while there is too little to tell. */
+  growth:
+    | Growth
+    | undefined;
+  /** What will lie there, should it go on as it did; 0 without growth. */
+  in30Days: number;
+  in90Days: number;
+  /** At the end of each of the last 90 days, oldest first, today included. */
+  points: StoredPoint[];
+}
+
+export interface StoredPoint {
+  /** Begin of the day, UTC. */
+  at: number;
+  storedBytes: number;
+}
+
+export interface ListDestinationsRequest {
+  pageSize: number;
+  pageToken: string;
+  filter: string;
+}
+
+export interface ListDestinationsResponse {
+  destinations: StoredDestination[];
+  /** Always empty: there are few. */
+  nextPageToken: string;
+}
+
 /** A promise that does not hold now, or a thing that has none (P1). */
 export interface Gap {
   /** instance, database, server, copy, discovery, fleet. */
@@ -8609,6 +8644,476 @@ export const ListTrendsResponse: MessageFns<ListTrendsResponse> = {
   fromPartial(object: DeepPartial<ListTrendsResponse>): ListTrendsResponse {
     const message = createBaseListTrendsResponse();
     message.trends = object.trends?.map((e) => Trend.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
+    return message;
+  },
+};
+
+function createBaseStoredDestination(): StoredDestination {
+  return { name: "", storedBytes: 0, copies: 0, growth: undefined, in30Days: 0, in90Days: 0, points: [] };
+}
+
+export const StoredDestination: MessageFns<StoredDestination> = {
+  encode(message: StoredDestination, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.storedBytes !== 0) {
+      writer.uint32(16).int64(message.storedBytes);
+    }
+    if (message.copies !== 0) {
+      writer.uint32(24).int64(message.copies);
+    }
+    if (message.growth !== undefined) {
+      Growth.encode(message.growth, writer.uint32(34).fork()).join();
+    }
+    if (message.in30Days !== 0) {
+      writer.uint32(40).int64(message.in30Days);
+    }
+    if (message.in90Days !== 0) {
+      writer.uint32(48).int64(message.in90Days);
+    }
+    for (const v of message.points) {
+      StoredPoint.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredDestination {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredDestination();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storedBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.copies = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.growth = Growth.decode(reader, reader.uint32());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.in30Days = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.in90Days = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.points.push(StoredPoint.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StoredDestination {
+    return {
+      name: isSet(object.name) ? globalThis.String(object.name) : "",
+      storedBytes: isSet(object.storedBytes)
+        ? globalThis.Number(object.storedBytes)
+        : isSet(object.stored_bytes)
+        ? globalThis.Number(object.stored_bytes)
+        : 0,
+      copies: isSet(object.copies) ? globalThis.Number(object.copies) : 0,
+      growth: isSet(object.growth) ? Growth.fromJSON(object.growth) : undefined,
+      in30Days: isSet(object.in30Days)
+        ? globalThis.Number(object.in30Days)
+        : isSet(object.in_30_days)
+        ? globalThis.Number(object.in_30_days)
+        : 0,
+      in90Days: isSet(object.in90Days)
+        ? globalThis.Number(object.in90Days)
+        : isSet(object.in_90_days)
+        ? globalThis.Number(object.in_90_days)
+        : 0,
+      points: globalThis.Array.isArray(object?.points)
+        ? object.points.map((e: any) => StoredPoint.fromJSON(e))
+        : [],
+    };
+  },
+
+  toJSON(message: StoredDestination): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.storedBytes !== 0) {
+      obj.storedBytes = Math.round(message.storedBytes);
+    }
+    if (message.copies !== 0) {
+      obj.copies = Math.round(message.copies);
+    }
+    if (message.growth !== undefined) {
+      obj.growth = Growth.toJSON(message.growth);
+    }
+    if (message.in30Days !== 0) {
+      obj.in30Days = Math.round(message.in30Days);
+    }
+    if (message.in90Days !== 0) {
+      obj.in90Days = Math.round(message.in90Days);
+    }
+    if (message.points?.length) {
+      obj.points = message.points.map((e) => StoredPoint.toJSON(e));
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StoredDestination>): StoredDestination {
+    return StoredDestination.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoredDestination>): StoredDestination {
+    const message = createBaseStoredDestination();
+    message.name = object.name ?? "";
+    message.storedBytes = object.storedBytes ?? 0;
+    message.copies = object.copies ?? 0;
+    message.growth = (object.growth !== undefined && object.growth !== null)
+      ? Growth.fromPartial(object.growth)
+      : undefined;
+    message.in30Days = object.in30Days ?? 0;
+    message.in90Days = object.in90Days ?? 0;
+    message.points = object.points?.map((e) => StoredPoint.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseStoredPoint(): StoredPoint {
+  return { at: 0, storedBytes: 0 };
+}
+
+export const StoredPoint: MessageFns<StoredPoint> = {
+  encode(message: StoredPoint, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== 0) {
+      writer.uint32(8).int64(message.at);
+    }
+    if (message.storedBytes !== 0) {
+      writer.uint32(16).int64(message.storedBytes);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): StoredPoint {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStoredPoint();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.at = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.storedBytes = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): StoredPoint {
+    return {
+      at: isSet(object.at) ? globalThis.Number(object.at) : 0,
+      storedBytes: isSet(object.storedBytes)
+        ? globalThis.Number(object.storedBytes)
+        : isSet(object.stored_bytes)
+        ? globalThis.Number(object.stored_bytes)
+        : 0,
+    };
+  },
+
+  toJSON(message: StoredPoint): unknown {
+    const obj: any = {};
+    if (message.at !== 0) {
+      obj.at = Math.round(message.at);
+    }
+    if (message.storedBytes !== 0) {
+      obj.storedBytes = Math.round(message.storedBytes);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<StoredPoint>): StoredPoint {
+    return StoredPoint.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<StoredPoint>): StoredPoint {
+    const message = createBaseStoredPoint();
+    message.at = object.at ?? 0;
+    message.storedBytes = object.storedBytes ?? 0;
+    return message;
+  },
+};
+
+function createBaseListDestinationsRequest(): ListDestinationsRequest {
+  return { pageSize: 0, pageToken: "", filter: "" };
+}
+
+export const ListDestinationsRequest: MessageFns<ListDestinationsRequest> = {
+  encode(message: ListDestinationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    if (message.filter !== "") {
+      writer.uint32(26).string(message.filter);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDestinationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDestinationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListDestinationsRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+    };
+  },
+
+  toJSON(message: ListDestinationsRequest): unknown {
+    const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListDestinationsRequest>): ListDestinationsRequest {
+    return ListDestinationsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListDestinationsRequest>): ListDestinationsRequest {
+    const message = createBaseListDestinationsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.filter = object.filter ?? "";
+    return message;
+  },
+};
+
+function createBaseListDestinationsResponse(): ListDestinationsResponse {
+  return { destinations: [], nextPageToken: "" };
+}
+
+export const ListDestinationsResponse: MessageFns<ListDestinationsResponse> = {
+  encode(message: ListDestinationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.destinations) {
+      StoredDestination.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDestinationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDestinationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.destinations.push(StoredDestination.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListDestinationsResponse {
+    return {
+      destinations: globalThis.Array.isArray(object?.destinations)
+        ? object.destinations.map((e: any) => StoredDestination.fromJSON(e))
+        : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListDestinationsResponse): unknown {
+    const obj: any = {};
+    if (message.destinations?.length) {
+      obj.destinations = message.destinations.map((e) => StoredDestination.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListDestinationsResponse>): ListDestinationsResponse {
+    return ListDestinationsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListDestinationsResponse>): ListDestinationsResponse {
+    const message = createBaseListDestinationsResponse();
+    message.destinations = object.destinations?.map((e) => StoredDestination.fromPartial(e)) || [];
     message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
@@ -20880,6 +21385,18 @@ export const OperatorServiceService = {
     responseSerialize: (value: ListTrendsResponse): Buffer => Buffer.from(ListTrendsResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListTrendsResponse => ListTrendsResponse.decode(value),
   },
+  /** What lies in each destination, and how that grows. */
+  listDestinations: {
+    path: "/holdfast.v1.OperatorService/ListDestinations" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListDestinationsRequest): Buffer =>
+      Buffer.from(ListDestinationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListDestinationsRequest => ListDestinationsRequest.decode(value),
+    responseSerialize: (value: ListDestinationsResponse): Buffer =>
+      Buffer.from(ListDestinationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListDestinationsResponse => ListDestinationsResponse.decode(value),
+  },
   listGaps: {
     path: "/holdfast.v1.OperatorService/ListGaps" as const,
     requestStream: false as const,
@@ -21275,6 +21792,8 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   getDatabase: handleUnaryCall<GetDatabaseRequest, GetDatabaseResponse>;
   /** What backups of each database usually are, and where they are going. */
   listTrends: handleUnaryCall<ListTrendsRequest, ListTrendsResponse>;
+  /** What lies in each destination, and how that grows. */
+  listDestinations: handleUnaryCall<ListDestinationsRequest, ListDestinationsResponse>;
   listGaps: handleUnaryCall<ListGapsRequest, ListGapsResponse>;
   listJobs: handleUnaryCall<ListJobsRequest, ListJobsResponse>;
   getJob: handleUnaryCall<GetJobRequest, GetJobResponse>;
@@ -21580,6 +22099,22 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListTrendsResponse) => void,
+  ): ClientUnaryCall;
+  /** What lies in each destination, and how that grows. */
+  listDestinations(
+    request: ListDestinationsRequest,
+    callback: (error: ServiceError | null, response: ListDestinationsResponse) => void,
+  ): ClientUnaryCall;
+  listDestinations(
+    request: ListDestinationsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListDestinationsResponse) => void,
+  ): ClientUnaryCall;
+  listDestinations(
+    request: ListDestinationsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListDestinationsResponse) => void,
   ): ClientUnaryCall;
   listGaps(
     request: ListGapsRequest,
