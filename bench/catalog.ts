@@ -155,6 +155,7 @@ function listings(now: number, databaseId: string): Readonly<Record<string, Ask>
     ...each('report durations --sort', ['duration', 'duration-growth', 'outgrows'], sort =>
       list('listTrends', '', { sort }),
     ),
+    'report destinations': list('listDestinations'),
     'report sizes --since 24h': list('listTrends', `since=${dayAgo}`, { sort: 'size' }),
     'report sizes --selector (a site)': list('listTrends', site, { sort: 'size' }),
   }

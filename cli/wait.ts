@@ -50,7 +50,7 @@ export async function follow(session: Session, job: Job, said: string): Promise<
   }
   session.print(last, () => endLine(last))
   if (last.state === 'succeeded') return
-  if (last.failure) terminal.err(`${printFailure(failureFromWire(last.failure))}\n`)
+  if (last.failure) terminal.err(`${printFailure(failureFromWire(last.failure), terminal.width)}\n`)
   throw new Answer(1)
 }
 

@@ -39,6 +39,11 @@ export async function seed(path: string, size: CatalogSize, now: number): Promis
     .prepare("select name, sql from sqlite_master where type = 'index' and sql is not null")
     .all() as { name: string; sql: string }[]
   for (const { name } of indexes) db.exec(`drop index "${name}"`)
+  const triggers = db.prepare("select name, sql from sqlite_master where type = 'trigger'").all() as {
+    name: string
+    sql: string
+  }[]
+  for (const { name } of triggers) db.exec(`drop trigger "${name}"`)
   db.exec('begin')
   const into = inserter(db)
   const clusters = Array.from({ length: size.clusters }, (_, i) => {
@@ -155,7 +160,11 @@ export async function seed(path: string, size: CatalogSize, now: number): Promis
     into('alerts', { id: told.id, dedup_key: told.dedupKey, state: told.state, opened_at: at }, told)
   }
   db.exec('commit')
-  for (const { sql } of indexes) db.exec(sql)
+  for (const { sql } of [...indexes, ...triggers]) db.exec(sql)
+  db.exec(
+    `insert into destination_days select destination, committed_at / 86400000, sum(stored_bytes), count(*)
+     from copies join backups on backups.id = backup_id group by 1, 2`,
+  )
   db.exec('pragma wal_checkpoint(truncate)')
 }
 

@@ -118,8 +118,8 @@ const destinationColumns: readonly Column<StoredDestination>[] = [
   { heading: 'COPIES', value: each => String(each.copies), align: 'right' },
   { heading: 'STORED', value: each => bytes(each.storedBytes), align: 'right' },
   { heading: 'A WEEK', value: each => growthText(each.growth, bytes), align: 'right' },
-  { heading: 'IN 30 DAYS', value: each => forecast(each.in30Days, each), align: 'right' },
-  { heading: 'IN 90 DAYS', value: each => forecast(each.in90Days, each), align: 'right' },
+  { heading: 'IN 30 DAYS', value: each => forecast(each.monthAheadBytes, each), align: 'right' },
+  { heading: 'IN 90 DAYS', value: each => forecast(each.quarterAheadBytes, each), align: 'right' },
   { heading: 'COURSE', value: ({ points }) => courseOf(points, point => point.storedBytes), drop: 1 },
 ]
 

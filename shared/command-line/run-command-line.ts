@@ -5,6 +5,8 @@ import { AppError, type Failure, printFailure } from '../errors/index.ts'
 export interface Output {
   readonly out: (text: string) => void
   readonly err: (text: string) => void
+  /** Columns that errors are to fit; absent: any. */
+  readonly width?: number
 }
 
 /** Ends a command with a status of its own although nothing failed: the answer is "no", or all was told. */
@@ -40,7 +42,7 @@ export async function runCommandLine(
     }
     const error = fromCommander(thrown)
     if (jsonError !== undefined && wantsOutput(argv, 'json')) jsonError(error.toFailure())
-    else output.err(`${printFailure(error.toFailure())}\n`)
+    else output.err(`${printFailure(error.toFailure(), output.width)}\n`)
     return error.traits.exit
   }
 }

@@ -10,7 +10,7 @@ import type { Failure } from './app-error.ts'
  *   hint: Check credentials and bucket policy for the operation named.
  * ```
  */
-export function printFailure(failure: Failure): string {
+export function printFailure(failure: Failure, width = Number.POSITIVE_INFINITY): string {
   const [first = '', ...rest] = failure.message.split('\n')
   const lines = [`error: ${first} [${failure.code}]`, ...rest.map(line => `  ${line.trim()}`)]
   for (const [name, value] of Object.entries(failure.context)) {
@@ -20,7 +20,28 @@ export function printFailure(failure: Failure): string {
     } else if (String(value) !== '') lines.push(valueLines(name, String(value)))
   }
   if (failure.hint !== '') lines.push(`  hint: ${failure.hint}`)
-  return lines.join('\n')
+  return lines
+    .join('\n')
+    .split('\n')
+    .flatMap(line => atWords(line, width))
+    .join('\n')
+}
+
+/** A line that is too long goes on in further ones, set in; a word is never broken, so that it can be copied. */
+function atWords(line: string, width: number): string[] {
+  if (line.length <= width) return [line]
+  const margin = ' '.repeat(line.length - line.trimStart().length)
+  const lines: string[] = []
+  let begun = margin
+  for (const word of line.trimStart().split(' ')) {
+    const longer = begun.trim() === '' ? begun + word : `${begun} ${word}`
+    if (longer.length <= width || begun.trim() === '') begun = longer
+    else {
+      lines.push(begun)
+      begun = `${margin}  ${word}`
+    }
+  }
+  return [...lines, begun]
 }
 
 function valueLines(name: string, value: string): string {

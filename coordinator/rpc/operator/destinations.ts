@@ -32,8 +32,8 @@ function toWire(name: string, course: DestinationCourse): StoredDestination {
     storedBytes: course.storedBytes,
     copies: course.copies,
     growth: growthToWire(course.growth),
-    in30Days: storedIn(course, 30) ?? 0,
-    in90Days: storedIn(course, 90) ?? 0,
+    monthAheadBytes: storedIn(course, 30) ?? 0,
+    quarterAheadBytes: storedIn(course, 90) ?? 0,
     points: [...course.points],
   }
 }

@@ -511,8 +511,8 @@ export interface StoredDestination {
     | Growth
     | undefined;
   /** What will lie there, should it go on as it did; 0 without growth. */
-  in30Days: number;
-  in90Days: number;
+  monthAheadBytes: number;
+  quarterAheadBytes: number;
   /** At the end of each of the last 90 days, oldest first, today included. */
   points: StoredPoint[];
 }
@@ -8650,7 +8650,15 @@ export const ListTrendsResponse: MessageFns<ListTrendsResponse> = {
 };
 
 function createBaseStoredDestination(): StoredDestination {
-  return { name: "", storedBytes: 0, copies: 0, growth: undefined, in30Days: 0, in90Days: 0, points: [] };
+  return {
+    name: "",
+    storedBytes: 0,
+    copies: 0,
+    growth: undefined,
+    monthAheadBytes: 0,
+    quarterAheadBytes: 0,
+    points: [],
+  };
 }
 
 export const StoredDestination: MessageFns<StoredDestination> = {
@@ -8667,11 +8675,11 @@ export const StoredDestination: MessageFns<StoredDestination> = {
     if (message.growth !== undefined) {
       Growth.encode(message.growth, writer.uint32(34).fork()).join();
     }
-    if (message.in30Days !== 0) {
-      writer.uint32(40).int64(message.in30Days);
+    if (message.monthAheadBytes !== 0) {
+      writer.uint32(40).int64(message.monthAheadBytes);
     }
-    if (message.in90Days !== 0) {
-      writer.uint32(48).int64(message.in90Days);
+    if (message.quarterAheadBytes !== 0) {
+      writer.uint32(48).int64(message.quarterAheadBytes);
     }
     for (const v of message.points) {
       StoredPoint.encode(v!, writer.uint32(58).fork()).join();
@@ -8729,7 +8737,7 @@ export const StoredDestination: MessageFns<StoredDestination> = {
               break;
             }
 
-            message.in30Days = longToNumber(reader.int64());
+            message.monthAheadBytes = longToNumber(reader.int64());
             continue;
           }
           case 6: {
@@ -8737,7 +8745,7 @@ export const StoredDestination: MessageFns<StoredDestination> = {
               break;
             }
 
-            message.in90Days = longToNumber(reader.int64());
+            message.quarterAheadBytes = longToNumber(reader.int64());
             continue;
           }
           case 7: {
@@ -8770,15 +8778,15 @@ export const StoredDestination: MessageFns<StoredDestination> = {
         : 0,
       copies: isSet(object.copies) ? globalThis.Number(object.copies) : 0,
       growth: isSet(object.growth) ? Growth.fromJSON(object.growth) : undefined,
-      in30Days: isSet(object.in30Days)
-        ? globalThis.Number(object.in30Days)
-        : isSet(object.in_30_days)
-        ? globalThis.Number(object.in_30_days)
+      monthAheadBytes: isSet(object.monthAheadBytes)
+        ? globalThis.Number(object.monthAheadBytes)
+        : isSet(object.month_ahead_bytes)
+        ? globalThis.Number(object.month_ahead_bytes)
         : 0,
-      in90Days: isSet(object.in90Days)
-        ? globalThis.Number(object.in90Days)
-        : isSet(object.in_90_days)
-        ? globalThis.Number(object.in_90_days)
+      quarterAheadBytes: isSet(object.quarterAheadBytes)
+        ? globalThis.Number(object.quarterAheadBytes)
+        : isSet(object.quarter_ahead_bytes)
+        ? globalThis.Number(object.quarter_ahead_bytes)
         : 0,
       points: globalThis.Array.isArray(object?.points)
         ? object.points.map((e: any) => StoredPoint.fromJSON(e))
@@ -8800,11 +8808,11 @@ export const StoredDestination: MessageFns<StoredDestination> = {
     if (message.growth !== undefined) {
       obj.growth = Growth.toJSON(message.growth);
     }
-    if (message.in30Days !== 0) {
-      obj.in30Days = Math.round(message.in30Days);
+    if (message.monthAheadBytes !== 0) {
+      obj.monthAheadBytes = Math.round(message.monthAheadBytes);
     }
-    if (message.in90Days !== 0) {
-      obj.in90Days = Math.round(message.in90Days);
+    if (message.quarterAheadBytes !== 0) {
+      obj.quarterAheadBytes = Math.round(message.quarterAheadBytes);
     }
     if (message.points?.length) {
       obj.points = message.points.map((e) => StoredPoint.toJSON(e));
@@ -8823,8 +8831,8 @@ export const StoredDestination: MessageFns<StoredDestination> = {
     message.growth = (object.growth !== undefined && object.growth !== null)
       ? Growth.fromPartial(object.growth)
       : undefined;
-    message.in30Days = object.in30Days ?? 0;
-    message.in90Days = object.in90Days ?? 0;
+    message.monthAheadBytes = object.monthAheadBytes ?? 0;
+    message.quarterAheadBytes = object.quarterAheadBytes ?? 0;
     message.points = object.points?.map((e) => StoredPoint.fromPartial(e)) || [];
     return message;
   },
