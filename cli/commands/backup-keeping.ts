@@ -104,6 +104,6 @@ function endOf(options: Readonly<Record<string, string | boolean | undefined>>, 
     throw wrong(`--for: \`${String(options.for)}\` is no duration such as 90d`)
   const at = span === undefined ? Date.parse(String(options.until)) : now + span
   if (!Number.isSafeInteger(at) || at <= now)
-    throw wrong(`--until: \`${String(options.until)}\` is no time to come, such as 2027-12-31T00:00:00Z`)
+    throw wrong(`--until: \`${String(options.until)}\` is no time to come`)
   return at
 }
