@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { periodOf } from '../../../coordinator/retention/calendar.ts'
 import {
   judgeRetention,
+  keepCodes,
   keptUntil,
   type RetainedBackup,
   type RetentionCase,
@@ -113,6 +115,11 @@ describe('periods', () => {
     expect(periodOf('yearly', 'UTC', silvester + hour)).toBe(2026)
     expect(periodOf('yearly', 'Europe/Berlin', silvester)).toBe(2026)
   })
+})
+
+test('every reason to stay is explained on the page of retention', () => {
+  const page = readFileSync(new URL('../../../docs/reference/retention.md', import.meta.url), 'utf8')
+  expect(keepCodes.filter(code => !page.includes(`\`${code}\``))).toEqual([])
 })
 
 test('a rule reads as it is written', () => {
