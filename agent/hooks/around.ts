@@ -32,11 +32,13 @@ export async function runBefore(
     voice.ended(run)
     if (run.outcome !== 'succeeded')
       throw new AppError('hook.failed', {
-        message: `hook ${name} ${run.detail}`,
+        // one line: what it said stands behind it
+        message: `hook ${name} ${(run.detail.split('\n')[0] ?? '').slice(0, 200)}`,
         context: {
           hook: name,
           outcome: run.outcome,
           ...(run.status === undefined ? {} : { status: run.status }),
+          detail: run.detail,
         },
       })
   }

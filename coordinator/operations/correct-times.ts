@@ -7,6 +7,7 @@ import type { BackupRecord, DatabaseStateRecord } from '../store/records.ts'
 import { readManifest } from './check-manifest.ts'
 import { correctedDataAsOf } from './data-as-of.ts'
 import { changeDatabaseState } from './database-state.ts'
+import { putInstance } from './reconcile-fleet.ts'
 import { type Term, write } from './term.ts'
 
 /** Backups of a database that are looked at: a clock is wrong for days, not for years. */
@@ -21,6 +22,18 @@ export function wantsCorrection(
 ): boolean {
   const longest = Math.max(policy?.rpo ?? 0, policy?.schedule.every ?? 0, policy?.retry.maxDelay ?? 0)
   return isFromTheFuture(state, longest, now.wall) && isVouchedFor(offsetsOf(term))
+}
+
+/** Those instances that were first seen at a time yet to come: their RPO clock would stand until then. They are seen from now on. */
+export async function correctFirstSights(term: Term): Promise<void> {
+  const now = term.clock.now().wall
+  const wrong = [...term.fleet.instances()].filter(each => isAhead(each.firstSeenAt, now))
+  if (wrong.length === 0 || !isVouchedFor(offsetsOf(term))) return
+  for (const { id } of wrong)
+    await write(term, 'corrected-times', async tx => {
+      const fresh = await tx.instances.get(id)
+      if (fresh !== undefined) await putInstance(tx, { ...fresh, firstSeenAt: now }, term)
+    })
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { InstanceRecord } from '../store/records.ts'
 import { aboutInstances } from './about.ts'
+import { correctFirstSights } from './correct-times.ts'
 import { tellFact } from './tell-fact.ts'
 import { type Term, write } from './term.ts'
 
@@ -20,6 +21,7 @@ export class InstancePromises {
 
   async run(): Promise<void> {
     const term = this.#term
+    await correctFirstSights(term)
     this.#told ??= new Set((await term.store.read.openAlerts()).map(each => each.dedupKey))
     const told = this.#told
     const now = term.clock.now().wall

@@ -95,7 +95,8 @@ describe.runIf(servers)('hooks around a backup', () => {
       failure: { code: 'hook.failed', context: { hook: 'first', status: 3, outcome: 'failed' } },
     })
     expect(result.failure?.message).toContain('hook first exited with status 3: ')
-    expect(result.failure?.message).toContain('cannot freeze')
+    expect(result.failure?.message).not.toContain('\n')
+    expect(result.failure?.context['detail']).toContain('cannot freeze')
     expect(dumped).toBe(false)
     expect(await lines()).toEqual(['first before ', 'tell on_failure failed', 'thaw after failed'])
     expect(runs(result)).toEqual(['before first failed', 'on_failure tell succeeded', 'after thaw succeeded'])

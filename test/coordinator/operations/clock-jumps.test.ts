@@ -127,6 +127,10 @@ describe.each([
     expect(Math.abs((corrected?.lastDataAsOf ?? 0) - truth)).toBeLessThan(30_000)
     expect(corrected?.nextDueAt).toBeLessThan(truth + 11 * 60_000)
     expect(corrected?.clockFrom).toBeLessThanOrEqual(Date.now())
+    const instance = async () => (await fleet.store.read.instances({ size: 1 }, {})).items[0]
+    await waitUntil(async () => ((await instance())?.firstSeenAt ?? Number.POSITIVE_INFINITY) <= Date.now(), {
+      what: 'the first sight of its server to be in the past',
+    })
     const [backup] = (await fleet.store.read.backups({ size: 5 }, { databaseId: database.id })).items
     expect(backup?.dataAsOf).toBe(corrected?.lastDataAsOf)
     const told = (await fleet.store.read.audit({ size: 5 }, { action: 'backup.time-corrected' })).items
