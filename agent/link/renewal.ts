@@ -19,6 +19,9 @@ const longestSleep: Duration = 10 * 60_000
 /** Between two tries while the coordinator is away or says no. */
 const retryAfter: Duration = 60_000
 
+/** Between two renewals that succeeded. */
+const leastBetween: Duration = 86_400_000
+
 export interface RenewalOptions {
   readonly certificates: Certificates
   readonly live: LiveMaterial
@@ -52,15 +55,19 @@ export class Renewal implements Closable {
   async #run(): Promise<void> {
     const { clock, live, log } = this.#options
     let wait: Duration = 0
+    let notBefore = 0
     while (!this.#closing.signal.aborted) {
       await clock.sleep(wait, this.#closing.signal).catch(() => {})
       if (this.#closing.signal.aborted) return
       const due = renewAt(live.current)
-      const left = due - clock.now().wall
+      const { wall, mono } = clock.now()
+      const left = Math.max(due - wall, notBefore - mono)
       wait = Math.min(longestSleep, Math.max(0, left))
       if (left > 0) continue
       try {
         await this.#renew()
+        // to a clock that is weeks ahead the new one is due at once, too
+        notBefore = clock.now().mono + leastBetween
         wait = 0
       } catch (thrown) {
         wait = retryAfter

@@ -337,6 +337,8 @@ export interface ReadModel {
   /** A key that was ever certified, revoked or not. */
   certifiedKey(keyId: string): Promise<CertifiedKeyRecord | undefined>
   certifiedKeysOf(agentId: AgentId): Promise<readonly CertifiedKeyRecord[]>
+  /** Keys certified for a host of that name, at most a thousand. Looks through all keys: for people, not for loops. */
+  certifiedKeysOfHost(hostname: string): Promise<readonly CertifiedKeyRecord[]>
   /** Every agent that is refused. */
   revocations(): Promise<readonly RevocationRecord[]>
   /** Every pause, those whose time is over included. */

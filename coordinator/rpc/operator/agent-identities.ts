@@ -1,4 +1,3 @@
-import { isId } from '../../../shared/model/identifiers.ts'
 import type {
   CreateJoinTokenRequest,
   CreateJoinTokenResponse,
@@ -7,7 +6,7 @@ import type {
 } from '../../../shared/wire/gen/holdfast/v1/operator.ts'
 import type { CallContext } from '../handle.ts'
 import type { OperatorDeps } from './deps.ts'
-import { resolveAgent } from './resolve.ts'
+import { resolveIdentity } from './resolve.ts'
 
 /** CreateJoinToken: the answer is the only time the token is seen. */
 export function createJoinToken({ identities }: OperatorDeps) {
@@ -25,16 +24,11 @@ export function createJoinToken({ identities }: OperatorDeps) {
   }
 }
 
-/** RevokeAgent, by id or hostname; by id also one that joined and never connected. */
+/** RevokeAgent, by whatever name is known: its id, the hostname it tells, or the one it joined with, connected ever or not. */
 export function revokeAgent({ store, identities }: OperatorDeps) {
   return async (request: RevokeAgentRequest, { principal }: CallContext): Promise<RevokeAgentResponse> => {
     const { agent, requestId, reason, approval } = request
-    const keys = isId('agent', agent) ? await store.read.certifiedKeysOf(agent) : []
-    const [known] = keys
-    const { id, hostname } =
-      known === undefined
-        ? await resolveAgent(store.read, agent)
-        : { id: known.agentId, hostname: known.hostname }
+    const { id, hostname } = await resolveIdentity(store.read, agent)
     const revoked = await identities.revokeAgent(principal, {
       ...{ agentId: id, hostname, requestId, reason, approval },
     })

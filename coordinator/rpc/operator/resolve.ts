@@ -41,6 +41,32 @@ export async function resolveAgent(read: ReadModel, reference: string): Promise<
   return theOne('agent', reference, matches)
 }
 
+/**
+ * The one agent an operator means who wants it to be refused: an id, the hostname it tells of itself, or the one its token
+ * was used with; it need never have connected. Of several the one that is not revoked yet is meant.
+ *
+ * @throws AppError `not-found`, `ambiguous` (with the ids to choose from)
+ */
+export async function resolveIdentity(
+  read: ReadModel,
+  reference: string,
+): Promise<{ readonly id: AgentId; readonly hostname: string }> {
+  if (isId('agent', reference)) {
+    const [known] = await read.certifiedKeysOf(reference as AgentId)
+    return known === undefined
+      ? resolveAgent(read, reference)
+      : { id: known.agentId, hostname: known.hostname }
+  }
+  const found = new Map<AgentId, { readonly id: AgentId; readonly hostname: string }>()
+  for (const { agentId: id, hostname } of await read.certifiedKeysOfHost(reference))
+    found.set(id, { id, hostname })
+  for await (const agent of everyPage(after => read.agents({ size: 1000, ...after })))
+    if (agent.hostname === reference) found.set(agent.id, agent)
+  const revoked = new Set((await read.revocations()).map(each => each.agentId))
+  const standing = [...found.values()].filter(each => !revoked.has(each.id))
+  return theOne('agent', reference, standing.length > 0 ? standing : [...found.values()])
+}
+
 /** The one instance an operator means: an id, or a service with one live instance; empty means unsaid. */
 export async function resolveInstance(
   read: ReadModel,

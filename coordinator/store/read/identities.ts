@@ -38,11 +38,21 @@ export async function certifiedKeysOf(db: Database, agentId: AgentId) {
 /** Tokens, keys and revocations. */
 export function identityReads(
   db: Database,
-): Pick<ReadModel, 'joinToken' | 'certifiedKey' | 'certifiedKeysOf' | 'revocations'> {
+): Pick<ReadModel, 'joinToken' | 'certifiedKey' | 'certifiedKeysOf' | 'certifiedKeysOfHost' | 'revocations'> {
   return {
     joinToken: hash => joinTokenOf(db, hash),
     certifiedKey: keyId => certifiedKeyOf(db, keyId),
     certifiedKeysOf: agentId => certifiedKeysOf(db, agentId),
+    certifiedKeysOfHost: async hostname => {
+      // wildcards in it find too much, never too little
+      const rows = await db
+        .selectFrom('certified_keys')
+        .select(['key_id', 'record'])
+        .where('record', 'like', `%"hostname":${JSON.stringify(hostname).replaceAll('\\', '_')}%`)
+        .limit(1_000)
+        .execute()
+      return rows.map(row => decodeCertifiedKey(row.key_id, row)).filter(each => each.hostname === hostname)
+    },
     revocations: async () => {
       const rows = await db
         .selectFrom('revocations')

@@ -2,12 +2,12 @@ import { X509Certificate } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join as path } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Agent, startAgent } from '../../../agent/agent.ts'
+import { type Agent, type AgentOverrides, startAgent } from '../../../agent/agent.ts'
 import { agentConfigSchema } from '../../../agent/config.ts'
 import { join } from '../../../agent/join.ts'
 import { askToEnrol, askToRenew } from '../../../agent/link/enrolment.ts'
 import { type Coordinator, connect } from '../../../cli/connect.ts'
-import { newId } from '../../../shared/clock/index.ts'
+import { newId, systemClock } from '../../../shared/clock/index.ts'
 import { silentLog } from '../../../shared/log/index.ts'
 import type { AgentId } from '../../../shared/model/identifiers.ts'
 import {
@@ -77,7 +77,7 @@ const joining = (text: string, dir: string, hostname = 'db1') => {
   if (parsed === undefined) throw new Error('no token')
   return join({ address: `127.0.0.1:${fleet.port}`, stateDir: dir, token: parsed, hostname })
 }
-const agentOn = (dir: string): Promise<Agent> =>
+const agentOn = (dir: string, overrides: AgentOverrides = {}): Promise<Agent> =>
   startAgent(
     agentConfigSchema.parse({
       coordinator: { address: `127.0.0.1:${fleet.port}`, longest_wait: '200ms' },
@@ -86,6 +86,7 @@ const agentOn = (dir: string): Promise<Agent> =>
       stop_grace: '1s',
     }),
     silentLog,
+    overrides,
   )
 const connected = (agent: Agent) => waitUntil(() => agent.connected, { what: 'the agent to be welcomed' })
 
@@ -227,6 +228,92 @@ describe('revocation', () => {
     expect(agent.connected).toBe(false)
     await agent.stop()
     expect((await fleet.store.read.certifiedKeysOf(agentId))[0]?.revokedAt).toBeGreaterThan(0)
+  })
+})
+
+describe('the name of whom to revoke', () => {
+  const revoke = (agent: string) => admin.ask('revokeAgent', { ...asking(), agent, approval: '' })
+
+  test('the host its token was made for will do, connected ever or not', async () => {
+    const { agentId } = await enrolling(await token({ host: 'rack-4' }), 'rack-4')
+    expect(await revoke('rack-4')).toMatchObject({ agentId, hostname: 'rack-4', keys: 1 })
+  })
+
+  test('the hostname that it tells of itself will do, whatever it joined as', async () => {
+    const dir = stateDir()
+    const agentId = await joining(await token(), dir, 'joined-as')
+    const agent = await agentOn(dir)
+    await connected(agent)
+    const told = (await fleet.store.read.agent(agentId as AgentId))?.hostname ?? ''
+    expect(told).not.toBe('joined-as')
+    const others = (await fleet.store.read.agents({ size: 1_000 })).items.filter(
+      each => each.hostname === told && each.id !== agentId,
+    )
+    for (const each of others) await revoke(each.id)
+    expect(await revoke(told)).toMatchObject({ agentId })
+    await waitUntil(() => !agent.connected, { what: 'the stream to be cut' })
+    await agent.stop()
+  })
+
+  test('of two with one name none is taken until one is named by its id; one that is revoked already is not meant', async () => {
+    const first = await enrolling(await token(), 'twin_%')
+    const second = await enrolling(await token(), 'twin_%')
+    // no wildcard, no part of a name
+    await enrolling(await token(), 'twin_%2')
+    const thrown = await revoke('twin_%').catch((error: unknown) => error)
+    expect(thrown).toMatchObject({ code: 'ambiguous' })
+    expect((thrown as { context: { ids: string[] } }).context.ids.toSorted()).toEqual(
+      [first.agentId, second.agentId].toSorted(),
+    )
+    await revoke(first.agentId)
+    expect(await revoke('twin_%')).toMatchObject({ agentId: second.agentId })
+    await expect(revoke('no-such-host')).rejects.toMatchObject({ code: 'not-found' })
+  })
+})
+
+describe('clocks that differ', () => {
+  test('a host whose clock is behind by minutes uses its certificate at once: it holds from before it was made', async () => {
+    const { certificateDer, authorityDer } = await enrolling(await token())
+    const [ca] = authorityDer
+    for (const der of [certificateDer, ca ?? Buffer.alloc(0)]) {
+      const from = new X509Certificate(der).validFromDate.getTime()
+      expect(Date.now() - from).toBeGreaterThan(4 * 60_000)
+    }
+  })
+
+  test.each([
+    ['an hour behind', -3_600_000],
+    ['25 days ahead', 25 * day],
+  ])(
+    'an agent that goes by a clock %s is served: who it is, is judged by the coordinator’s',
+    async (_what, offset) => {
+      const dir = stateDir()
+      const agentId = (await joining(await token(), dir)) as AgentId
+      const clock = {
+        ...systemClock,
+        now: () => ({ ...systemClock.now(), wall: systemClock.now().wall + offset }),
+      }
+      const agent = await agentOn(dir, { clock })
+      await connected(agent)
+      expect(agent.agentId).toBe(agentId)
+      await agent.stop()
+    },
+  )
+
+  test('an agent whose clock is far ahead renews early, not in a loop', async () => {
+    const dir = stateDir()
+    const agentId = (await joining(await token(), dir)) as AgentId
+    const clock = {
+      ...systemClock,
+      now: () => ({ ...systemClock.now(), wall: systemClock.now().wall + 12 * day }),
+    }
+    const agent = await agentOn(dir, { clock })
+    const keys = async () => (await fleet.store.read.certifiedKeysOf(agentId)).length
+    await waitUntil(async () => (await keys()) >= 2, { what: 'a renewal' })
+    await connected(agent)
+    const after = await keys()
+    await agent.stop()
+    expect(after).toBeLessThanOrEqual(3)
   })
 })
 
