@@ -110,6 +110,8 @@ export const settingKeys = {
   long_running_factor: z.number().min(1).max(100).optional(),
   /** An attempt that takes longer than this is ended and retried; never when absent. */
   timeout: duration({ min: 1_000 }).optional(),
+  /** A restore of its backups that takes longer is ended, and what it made is removed; never when absent. */
+  restore_timeout: duration({ min: 1_000 }).optional(),
   /** A dump that blocks others for so long ends itself and is retried: production comes first; `0s`: never; default 30 s. */
   blocking_limit: duration().optional(),
   /** So many transactions since its snapshot end a PostgreSQL dump, which is retried: vacuum waits for it; 0: never; default 500,000,000. */
@@ -307,6 +309,7 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
     ...(each.streams === undefined ? {} : { streams: each.streams }),
     ...longRunningOf(each),
     ...(each.timeout === undefined ? {} : { timeout: each.timeout }),
+    ...(each.restore_timeout === undefined ? {} : { restoreTimeout: each.restore_timeout }),
     ...(each.blocking_limit === undefined ? {} : { blockingLimit: each.blocking_limit }),
     ...(each.xmin_age_limit === undefined ? {} : { xminAgeLimit: each.xmin_age_limit }),
     ...(each.replay_lag_limit === undefined ? {} : { replayLagLimit: each.replay_lag_limit }),

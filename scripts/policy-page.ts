@@ -183,8 +183,15 @@ export const policySettings: Readonly<Record<string, DocumentedSetting>> = {
   },
   timeout: {
     default: 'none',
-    meaning: 'An attempt of a backup that takes longer is ended (`job.timed-out`) and retried',
+    meaning:
+      'An attempt of a backup, or of a copy of one, that takes longer is ended (`job.timed-out`) and retried',
     example: 'timeout: 6h',
+  },
+  restore_timeout: {
+    default: 'none',
+    meaning:
+      'A restore of its backups that takes longer is ended (`job.timed-out`), and what it made is removed',
+    example: 'restore_timeout: 12h',
   },
   blocking_limit: {
     default: '30s',

@@ -23,7 +23,7 @@ import { dumpOptions } from './dump-options.ts'
 import { hooksOf } from './hooks-of.ts'
 import { sessionOf, streamOf, total } from './manifest-draft.ts'
 import { destinationsFrom, type OpenDestinations, openDestinations } from './open-destinations.ts'
-import type { Recipe, RecipeOutcome } from './recipe.ts'
+import { type Recipe, type RecipeOutcome, timeoutOf } from './recipe.ts'
 import { makeScratch } from './scratch.ts'
 import { askedStrategy, type StoredStreams, storeStreams } from './store-streams.ts'
 import { chooseStrategy } from './strategy.ts'
@@ -58,7 +58,7 @@ export function backupRecipe(spec: BackupSpec, attempt: AttemptRef, at: Millis, 
       ...(request.destinations.further.length === 0 ? {} : { further: [...request.destinations.further] }),
       prefix: attemptPrefix(place),
     },
-    ...(spec.timeoutMs === undefined || spec.timeoutMs <= 0 ? {} : { timeout: spec.timeoutMs }),
+    ...timeoutOf(spec),
     ...(hooks === undefined ? {} : { hooks }),
     subject: request.subject.scope === 'database' ? request.subject.name : 'cluster',
     preflight: async () => {

@@ -13,7 +13,7 @@ import { copyCuts } from './copy-cuts.ts'
 import { destinationFrom } from './destination.ts'
 import { lockBackup } from './lock-backup.ts'
 import { openSources } from './open-sources.ts'
-import type { Recipe, RecipeOutcome } from './recipe.ts'
+import { type Recipe, type RecipeOutcome, timeoutOf } from './recipe.ts'
 import { fetchBytes, parseManifest } from './restore.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
 
@@ -43,6 +43,7 @@ export function copyRecipe(spec: CopySpec, world: Surroundings): Recipe {
     // no prefix: what lies there may be a whole backup, never to be taken back with an attempt
     place: { destination: target, prefix: '', target: subject },
     subject,
+    ...timeoutOf(spec),
     preflight: async () => {
       await using from = await openSources(sources, world)
       await using to = await openedStore(world, { destination: target })

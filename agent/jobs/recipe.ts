@@ -69,3 +69,12 @@ export interface Recipe {
   /** The work, after `open` stands in the journal. Throws an AppError; has then ended its children and sessions. */
   run(voice: AttemptVoice): Promise<RecipeOutcome>
 }
+
+/** How long an attempt may take, as the coordinator says; nothing: as long as it takes. */
+export function timeoutOf({
+  timeoutMs = 0,
+}: {
+  readonly timeoutMs?: number | undefined
+}): Pick<Recipe, 'timeout'> {
+  return timeoutMs > 0 ? { timeout: timeoutMs } : {}
+}

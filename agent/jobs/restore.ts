@@ -12,7 +12,7 @@ import { readWhole } from './commit.ts'
 import { destinationFrom } from './destination.ts'
 import { explained } from './explained.ts'
 import { openSources } from './open-sources.ts'
-import type { Recipe, RecipeOutcome } from './recipe.ts'
+import { type Recipe, type RecipeOutcome, timeoutOf } from './recipe.ts'
 import { makeScratch } from './scratch.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
 import { Tally } from './tally.ts'
@@ -52,6 +52,7 @@ export function restoreRecipe(
   return {
     kind: 'restore',
     guarded: true,
+    ...timeoutOf(spec),
     place: {
       destination,
       prefix: '',

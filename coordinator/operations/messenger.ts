@@ -1,5 +1,6 @@
 import type { Destination } from '../../shared/model/destination.ts'
 import type { AgentId, BackupId, ClusterId, DatabaseId, JobId } from '../../shared/model/identifiers.ts'
+import type { Duration } from '../../shared/time/index.ts'
 import type { Attempt, DeleteOrder } from '../jobs/job.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { InstanceRecord } from '../store/records.ts'
@@ -33,6 +34,8 @@ export type Assignment =
       readonly manifestSha256: string
       readonly into: string
       readonly backupId: BackupId
+      /** Longer than this it is ended. */
+      readonly timeout?: Duration
     }
   | ({ readonly kind: 'delete'; readonly to: Destination } & DeleteOrder)
   | {
@@ -42,6 +45,7 @@ export type Assignment =
       readonly manifestKey: string
       readonly manifestSha256: string
       readonly backupId: BackupId
+      readonly timeout?: Duration
     }
 
 /** What a keeper is to do about heads of the audit chain. */

@@ -1,6 +1,7 @@
 import type { Destination } from '../../shared/model/destination.ts'
 import type { AgentId } from '../../shared/model/identifiers.ts'
 import type { Job } from '../jobs/job.ts'
+import type { Policy } from '../policy/index.ts'
 import { instanceFor } from './candidates.ts'
 import type { Assignment } from './messenger.ts'
 import { databaseOf, policyOf } from './subject.ts'
@@ -24,18 +25,28 @@ export function resolveAssignment(job: Job, agentId: AgentId, term: Term): Resol
     const sources = configured(order.sources, term)
     if (target === undefined) return unresolved(`destination \`${order.destination}\` is not configured`)
     if (sources.length === 0) return unresolved('no destination that holds the backup is configured')
-    return { kind: 'resolved', assignment: { ...order, sources, target } }
+    const timeout = policyFor(job, term)?.timeout
+    return {
+      kind: 'resolved',
+      assignment: { ...order, sources, target, ...(timeout === undefined ? {} : { timeout }) },
+    }
   }
-  const record = order.kind === 'backup' ? databaseOf(job.subject, term.fleet) : undefined
-  const instance = instanceFor(job, agentId, term, record === undefined ? undefined : policyOf(record, term))
+  const instance = instanceFor(job, agentId, term, policyFor(job, term))
   if (instance === undefined) return unresolved('the agent no longer answers for the instance')
   if (order.kind === 'restore') {
     const source = term.settings.destinations.get(order.destination)
+    const timeout = policyFor(job, term)?.restoreTimeout
     return source === undefined
       ? unresolved(`destination \`${order.destination}\` is not configured`)
       : {
           kind: 'resolved',
-          assignment: { ...order, instance, source, fallbacks: configured(order.fallbacks ?? [], term) },
+          assignment: {
+            ...order,
+            instance,
+            source,
+            fallbacks: configured(order.fallbacks ?? [], term),
+            ...(timeout === undefined ? {} : { timeout }),
+          },
         }
   }
   const database = databaseOf(job.subject, term.fleet)
@@ -65,6 +76,12 @@ export function resolveAssignment(job: Job, agentId: AgentId, term: Term): Resol
       ...(state?.lastStoredBytes === undefined ? {} : { predictedStoredBytes: state.lastStoredBytes }),
     },
   }
+}
+
+/** The policy of the database that a job is about; none of one that is not known any more. */
+function policyFor({ subject }: Job, term: Term): Policy | undefined {
+  const record = databaseOf(subject, term.fleet)
+  return record === undefined ? undefined : policyOf(record, term)
 }
 
 function configured(names: readonly string[], term: Term): readonly Destination[] {

@@ -119,8 +119,10 @@ export interface Policy {
   readonly streams?: number
   /** When people are told that a backup runs long: after so long, or so many times its median; absent: as for all. */
   readonly longRunning?: { readonly after?: Duration; readonly factor?: number }
-  /** An attempt that takes longer is ended and retried; absent: never. */
+  /** An attempt of a backup or a copy that takes longer is ended and retried; absent: never. */
   readonly timeout?: Duration
+  /** A restore of its backups that takes longer is ended; absent: never. */
+  readonly restoreTimeout?: Duration
   /** A dump ends itself when it blocks others for so long (P6); 0: never; absent: the agent's own. */
   readonly blockingLimit?: Duration
   /** So many transactions since its snapshot end a dump (P6); 0: never; absent: the agent's own. */

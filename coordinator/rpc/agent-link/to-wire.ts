@@ -80,6 +80,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             into: assignment.into,
             backupId: assignment.backupId,
             fallbacks: assignment.fallbacks.map(destinationToWire),
+            timeoutMs: assignment.timeout,
           },
         },
       }
@@ -107,6 +108,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             manifestKey: assignment.manifestKey,
             manifestSha256: assignment.manifestSha256,
             backupId: assignment.backupId,
+            timeoutMs: assignment.timeout,
           },
         },
       }

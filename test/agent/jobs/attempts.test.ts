@@ -1,4 +1,5 @@
-import { rm } from 'node:fs/promises'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { Engine } from '../../../agent/engines/port.ts'
@@ -442,6 +443,38 @@ describe.skipIf(servers.missing)('attempts', () => {
     await attempts.idle()
     expect(results[1]).toMatchObject({ outcome: 'failed', failure: { code: 'backup.corrupt' } })
     expect(engine.calls).not.toContain('openRestore')
+  })
+
+  it('a restore that takes longer than it may is ended with that reason, and what it made is removed', async () => {
+    await using folder = await temporaryFolder('attempts')
+    const server = join(folder.path, 'server')
+    await mkdir(server)
+    const engine = fakeEngine({ folder: server, consumer: 'cat >> "$1"; exec sleep 600' })
+    const clock = systemClock
+    const { attempts, backup, started, results, places } = await bench(folder.path, { engine, clock })
+    await started(backup(newAttempt()))
+    await attempts.idle()
+    const { manifest_key: manifestKey = '', manifest } = results[0] ?? {}
+    const manifestSha256 = createHash('sha256')
+      .update(Buffer.from(manifest ?? '', 'base64'))
+      .digest('hex')
+    await started({
+      attempt: newAttempt(),
+      kind: JobKind.RESTORE,
+      spec: {
+        $case: 'restore',
+        value: restoreSpec(places.bucket, { manifestKey, manifestSha256, timeoutMs: 1_500 }),
+      },
+    })
+    await attempts.idle()
+    expect(results[1]).toMatchObject({
+      outcome: 'failed',
+      failure: { code: 'job.timed-out', context: { timeout_ms: 1_500 } },
+    })
+    expect(engine.calls).toContain('openRestore')
+    expect(engine.calls).toContain('abandon')
+    expect(engine.calls).not.toContain('commit')
+    expect(await readdir(server)).toEqual([])
   })
 
   it('J7, J11: a delete that names a backup with a manifest deletes nothing of it', async () => {

@@ -27,6 +27,7 @@ const policy = {
   every: '1h',
   rpo: '2h',
   destinations: ['main', 'far'],
+  timeout: '6h',
   retry: { attempts: 3, base_delay: '20ms', max_delay: '50ms' },
 }
 const both = { destinations, policies: [policy] }
@@ -146,6 +147,7 @@ describe('a policy with two destinations', () => {
         manifestSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
         sources: [{ name: 'main' }],
         target: { name: 'far' },
+        timeoutMs: 21_600_000,
       },
     })
     const before = await backupIn(fleet, backupId)

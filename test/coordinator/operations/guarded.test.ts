@@ -47,14 +47,16 @@ async function startedRestore(fleet: Running, agent: FakeAgent, backupId: string
 
 describe('guarded work (J11)', () => {
   test('a restore asks before it renames; the grant is refused once it was cancelled', async () => {
-    await using world = await withDatabase()
+    await using world = await withDatabase({
+      policies: [{ name: 'all', every: '1h', rpo: '2h', destination: 'main', restore_timeout: '3h' }],
+    })
     const { agent, fleet } = world
     const { assign: backup, result } = await agent.succeed()
     const backupId = backup.spec?.$case === 'backup' ? backup.spec.value.backupId : ''
     const { job, assign } = await startedRestore(fleet, agent, backupId)
     expect(assign.spec).toMatchObject({
       $case: 'restore',
-      value: { into: 'orders_copy', manifestKey: result.manifestKey, backupId },
+      value: { into: 'orders_copy', manifestKey: result.manifestKey, backupId, timeoutMs: 10_800_000 },
     })
     expect(await ask(agent, assign, 'g1', 'rename', [])).toMatchObject({ granted: true })
     expect(await ask(agent, assign, 'g2', 'delete', ['v1/x'])).toMatchObject({ granted: false })

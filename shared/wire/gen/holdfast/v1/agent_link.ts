@@ -528,7 +528,11 @@ export interface RestoreSpec {
   /** Other destinations that hold the same backup under the same keys, in the order they are to be tried. */
   fallbacks: Destination[];
   /** Streams at the same time; absent: as the agent finds right. */
-  streams?: number | undefined;
+  streams?:
+    | number
+    | undefined;
+  /** Longer than this it is ended; absent: never. */
+  timeoutMs?: number | undefined;
 }
 
 /** Debris of failed attempts: objects to delete and upload prefixes to abort, under one destination. */
@@ -560,6 +564,8 @@ export interface CopySpec {
   /** Hex SHA-256 of the manifest's bytes as recorded. */
   manifestSha256: string;
   backupId: string;
+  /** Longer than this it is ended; absent: never. */
+  timeoutMs?: number | undefined;
 }
 
 export interface Accepted {
@@ -4872,6 +4878,7 @@ function createBaseRestoreSpec(): RestoreSpec {
     backupId: "",
     fallbacks: [],
     streams: undefined,
+    timeoutMs: undefined,
   };
 }
 
@@ -4900,6 +4907,9 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
     }
     if (message.streams !== undefined) {
       writer.uint32(160).int32(message.streams);
+    }
+    if (message.timeoutMs !== undefined) {
+      writer.uint32(560).int64(message.timeoutMs);
     }
     return writer;
   },
@@ -4981,6 +4991,14 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
             message.streams = reader.int32();
             continue;
           }
+          case 70: {
+            if (tag !== 560) {
+              break;
+            }
+
+            message.timeoutMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5017,6 +5035,11 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
         ? object.fallbacks.map((e: any) => Destination.fromJSON(e))
         : [],
       streams: isSet(object.streams) ? globalThis.Number(object.streams) : undefined,
+      timeoutMs: isSet(object.timeoutMs)
+        ? globalThis.Number(object.timeoutMs)
+        : isSet(object.timeout_ms)
+        ? globalThis.Number(object.timeout_ms)
+        : undefined,
     };
   },
 
@@ -5046,6 +5069,9 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
     if (message.streams !== undefined) {
       obj.streams = Math.round(message.streams);
     }
+    if (message.timeoutMs !== undefined) {
+      obj.timeoutMs = Math.round(message.timeoutMs);
+    }
     return obj;
   },
 
@@ -5066,6 +5092,7 @@ export const RestoreSpec: MessageFns<RestoreSpec> = {
     message.backupId = object.backupId ?? "";
     message.fallbacks = object.fallbacks?.map((e) => Destination.fromPartial(e)) || [];
     message.streams = object.streams ?? undefined;
+    message.timeoutMs = object.timeoutMs ?? undefined;
     return message;
   },
 };
@@ -5329,7 +5356,7 @@ export const ExpiredBackup: MessageFns<ExpiredBackup> = {
 };
 
 function createBaseCopySpec(): CopySpec {
-  return { sources: [], target: undefined, manifestKey: "", manifestSha256: "", backupId: "" };
+  return { sources: [], target: undefined, manifestKey: "", manifestSha256: "", backupId: "", timeoutMs: undefined };
 }
 
 export const CopySpec: MessageFns<CopySpec> = {
@@ -5348,6 +5375,9 @@ export const CopySpec: MessageFns<CopySpec> = {
     }
     if (message.backupId !== "") {
       writer.uint32(42).string(message.backupId);
+    }
+    if (message.timeoutMs !== undefined) {
+      writer.uint32(560).int64(message.timeoutMs);
     }
     return writer;
   },
@@ -5405,6 +5435,14 @@ export const CopySpec: MessageFns<CopySpec> = {
             message.backupId = reader.string();
             continue;
           }
+          case 70: {
+            if (tag !== 560) {
+              break;
+            }
+
+            message.timeoutMs = longToNumber(reader.int64());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -5436,6 +5474,11 @@ export const CopySpec: MessageFns<CopySpec> = {
         : isSet(object.backup_id)
         ? globalThis.String(object.backup_id)
         : "",
+      timeoutMs: isSet(object.timeoutMs)
+        ? globalThis.Number(object.timeoutMs)
+        : isSet(object.timeout_ms)
+        ? globalThis.Number(object.timeout_ms)
+        : undefined,
     };
   },
 
@@ -5456,6 +5499,9 @@ export const CopySpec: MessageFns<CopySpec> = {
     if (message.backupId !== "") {
       obj.backupId = message.backupId;
     }
+    if (message.timeoutMs !== undefined) {
+      obj.timeoutMs = Math.round(message.timeoutMs);
+    }
     return obj;
   },
 
@@ -5471,6 +5517,7 @@ export const CopySpec: MessageFns<CopySpec> = {
     message.manifestKey = object.manifestKey ?? "";
     message.manifestSha256 = object.manifestSha256 ?? "";
     message.backupId = object.backupId ?? "";
+    message.timeoutMs = object.timeoutMs ?? undefined;
     return message;
   },
 };
