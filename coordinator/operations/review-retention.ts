@@ -17,11 +17,6 @@ const atOnce = 100
 /** Clocks of agents may be off by so much, ms, before ours is not believed. */
 const farOff = 5 * 60_000
 
-/** The brake, and when that was looked at. */
-export interface BrakeSeen extends Brake {
-  readonly at: Millis
-}
-
 interface Look {
   readonly databaseId: DatabaseId
   readonly rule: string
