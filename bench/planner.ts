@@ -43,7 +43,7 @@ export async function run(
     report(`${name}: ${fleet.about}`)
     const ticks = tickTimes(fleet)
     const lower = bound(fleet)
-    const possible = feasible(fleet)
+    const possible = feasible(fleet, tick)
     report(`  bound ${(lower.value / hour).toFixed(2)} h (${lower.by})`)
     report(
       `  a look at ${ticks.all} due: median ${ticks.large.toFixed(0)} ms, best ${ticks.largeBest.toFixed(0)} ms; at ${ticks.some} due: median ${ticks.small.toFixed(1)} ms, best ${ticks.smallBest.toFixed(1)} ms`,

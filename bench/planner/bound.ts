@@ -1,4 +1,6 @@
 import type { QueuedJob } from '../../coordinator/planner/index.ts'
+import type { Span } from '../../coordinator/planner/window.ts'
+import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { Fleet } from './fleets.ts'
 
 /** A makespan no planner can beat, milliseconds from the start, and what makes it so. */
@@ -17,8 +19,9 @@ interface Work {
 const mostAttempts = 6
 
 /**
- * max(longest job; each cluster's work ÷ its allowed concurrency; what must pass each destination ÷ its MB/s; all
- * work ÷ all slots), each from when the first of it may begin. A host's own work is its cluster's here.
+ * max(longest job; each cluster's work ÷ its allowed concurrency, and that in its windows; what must pass each destination ÷ its MB/s; all
+ * work ÷ all slots), each from when the first of it may begin. A host's own work is its cluster's here, and neither
+ * hosts nor sites have a budget of MB/s in these fleets.
  */
 export function bound(fleet: Fleet): Bound {
   const works = fleet.jobs.map(job => workOf(job, fleet))
@@ -28,11 +31,15 @@ export function bound(fleet: Fleet): Bound {
   }
   const longest = works.reduce((most, { from, duration }) => Math.max(most, from + duration), 0)
   offer(longest, 'the longest job')
-  for (const [, group] of grouped(works, each => each.job.clusterId ?? each.job.id))
+  for (const [, group] of grouped(works, each => each.job.clusterId ?? each.job.id)) {
     offer(
       afterFirst(group, each => each.duration),
       "a cluster's own work",
     )
+    const inside = group.filter(each => each.job.windows !== undefined)
+    const sum = inside.reduce((total, each) => total + each.duration, 0)
+    offer(openUntil(inside[0]?.job.windows ?? [], sum) - fleet.start, "a cluster's work in its windows")
+  }
   const rate = fleet.budgets.destination?.bytesPerSecond
   if (rate !== undefined)
     for (const [, group] of grouped(works, each => each.job.destination ?? ''))
@@ -49,10 +56,13 @@ export function bound(fleet: Fleet): Bound {
 }
 
 /**
- * The jobs that a relaxed earliest-deadline check calls feasible: for its cluster and its destination, everything
- * due no later than it fits before its deadline, if work were fluid. No planner can promise the others.
+ * The jobs that a relaxed earliest-deadline check calls feasible: for its cluster, its cluster's windows and its
+ * destination, everything due no later than it fits before its deadline, if work were fluid. No planner can promise
+ * the others.
+ *
+ * @param look how often the planner may look: on average a cluster stands still for half of it after each job
  */
-export function feasible(fleet: Fleet): ReadonlySet<string> {
+export function feasible(fleet: Fleet, look: Duration): ReadonlySet<string> {
   const works = fleet.jobs.map(job => workOf(job, fleet))
   const possible = new Set<string>()
   for (const { job, from, duration } of works)
@@ -65,12 +75,30 @@ export function feasible(fleet: Fleet): ReadonlySet<string> {
       if (fleet.start + at > each.job.deadline) possible.delete(each.job.id)
     }
   }
-  for (const [, group] of grouped(works, each => each.job.clusterId ?? each.job.id))
-    drop(group, each => each.duration)
+  for (const [, group] of grouped(works, each => each.job.clusterId ?? each.job.id)) {
+    drop(group, each => each.duration + look / 2)
+    // a cluster's windows are the same for all of its jobs that have any
+    const inside = group.filter(each => each.job.windows !== undefined)
+    let sum = 0
+    for (const { job, duration } of inside.toSorted((a, b) => a.job.deadline - b.job.deadline)) {
+      sum += duration + look / 2
+      if (openUntil(job.windows ?? [], sum) > job.deadline) possible.delete(job.id)
+    }
+  }
   if (rate !== undefined)
     for (const [, group] of grouped(works, each => each.job.destination ?? ''))
       drop(group, ({ duration, job }) => (duration * (job.rate ?? 0)) / rate)
   return possible
+}
+
+/** When so much time has been open, at the earliest; the last window's end where there is not so much. */
+function openUntil(windows: readonly Span[], time: Duration): Millis {
+  let left = time
+  for (const { from, to } of windows) {
+    if (left <= to - from) return from + left
+    left -= to - from
+  }
+  return windows.at(-1)?.to ?? 0
 }
 
 function workOf(job: QueuedJob, fleet: Fleet): Work {

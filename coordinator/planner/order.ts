@@ -8,12 +8,13 @@ export type Urgency = 0 | 1 | 2
 /**
  * Where a job stands: 0 overdue or slack < P90, 1 slack < 4 × P90, 2 the rest (facts-runtime H3). Where `ahead`, what
  * its cluster has to do until its deadline, is longer than its own P90, that counts: ten short ones are a long one.
+ * Half of its time waited is 1 at least: what is left to the last moment is late when a host goes away for an hour.
  */
 export function urgencyOf(job: QueuedJob, now: Millis, ahead: Duration = 0): Urgency {
   if (job.urgent === true) return 0
   const slack = job.deadline - now
   const length = Math.max(job.p90, ahead)
-  return slack < length ? 0 : slack < 4 * length ? 1 : 2
+  return slack < length ? 0 : slack < 4 * length || slack < now - job.dueAt ? 1 : 2
 }
 
 /** Whether a person waits for it: manual restores come before all. */

@@ -247,14 +247,15 @@ class Planning {
   }
 
   /**
-   * A job that would hold its cluster for long lets those go first that would be late behind it, as long as it can
-   * itself wait for all of them: what runs is not interrupted, and its own urgency only says that it is long.
+   * A job that would hold its cluster lets those go first that would be late behind it, as long as it can itself
+   * wait for all of them: what runs is not interrupted, and its own urgency only says that it is long. One that is
+   * going to be late anyway waits for little ones only.
    */
   #letsGoFirst(job: QueuedJob): QueuedJob | undefined {
-    const { clusterId, p90 } = job
+    const { clusterId, p50, p90 } = job
     if (clusterId === undefined) return undefined
-    const room = job.deadline - this.#now - p90
-    if (room <= 0) return undefined
+    const spare = job.deadline - this.#now - p50
+    const room = spare < 0 ? p50 / 10 : spare
     let first: QueuedJob | undefined
     let needed = 0
     for (const mate of this.#mates(clusterId)) {

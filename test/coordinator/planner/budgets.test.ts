@@ -124,8 +124,11 @@ describe('giants and small ones', () => {
     const urgent = backup(1, { ...home, deadline: now + 2 * hour })
     expect(look([own, urgent]).placed).toEqual([1])
     expect(look([own, urgent]).why(99)).toEqual(['lets-go-first'])
-    const hurried = { ...own, deadline: now + 4 * hour + minute }
+    const hurried = { ...own, deadline: now + own.p50 + minute }
     expect(look([hurried, urgent]).placed).toEqual([99])
+    // late whatever it does: a little later is nothing to it
+    const tiny = { ...urgent, p50: minute, p90: minute }
+    expect(look([{ ...own, deadline: now + hour }, tiny]).placed).toEqual([1])
     const { runs } = course([own, urgent])
     expect(runs.every(each => each.endedAt <= each.job.deadline)).toBe(true)
   })

@@ -66,6 +66,13 @@ describe('the jobs of one cluster', () => {
     )
   })
 
+  it('are not left to the last moment: half of its time waited, a job stands before what has more of its left', () => {
+    const waited = job(1, { dueAt: now - 2 * hour, deadline: now + hour })
+    const fresh = job(2, { deadline: now + 19 * hour, p50: 4 * hour, p90: 5 * hour, importance: 3 })
+    expect(order(planned([fresh, waited]))[0]).toBe(2)
+    expect(order(planned([{ ...fresh, deadline: now + 30 * hour }, waited]))[0]).toBe(1)
+  })
+
   it('let a short one go first that a somewhat longer one would make late, and that alone is not urgent yet', () => {
     const [tight, wide] = [
       job(1, { ...mates, p50: 7_000, p90: 9_000, deadline: now + 60_000 }),
