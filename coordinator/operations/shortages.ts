@@ -1,8 +1,8 @@
-import type { ClusterId, DatabaseId } from '../../shared/model/identifiers.ts'
+import type { ClusterId, DatabaseId, JobId } from '../../shared/model/identifiers.ts'
 import type { FleetMap } from '../fleet/fleet-map.ts'
+import type { Job } from '../jobs/index.ts'
 import type { ShortOf } from '../planner/shortage.ts'
 import type { DatabaseStateRecord } from '../store/records.ts'
-import type { Term } from './term.ts'
 
 const words: Readonly<Record<string, string>> = {
   'no-slot': 'a slot of host',
@@ -46,7 +46,10 @@ export function shortageText({ code, subject }: ShortOf, fleet: Pick<FleetMap, '
 }
 
 /** Whether a due database has no backup at work: its job waits, or waits to be made. */
-export function isWaiting(state: DatabaseStateRecord, { jobs }: Pick<Term, 'jobs'>): boolean {
+export function isWaiting(
+  state: DatabaseStateRecord,
+  { jobs }: { readonly jobs: { get(id: JobId): Job | undefined } },
+): boolean {
   const job = state.openJobId === undefined ? undefined : jobs.get(state.openJobId)
   return job === undefined || job.state.kind === 'queued'
 }
