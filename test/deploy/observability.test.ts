@@ -38,6 +38,37 @@ describe('dashboards for Grafana', () => {
       }
   })
 
+  // what Grafana's schema asks of them (`@grafana/schema` 13.2.3: Dashboard, DashboardLink, VariableModel)
+  test('have what their schema requires, and variables nothing that it does not know', () => {
+    const known =
+      'allValue allowCustomValue auto auto_count auto_min current datasource description hide includeAll label multi name options query refresh regex skipUrlSync sort type'
+    for (const dashboard of dashboards) {
+      const { links, panels, templating, ...rest } = JSON.parse(dashboardJson(dashboard)) as {
+        readonly links: readonly object[]
+        readonly panels: readonly object[]
+        readonly templating: { readonly list: readonly object[] }
+        readonly schemaVersion: number
+      }
+      expect(rest.schemaVersion).toBeGreaterThan(0)
+      for (const link of links)
+        for (const key of [
+          'asDropdown',
+          'icon',
+          'includeVars',
+          'keepTime',
+          'tags',
+          'targetBlank',
+          'title',
+          'tooltip',
+          'type',
+        ])
+          expect(link, dashboard.title).toHaveProperty(key)
+      for (const panel of panels) expect(panel).toHaveProperty('type')
+      for (const variable of templating.list)
+        expect(Object.keys(variable).filter(key => !known.split(' ').includes(key))).toEqual([])
+    }
+  })
+
   test('no panel lies upon another, every id is its own', () => {
     for (const dashboard of dashboards) {
       const { panels } = JSON.parse(dashboardJson(dashboard)) as {
