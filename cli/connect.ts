@@ -95,7 +95,7 @@ function withAddress(error: ServiceError, address: string, plaintext: boolean): 
   // somebody answered there, and hung up on plaintext
   const listens = plaintext && !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ETIMEDOUT/.test(error.details)
   return new AppError(failure.code, {
-    context: { ...failure.context, address },
+    context: { ...failure.context, ...plainly(failure.context['detail']), address },
     cause: error,
     ...(listens
       ? {
@@ -103,4 +103,11 @@ function withAddress(error: ServiceError, address: string, plaintext: boolean): 
         }
       : {}),
   })
+}
+
+/** What grpc-js tells of a connection, without what it wraps it in. */
+function plainly(detail: unknown): { readonly detail?: string } {
+  if (typeof detail !== 'string') return {}
+  const [, told = detail] = /^No connection established\. Last error: (?:Error: )?(.*)$/s.exec(detail) ?? []
+  return { detail: told.replace(/\.? Resolution note:\s*$/, '') }
 }

@@ -2,7 +2,8 @@ import type { Failure } from './app-error.ts'
 
 /**
  * An error for people, the same in every command: message, code, hint, context. A message of several lines
- * keeps them; lists of the context get a line for each entry, unless the message tells them already.
+ * keeps them; lists of the context get a line for each entry, unless the message tells them already; so it is with
+ * what the problem is.
  *
  * ```
  * error: the object store denied access [object-store.denied]
@@ -17,7 +18,8 @@ export function printFailure(failure: Failure, width = Number.POSITIVE_INFINITY)
     if (typeof value === 'object') {
       const untold = value.filter(each => !failure.message.includes(each))
       if (untold.length > 0) lines.push(`  ${name}:`, ...untold.map(each => indented(each, '    ')))
-    } else if (String(value) !== '') lines.push(valueLines(name, String(value)))
+    } else if (String(value) !== '' && !(name === 'problem' && failure.message.includes(String(value))))
+      lines.push(valueLines(name, String(value)))
   }
   if (failure.hint !== '') lines.push(`  hint: ${failure.hint}`)
   return lines
