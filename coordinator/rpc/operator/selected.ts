@@ -80,14 +80,21 @@ export interface Seek {
 /** What jobs and backups of a narrowed part of the fleet are looked up by. */
 export function seekOf({ fleet, selection }: Narrowing): Seek {
   const clusterIds: ClusterId[] = []
-  for (const { id } of fleet.clusters()) if (selection.cluster(id)) clusterIds.push(id)
+  let all = 0
+  for (const { id } of fleet.clusters()) {
+    all++
+    if (selection.cluster(id)) clusterIds.push(id)
+  }
   if (selection.byName) {
     const databases = databasesWithin(fleet, selection, clusterIds)
     // what globals have is found by their cluster only
     if (databases?.every(each => each.scope === 'database'))
       return { filter: { databaseIds: databases.map(each => each.id) }, exact: true }
   }
-  return clusterIds.length <= few ? { filter: { clusterIds }, exact: !selection.byName } : { exact: false }
+  // a seek for each costs the more, the more they are; a walk the more, the rarer they are: here both are about equal
+  return clusterIds.length <= Math.min(few, Math.sqrt(10 * all))
+    ? { filter: { clusterIds }, exact: !selection.byName }
+    : { exact: false }
 }
 
 function databasesWithin(

@@ -239,6 +239,13 @@ describe('a list narrowed by a selector: its pages are full, and together the wh
     // names that globals match, too
     expect(await all('jobs', `${inAms}\\,database=*`)).toEqual(newest)
     expect(await all('jobs', 'selector=service=none')).toEqual([])
+    // so many that the list is walked
+    const others = 3 * (services - ams.length)
+    expect(await all('jobs', 'selector=datacenter=fra', 7)).toHaveLength(others)
+    expect(new Set(await all('backups', 'selector=datacenter=fra,order=size', 7))).toHaveProperty(
+      'size',
+      others,
+    )
     expect(await all('jobs', `${inAms},database=svc-10/(globals)`)).toEqual(['svc-10/(globals)'])
     expect(await all('jobs', `${inAms},database=svc-11/main`)).toEqual([])
     expect((await all('backups', 'database=svc-11/(globals)')).map(subject)).toEqual(['svc-11/(globals)'])
