@@ -921,7 +921,7 @@ export const errorCodes = {
     retry: 'never',
   },
   'backup.locked': {
-    message: 'Object Lock keeps this backup',
+    message: 'this backup is kept by Object Lock',
     hint: 'Nobody deletes it before the time in the context; retention tries again by itself.',
     grpc: 'FAILED_PRECONDITION',
     exit: 12,
