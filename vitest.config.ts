@@ -1,5 +1,4 @@
 import { defineConfig } from 'vitest/config'
-import { LongestFirst } from './test/harness/longest-first.ts'
 
 export default defineConfig({
   test: {
@@ -14,7 +13,6 @@ export default defineConfig({
     // Forks, since servers die with the thread that started them, and that must be a main thread
     pool: 'forks',
     maxWorkers: 2,
-    sequence: { sequencer: LongestFirst },
     globalSetup: ['test/harness/global-setup.ts'],
     setupFiles: ['test/harness/leak-check.ts'],
     reporters: ['default', './test/harness/summary-reporter.ts'],
