@@ -1,4 +1,6 @@
-import { PutBucketPolicyCommand } from '@aws-sdk/client-s3'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PutBucketPolicyCommand, PutObjectCommand } from '@aws-sdk/client-s3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { engineFor } from '../../agent/engines/index.ts'
 import { createToolFinder } from '../../agent/process/index.ts'
@@ -14,6 +16,8 @@ import {
   startS3,
   temporaryFolder,
 } from '../harness/index.ts'
+
+import { projectRoot } from '../harness/project-root.ts'
 
 const servers = await requireServers('least privilege', 'postgres', 'mariadb', 's3')
 
@@ -89,6 +93,48 @@ describe.skipIf(servers.missing)(
         expect((await lacks('mariadb', user)).join('\n')).toContain(privilege)
       },
     )
+
+    test('the agent’s policy, as the page has it: its own clusters and manifests, no delete, nobody else’s data', async () => {
+      const bucket = await s3.createBucket()
+      const page = await readFile(join(projectRoot, 'docs/reference/least-privilege.md'), 'utf8')
+      const written = /```json\n(\{ "Version"[\s\S]*?)```/.exec(page)?.[1] ?? ''
+      const { Statement, ...rest } = JSON.parse(
+        written.replaceAll('BUCKET', bucket).replaceAll('PREFIX', 'fleet').replaceAll('CLUSTER-SLUG', 'shop'),
+      ) as { Statement: { Action: string | string[] }[] }
+      // who asks without a signature has what this allows, and nothing else
+      const statements = Statement.filter(each => each.Action !== 'kms:Encrypt')
+      expect(statements).toHaveLength(2)
+      await s3.client().send(
+        new PutBucketPolicyCommand({
+          Bucket: bucket,
+          Policy: JSON.stringify({
+            ...rest,
+            Statement: statements.map(each => ({ ...each, Principal: '*' })),
+          }),
+        }),
+      )
+      const others = ['/fleet/v1/data/payroll/a', '/fleet/v1/data/shopping/a', '/elsewhere']
+      for (const other of others)
+        await s3
+          .client()
+          .send(new PutObjectCommand({ Bucket: bucket, Key: other.slice(1), Body: 'a secret' }))
+      const ask = async (method: string, path: string) => {
+        const body = method === 'PUT' ? { body: 'bytes' } : {}
+        const answer = await fetch(`${s3.endpoint}/${bucket}${path}`, { method, ...body })
+        await answer.arrayBuffer()
+        return answer.status
+      }
+      for (const own of ['/fleet/v1/data/shop/a', '/fleet/v1/manifests/2026/01/01/att_1.json']) {
+        expect(await ask('PUT', own), own).toBe(200)
+        expect(await ask('GET', own), own).toBe(200)
+        expect(await ask('DELETE', own), own).toBe(403)
+      }
+      for (const other of others)
+        for (const method of ['PUT', 'GET', 'DELETE'])
+          expect(await ask(method, other), `${method} ${other}`).toBe(403)
+      expect(await ask('GET', '?list-type=2&prefix=fleet/v1/data/shop/')).toBe(200)
+      expect(await ask('GET', '?list-type=2')).toBe(403)
+    })
 
     test('an agent’s keys under a policy without delete: store, read and abort, and delete nothing', async () => {
       const bucket = await s3.createBucket()
