@@ -120,7 +120,8 @@ describe.skipIf(servers.missing)('a primary, its standby and a clone of it, all 
     }
     const context = { scope: { kind: 'fleet' } } as unknown as CallContext
     const ask = () =>
-      listClusters({ store: fleet.store } as OperatorDeps)(
+      // as one answers that does not lead: by the store alone
+      listClusters({ store: fleet.store, operations: { fleet: () => undefined } } as unknown as OperatorDeps)(
         { pageSize: 0, pageToken: '', filter: '' },
         context,
       )
