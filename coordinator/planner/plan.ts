@@ -1,3 +1,4 @@
+import type { ClusterId } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import { inOrder, isManualRestore, type Order, type Rank } from './order.ts'
 import type { Demand, Pool } from './pool.ts'
@@ -40,6 +41,7 @@ class Planning {
   readonly #busy = new Map<Pool, readonly Reason[]>()
 
   #mates: Order['mates'] = () => []
+  readonly #sorted = new Map<ClusterId, readonly QueuedJob[]>()
 
   constructor(input: PlanInput) {
     this.#input = input
@@ -258,9 +260,10 @@ class Planning {
     const room = spare < 0 ? p50 / 10 : spare
     let first: QueuedJob | undefined
     let needed = 0
-    for (const mate of this.#mates(clusterId)) {
-      const slack = mate.deadline - this.#now - mate.p90
-      if (mate.p90 >= p90 || slack < 0 || slack >= p90 + margin || !this.#couldStart(mate)) continue
+    for (const mate of this.#byLatestStart(clusterId)) {
+      const slack = latestStart(mate) - this.#now
+      if (slack >= p90 + margin) break
+      if (mate.p90 >= p90 || !this.#couldStart(mate)) continue
       needed += mate.p90
       if (
         first === undefined ||
@@ -270,6 +273,19 @@ class Planning {
         first = mate
     }
     return needed <= room ? first : undefined
+  }
+
+  /** Those that the longest of a cluster could make late; found once for each that is asked for: mostly nobody. */
+  #byLatestStart(id: ClusterId): readonly QueuedJob[] {
+    const known = this.#sorted.get(id)
+    if (known !== undefined) return known
+    const mates = this.#mates(id)
+    const until = this.#now + margin + mates.reduce((longest, { p90 }) => Math.max(longest, p90), 0)
+    const sorted = mates
+      .filter(each => latestStart(each) >= this.#now && latestStart(each) < until)
+      .sort((a, b) => latestStart(a) - latestStart(b))
+    this.#sorted.set(id, sorted)
+    return sorted
   }
 
   #couldStart(job: QueuedJob): boolean {
@@ -288,6 +304,11 @@ class Planning {
     this.#busy.set(pool, reasons)
     return reasons
   }
+}
+
+/** When a job must start at the latest to be in time by its P90. */
+function latestStart({ deadline, p90 }: QueuedJob): Millis {
+  return deadline - p90
 }
 
 function wait(job: QueuedJob, reasons: readonly Reason[]): PlanDecision {
