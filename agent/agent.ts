@@ -209,6 +209,7 @@ export async function startAgent(
       pool: config.pool,
       keeper: config.keeper,
       hooks: Object.keys(config.hooks).sort(),
+      verifyServers: [],
     })
     const servers = serverWatch(config, clock)
     const link: Link = new Link({

@@ -1,4 +1,5 @@
 import type { AppError } from '../../shared/errors/index.ts'
+import type { CensusCounts } from '../../shared/model/census.ts'
 import type { EngineKind, IdentityEvidence } from '../../shared/model/engine.ts'
 import type {
   DatabaseSettings,
@@ -157,6 +158,11 @@ export interface DumpSession {
   presentable?(stderrTail: string): string
   /** Called after every stream was verified, before anything is completed; throws when they are not the whole. */
   account?(): Promise<void>
+  /**
+   * Counts what the dump's own snapshot holds, beside its streams (P5); undefined where it cannot be told for
+   * certain, with a warning that says why. Absent: this dump has no census.
+   */
+  census?(signal: AbortSignal): Promise<CensusCounts | undefined>
   close(): Promise<void>
 }
 
@@ -210,6 +216,25 @@ export interface RestoreSession {
   close(): Promise<void>
 }
 
+/** A server of ours that lives as long as one verification: empty, private, without a network. */
+export interface ThrowawayServer extends AsyncDisposable {
+  readonly target: InstanceTarget
+  readonly version: string
+}
+
+/** Starts servers that are thrown away (P5). */
+export interface ThrowawayServers {
+  /** Versions of the server programs of this host, the oldest first; empty: none can be started. */
+  versions(tools: ToolFinder): Promise<readonly string[]>
+  /**
+   * Starts one in a folder that is the caller's, of the oldest version that is not older than asked for and of the
+   * same line where there is one. Durability is switched off: it is worth nothing tomorrow.
+   *
+   * @throws AppError `verify.no-server`, `verify.server-failed`
+   */
+  start(atLeast: string, folder: string, context: EngineContext): Promise<ThrowawayServer>
+}
+
 /** Capabilities as data. */
 export interface EngineCapabilities {
   /** The engine has cluster-scoped globals (roles, tablespaces) as a backup of their own. */
@@ -243,4 +268,7 @@ export interface Engine {
    * hidden name. The name is that attempt's alone, so nothing else can be meant.
    */
   dropUnfinished?(target: InstanceTarget, into: string, attemptId: string): Promise<void>
+  /** Counts what a restored database holds, in the terms of `DumpSession.census`. */
+  count?(target: InstanceTarget, database: string, context: EngineContext): Promise<CensusCounts>
+  readonly throwaway?: ThrowawayServers
 }

@@ -137,6 +137,7 @@ export function resultToWire(result: AttemptResult): Result {
     })),
     warnings: result.warnings ?? [],
     hooks: (result.hooks ?? []).map(({ duration_ms: durationMs, ...run }) => ({ ...run, durationMs })),
+    verify: undefined,
     keysUsed: (result.keys_used ?? []).map(({ kind, key, backup_id: backupId }) => ({ kind, key, backupId })),
     observed: observedToWire(result),
   }

@@ -196,6 +196,7 @@ export class LeanAgent {
         protocolVersion: 1,
         features: ['restore', 'encryption', 'destination-settings'],
         hooks: [],
+        verifyServers: [],
         host: {
           hostname: this.hostname,
           nodeId: '',

@@ -154,7 +154,15 @@ export const manifestSchema = z.object({
   warnings: z.array(z.string()).optional(),
   encryption: encryptionSchema,
   /** An object of its own with row counts from the snapshot. */
-  census: z.object({ key: z.string(), size: count, sha256 }).optional(),
+  census: z
+    .object({
+      key: z.string(),
+      size: count,
+      sha256,
+      /** As a stream's; absent: plain JSON. */
+      codecs: z.array(z.enum(streamCodecs)).optional(),
+    })
+    .optional(),
   policy: z.object({ name: z.string(), version: z.string() }).optional(),
   observed: observedSchema.optional(),
   /** Class at birth, never read back. */

@@ -77,6 +77,7 @@ describe.skipIf(servers.missing)('on the link of a coordinator at work', () => {
       copies: [],
       warnings: [],
       hooks: [],
+      verify: undefined,
       keysUsed: [],
       observed: undefined,
     }

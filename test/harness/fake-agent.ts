@@ -146,6 +146,7 @@ export class FakeAgent {
         pool: keeper ?? false,
         keeper: keeper ?? false,
         hooks: [...(hooks ?? [])],
+        verifyServers: [],
         ...over,
       },
     })
@@ -439,6 +440,7 @@ export function emptyResult(ref: AttemptRef): Result {
     copies: [],
     warnings: [],
     hooks: [],
+    verify: undefined,
     keysUsed: [],
     observed: undefined,
   }

@@ -244,6 +244,16 @@ export interface Hello {
   keeper: boolean;
   /** Names of the hooks this host has; what they run stands in its own configuration and is never told. */
   hooks: string[];
+  /** What it can start as a throw-away server to restore into; empty: it verifies nothing. */
+  verifyServers: VerifyServer[];
+}
+
+/** Server programs of a host that a backup can be restored into. */
+export interface VerifyServer {
+  /** postgres, mariadb, mysql. */
+  engine: string;
+  /** As the program tells it, e.g. `15.18`, `10.11.19`. */
+  version: string;
 }
 
 export interface HostFacts {
@@ -401,6 +411,7 @@ export interface Assign {
     | { $case: "restore"; value: RestoreSpec }
     | { $case: "delete"; value: DeleteSpec }
     | { $case: "copy"; value: CopySpec }
+    | { $case: "verify"; value: VerifySpec }
     | undefined;
 }
 
@@ -484,7 +495,11 @@ export interface BackupSpec {
     | number
     | undefined;
   /** What runs around it. Only for agents with the feature `hooks`: others would leave it out unsaid. */
-  hooks?: HookSpec | undefined;
+  hooks?:
+    | HookSpec
+    | undefined;
+  /** rows: the rows of every table are counted in the dump's own snapshot; none; absent: rows. */
+  census?: string | undefined;
 }
 
 /**
@@ -564,6 +579,24 @@ export interface CopySpec {
   /** Hex SHA-256 of the manifest's bytes as recorded. */
   manifestSha256: string;
   backupId: string;
+  /** Longer than this it is ended; absent: never. */
+  timeoutMs?: number | undefined;
+}
+
+/** A backup to be restored into a throw-away server of the agent's own, compared with its census, and thrown away. */
+export interface VerifySpec {
+  /** Where it lies, in the order they are to be tried. */
+  sources: Destination[];
+  manifestKey: string;
+  /** Hex SHA-256 of the manifest's bytes as recorded. */
+  manifestSha256: string;
+  backupId: string;
+  /** postgres, mariadb, mysql: of the server the backup was made of. */
+  engine: string;
+  /** Of that server; the throw-away one is never older. */
+  serverVersion: string;
+  /** As recorded, to see whether there is room; 0 when unknown. */
+  rawBytes: number;
   /** Longer than this it is ended; absent: never. */
   timeoutMs?: number | undefined;
 }
@@ -669,6 +702,35 @@ export interface Result {
   hooks: HookRun[];
   /** Keys that opened a backup, whatever became of the attempt afterwards. Never a secret. */
   keysUsed: KeyUse[];
+  /**
+   * Of a verify job that came to a judgement, whatever it is. Absent: it could not be tried, and nothing is said of
+   * the backup.
+   */
+  verify: VerifyReport | undefined;
+}
+
+/** What a restore into a throw-away server showed of a backup. */
+export interface VerifyReport {
+  /**
+   * verified: it was restored, and holds what its census says; restored: it was, but has no census to be compared
+   * with; differs: it was, and is not what its census says; unrestorable: the restore itself failed for a reason
+   * that lies in the backup.
+   */
+  verdict: string;
+  /** From the first byte asked for to the last index built, without starting the server and counting: the measured RTO. */
+  restoreMs: number;
+  /** All of it. */
+  totalMs: number;
+  serverVersion: string;
+  tables: number;
+  rows: number;
+  rawBytes: number;
+  /** The first of what differs, one line each, at most 20: names and counts, never a row. */
+  differences: string[];
+  /** All that differ. */
+  differenceCount: number;
+  /** Why it could not be restored. */
+  failure: Failure | undefined;
 }
 
 /** A key opened a backup. */
@@ -1383,6 +1445,7 @@ function createBaseHello(): Hello {
     pool: false,
     keeper: false,
     hooks: [],
+    verifyServers: [],
   };
 }
 
@@ -1429,6 +1492,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.hooks) {
       writer.uint32(722).string(v!);
+    }
+    for (const v of message.verifyServers) {
+      VerifyServer.encode(v!, writer.uint32(882).fork()).join();
     }
     return writer;
   },
@@ -1558,6 +1624,14 @@ export const Hello: MessageFns<Hello> = {
             message.hooks.push(reader.string());
             continue;
           }
+          case 110: {
+            if (tag !== 882) {
+              break;
+            }
+
+            message.verifyServers.push(VerifyServer.decode(reader, reader.uint32()));
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1616,6 +1690,11 @@ export const Hello: MessageFns<Hello> = {
       hooks: globalThis.Array.isArray(object?.hooks)
         ? object.hooks.map((e: any) => globalThis.String(e))
         : [],
+      verifyServers: globalThis.Array.isArray(object?.verifyServers)
+        ? object.verifyServers.map((e: any) => VerifyServer.fromJSON(e))
+        : globalThis.Array.isArray(object?.verify_servers)
+        ? object.verify_servers.map((e: any) => VerifyServer.fromJSON(e))
+        : [],
     };
   },
 
@@ -1663,6 +1742,9 @@ export const Hello: MessageFns<Hello> = {
     if (message.hooks?.length) {
       obj.hooks = message.hooks;
     }
+    if (message.verifyServers?.length) {
+      obj.verifyServers = message.verifyServers.map((e) => VerifyServer.toJSON(e));
+    }
     return obj;
   },
 
@@ -1685,6 +1767,92 @@ export const Hello: MessageFns<Hello> = {
     message.pool = object.pool ?? false;
     message.keeper = object.keeper ?? false;
     message.hooks = object.hooks?.map((e) => e) || [];
+    message.verifyServers = object.verifyServers?.map((e) => VerifyServer.fromPartial(e)) || [];
+    return message;
+  },
+};
+
+function createBaseVerifyServer(): VerifyServer {
+  return { engine: "", version: "" };
+}
+
+export const VerifyServer: MessageFns<VerifyServer> = {
+  encode(message: VerifyServer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.engine !== "") {
+      writer.uint32(10).string(message.engine);
+    }
+    if (message.version !== "") {
+      writer.uint32(18).string(message.version);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyServer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyServer();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyServer {
+    return {
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      version: isSet(object.version) ? globalThis.String(object.version) : "",
+    };
+  },
+
+  toJSON(message: VerifyServer): unknown {
+    const obj: any = {};
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyServer>): VerifyServer {
+    return VerifyServer.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyServer>): VerifyServer {
+    const message = createBaseVerifyServer();
+    message.engine = object.engine ?? "";
+    message.version = object.version ?? "";
     return message;
   },
 };
@@ -3743,6 +3911,9 @@ export const Assign: MessageFns<Assign> = {
       case "copy":
         CopySpec.encode(message.spec.value, writer.uint32(402).fork()).join();
         break;
+      case "verify":
+        VerifySpec.encode(message.spec.value, writer.uint32(882).fork()).join();
+        break;
     }
     return writer;
   },
@@ -3808,6 +3979,14 @@ export const Assign: MessageFns<Assign> = {
             message.spec = { $case: "copy", value: CopySpec.decode(reader, reader.uint32()) };
             continue;
           }
+          case 110: {
+            if (tag !== 882) {
+              break;
+            }
+
+            message.spec = { $case: "verify", value: VerifySpec.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3832,6 +4011,8 @@ export const Assign: MessageFns<Assign> = {
         ? { $case: "delete", value: DeleteSpec.fromJSON(object.delete) }
         : isSet(object.copy)
         ? { $case: "copy", value: CopySpec.fromJSON(object.copy) }
+        : isSet(object.verify)
+        ? { $case: "verify", value: VerifySpec.fromJSON(object.verify) }
         : undefined,
     };
   },
@@ -3852,6 +4033,8 @@ export const Assign: MessageFns<Assign> = {
       obj.delete = DeleteSpec.toJSON(message.spec.value);
     } else if (message.spec?.$case === "copy") {
       obj.copy = CopySpec.toJSON(message.spec.value);
+    } else if (message.spec?.$case === "verify") {
+      obj.verify = VerifySpec.toJSON(message.spec.value);
     }
     return obj;
   },
@@ -3887,6 +4070,12 @@ export const Assign: MessageFns<Assign> = {
       case "copy": {
         if (object.spec?.value !== undefined && object.spec?.value !== null) {
           message.spec = { $case: "copy", value: CopySpec.fromPartial(object.spec.value) };
+        }
+        break;
+      }
+      case "verify": {
+        if (object.spec?.value !== undefined && object.spec?.value !== null) {
+          message.spec = { $case: "verify", value: VerifySpec.fromPartial(object.spec.value) };
         }
         break;
       }
@@ -3930,6 +4119,7 @@ function createBaseBackupSpec(): BackupSpec {
     replayLagLimitMs: undefined,
     replayBacklogLimit: undefined,
     hooks: undefined,
+    census: undefined,
   };
 }
 
@@ -4033,6 +4223,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     }
     if (message.hooks !== undefined) {
       HookSpec.encode(message.hooks, writer.uint32(722).fork()).join();
+    }
+    if (message.census !== undefined) {
+      writer.uint32(882).string(message.census);
     }
     return writer;
   },
@@ -4314,6 +4507,14 @@ export const BackupSpec: MessageFns<BackupSpec> = {
             message.hooks = HookSpec.decode(reader, reader.uint32());
             continue;
           }
+          case 110: {
+            if (tag !== 882) {
+              break;
+            }
+
+            message.census = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -4459,6 +4660,7 @@ export const BackupSpec: MessageFns<BackupSpec> = {
         ? globalThis.Number(object.replay_backlog_limit)
         : undefined,
       hooks: isSet(object.hooks) ? HookSpec.fromJSON(object.hooks) : undefined,
+      census: isSet(object.census) ? globalThis.String(object.census) : undefined,
     };
   },
 
@@ -4563,6 +4765,9 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     if (message.hooks !== undefined) {
       obj.hooks = HookSpec.toJSON(message.hooks);
     }
+    if (message.census !== undefined) {
+      obj.census = message.census;
+    }
     return obj;
   },
 
@@ -4612,6 +4817,7 @@ export const BackupSpec: MessageFns<BackupSpec> = {
     message.hooks = (object.hooks !== undefined && object.hooks !== null)
       ? HookSpec.fromPartial(object.hooks)
       : undefined;
+    message.census = object.census ?? undefined;
     return message;
   },
 };
@@ -5517,6 +5723,220 @@ export const CopySpec: MessageFns<CopySpec> = {
     message.manifestKey = object.manifestKey ?? "";
     message.manifestSha256 = object.manifestSha256 ?? "";
     message.backupId = object.backupId ?? "";
+    message.timeoutMs = object.timeoutMs ?? undefined;
+    return message;
+  },
+};
+
+function createBaseVerifySpec(): VerifySpec {
+  return {
+    sources: [],
+    manifestKey: "",
+    manifestSha256: "",
+    backupId: "",
+    engine: "",
+    serverVersion: "",
+    rawBytes: 0,
+    timeoutMs: undefined,
+  };
+}
+
+export const VerifySpec: MessageFns<VerifySpec> = {
+  encode(message: VerifySpec, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.sources) {
+      Destination.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.manifestKey !== "") {
+      writer.uint32(18).string(message.manifestKey);
+    }
+    if (message.manifestSha256 !== "") {
+      writer.uint32(26).string(message.manifestSha256);
+    }
+    if (message.backupId !== "") {
+      writer.uint32(34).string(message.backupId);
+    }
+    if (message.engine !== "") {
+      writer.uint32(42).string(message.engine);
+    }
+    if (message.serverVersion !== "") {
+      writer.uint32(50).string(message.serverVersion);
+    }
+    if (message.rawBytes !== 0) {
+      writer.uint32(56).int64(message.rawBytes);
+    }
+    if (message.timeoutMs !== undefined) {
+      writer.uint32(560).int64(message.timeoutMs);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifySpec {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifySpec();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sources.push(Destination.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.manifestKey = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.manifestSha256 = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.serverVersion = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.rawBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 70: {
+            if (tag !== 560) {
+              break;
+            }
+
+            message.timeoutMs = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifySpec {
+    return {
+      sources: globalThis.Array.isArray(object?.sources) ? object.sources.map((e: any) => Destination.fromJSON(e)) : [],
+      manifestKey: isSet(object.manifestKey)
+        ? globalThis.String(object.manifestKey)
+        : isSet(object.manifest_key)
+        ? globalThis.String(object.manifest_key)
+        : "",
+      manifestSha256: isSet(object.manifestSha256)
+        ? globalThis.String(object.manifestSha256)
+        : isSet(object.manifest_sha256)
+        ? globalThis.String(object.manifest_sha256)
+        : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      serverVersion: isSet(object.serverVersion)
+        ? globalThis.String(object.serverVersion)
+        : isSet(object.server_version)
+        ? globalThis.String(object.server_version)
+        : "",
+      rawBytes: isSet(object.rawBytes)
+        ? globalThis.Number(object.rawBytes)
+        : isSet(object.raw_bytes)
+        ? globalThis.Number(object.raw_bytes)
+        : 0,
+      timeoutMs: isSet(object.timeoutMs)
+        ? globalThis.Number(object.timeoutMs)
+        : isSet(object.timeout_ms)
+        ? globalThis.Number(object.timeout_ms)
+        : undefined,
+    };
+  },
+
+  toJSON(message: VerifySpec): unknown {
+    const obj: any = {};
+    if (message.sources?.length) {
+      obj.sources = message.sources.map((e) => Destination.toJSON(e));
+    }
+    if (message.manifestKey !== "") {
+      obj.manifestKey = message.manifestKey;
+    }
+    if (message.manifestSha256 !== "") {
+      obj.manifestSha256 = message.manifestSha256;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.serverVersion !== "") {
+      obj.serverVersion = message.serverVersion;
+    }
+    if (message.rawBytes !== 0) {
+      obj.rawBytes = Math.round(message.rawBytes);
+    }
+    if (message.timeoutMs !== undefined) {
+      obj.timeoutMs = Math.round(message.timeoutMs);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifySpec>): VerifySpec {
+    return VerifySpec.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifySpec>): VerifySpec {
+    const message = createBaseVerifySpec();
+    message.sources = object.sources?.map((e) => Destination.fromPartial(e)) || [];
+    message.manifestKey = object.manifestKey ?? "";
+    message.manifestSha256 = object.manifestSha256 ?? "";
+    message.backupId = object.backupId ?? "";
+    message.engine = object.engine ?? "";
+    message.serverVersion = object.serverVersion ?? "";
+    message.rawBytes = object.rawBytes ?? 0;
     message.timeoutMs = object.timeoutMs ?? undefined;
     return message;
   },
@@ -6459,6 +6879,7 @@ function createBaseResult(): Result {
     warnings: [],
     hooks: [],
     keysUsed: [],
+    verify: undefined,
   };
 }
 
@@ -6523,6 +6944,9 @@ export const Result: MessageFns<Result> = {
     }
     for (const v of message.keysUsed) {
       KeyUse.encode(v!, writer.uint32(802).fork()).join();
+    }
+    if (message.verify !== undefined) {
+      VerifyReport.encode(message.verify, writer.uint32(882).fork()).join();
     }
     return writer;
   },
@@ -6700,6 +7124,14 @@ export const Result: MessageFns<Result> = {
             message.keysUsed.push(KeyUse.decode(reader, reader.uint32()));
             continue;
           }
+          case 110: {
+            if (tag !== 882) {
+              break;
+            }
+
+            message.verify = VerifyReport.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -6778,6 +7210,7 @@ export const Result: MessageFns<Result> = {
         : globalThis.Array.isArray(object?.keys_used)
         ? object.keys_used.map((e: any) => KeyUse.fromJSON(e))
         : [],
+      verify: isSet(object.verify) ? VerifyReport.fromJSON(object.verify) : undefined,
     };
   },
 
@@ -6843,6 +7276,9 @@ export const Result: MessageFns<Result> = {
     if (message.keysUsed?.length) {
       obj.keysUsed = message.keysUsed.map((e) => KeyUse.toJSON(e));
     }
+    if (message.verify !== undefined) {
+      obj.verify = VerifyReport.toJSON(message.verify);
+    }
     return obj;
   },
 
@@ -6877,6 +7313,257 @@ export const Result: MessageFns<Result> = {
     message.warnings = object.warnings?.map((e) => e) || [];
     message.hooks = object.hooks?.map((e) => HookRun.fromPartial(e)) || [];
     message.keysUsed = object.keysUsed?.map((e) => KeyUse.fromPartial(e)) || [];
+    message.verify = (object.verify !== undefined && object.verify !== null)
+      ? VerifyReport.fromPartial(object.verify)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseVerifyReport(): VerifyReport {
+  return {
+    verdict: "",
+    restoreMs: 0,
+    totalMs: 0,
+    serverVersion: "",
+    tables: 0,
+    rows: 0,
+    rawBytes: 0,
+    differences: [],
+    differenceCount: 0,
+    failure: undefined,
+  };
+}
+
+export const VerifyReport: MessageFns<VerifyReport> = {
+  encode(message: VerifyReport, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verdict !== "") {
+      writer.uint32(10).string(message.verdict);
+    }
+    if (message.restoreMs !== 0) {
+      writer.uint32(16).int64(message.restoreMs);
+    }
+    if (message.totalMs !== 0) {
+      writer.uint32(24).int64(message.totalMs);
+    }
+    if (message.serverVersion !== "") {
+      writer.uint32(34).string(message.serverVersion);
+    }
+    if (message.tables !== 0) {
+      writer.uint32(40).int64(message.tables);
+    }
+    if (message.rows !== 0) {
+      writer.uint32(48).int64(message.rows);
+    }
+    if (message.rawBytes !== 0) {
+      writer.uint32(56).int64(message.rawBytes);
+    }
+    for (const v of message.differences) {
+      writer.uint32(66).string(v!);
+    }
+    if (message.differenceCount !== 0) {
+      writer.uint32(72).int64(message.differenceCount);
+    }
+    if (message.failure !== undefined) {
+      Failure.encode(message.failure, writer.uint32(82).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyReport {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyReport();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.restoreMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.totalMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.serverVersion = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.tables = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.rows = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.rawBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.differences.push(reader.string());
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.differenceCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.failure = Failure.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyReport {
+    return {
+      verdict: isSet(object.verdict) ? globalThis.String(object.verdict) : "",
+      restoreMs: isSet(object.restoreMs)
+        ? globalThis.Number(object.restoreMs)
+        : isSet(object.restore_ms)
+        ? globalThis.Number(object.restore_ms)
+        : 0,
+      totalMs: isSet(object.totalMs)
+        ? globalThis.Number(object.totalMs)
+        : isSet(object.total_ms)
+        ? globalThis.Number(object.total_ms)
+        : 0,
+      serverVersion: isSet(object.serverVersion)
+        ? globalThis.String(object.serverVersion)
+        : isSet(object.server_version)
+        ? globalThis.String(object.server_version)
+        : "",
+      tables: isSet(object.tables) ? globalThis.Number(object.tables) : 0,
+      rows: isSet(object.rows) ? globalThis.Number(object.rows) : 0,
+      rawBytes: isSet(object.rawBytes)
+        ? globalThis.Number(object.rawBytes)
+        : isSet(object.raw_bytes)
+        ? globalThis.Number(object.raw_bytes)
+        : 0,
+      differences: globalThis.Array.isArray(object?.differences)
+        ? object.differences.map((e: any) => globalThis.String(e))
+        : [],
+      differenceCount: isSet(object.differenceCount)
+        ? globalThis.Number(object.differenceCount)
+        : isSet(object.difference_count)
+        ? globalThis.Number(object.difference_count)
+        : 0,
+      failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
+    };
+  },
+
+  toJSON(message: VerifyReport): unknown {
+    const obj: any = {};
+    if (message.verdict !== "") {
+      obj.verdict = message.verdict;
+    }
+    if (message.restoreMs !== 0) {
+      obj.restoreMs = Math.round(message.restoreMs);
+    }
+    if (message.totalMs !== 0) {
+      obj.totalMs = Math.round(message.totalMs);
+    }
+    if (message.serverVersion !== "") {
+      obj.serverVersion = message.serverVersion;
+    }
+    if (message.tables !== 0) {
+      obj.tables = Math.round(message.tables);
+    }
+    if (message.rows !== 0) {
+      obj.rows = Math.round(message.rows);
+    }
+    if (message.rawBytes !== 0) {
+      obj.rawBytes = Math.round(message.rawBytes);
+    }
+    if (message.differences?.length) {
+      obj.differences = message.differences;
+    }
+    if (message.differenceCount !== 0) {
+      obj.differenceCount = Math.round(message.differenceCount);
+    }
+    if (message.failure !== undefined) {
+      obj.failure = Failure.toJSON(message.failure);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyReport>): VerifyReport {
+    return VerifyReport.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyReport>): VerifyReport {
+    const message = createBaseVerifyReport();
+    message.verdict = object.verdict ?? "";
+    message.restoreMs = object.restoreMs ?? 0;
+    message.totalMs = object.totalMs ?? 0;
+    message.serverVersion = object.serverVersion ?? "";
+    message.tables = object.tables ?? 0;
+    message.rows = object.rows ?? 0;
+    message.rawBytes = object.rawBytes ?? 0;
+    message.differences = object.differences?.map((e) => e) || [];
+    message.differenceCount = object.differenceCount ?? 0;
+    message.failure = (object.failure !== undefined && object.failure !== null)
+      ? Failure.fromPartial(object.failure)
+      : undefined;
     return message;
   },
 };

@@ -15,6 +15,8 @@ export const JobKind = {
   DELETE: "JOB_KIND_DELETE",
   /** COPY - Makes a missing copy of a backup. */
   COPY: "JOB_KIND_COPY",
+  /** VERIFY - Restores a backup into a throw-away server and compares it with its census (P5). */
+  VERIFY: "JOB_KIND_VERIFY",
   UNRECOGNIZED: "UNRECOGNIZED",
 } as const;
 
@@ -26,6 +28,7 @@ export namespace JobKind {
   export type RESTORE = typeof JobKind.RESTORE;
   export type DELETE = typeof JobKind.DELETE;
   export type COPY = typeof JobKind.COPY;
+  export type VERIFY = typeof JobKind.VERIFY;
   export type UNRECOGNIZED = typeof JobKind.UNRECOGNIZED;
 }
 
@@ -46,6 +49,9 @@ export function jobKindFromJSON(object: any): JobKind {
     case 50:
     case "JOB_KIND_COPY":
       return JobKind.COPY;
+    case 110:
+    case "JOB_KIND_VERIFY":
+      return JobKind.VERIFY;
     case -1:
     case "UNRECOGNIZED":
     default:
@@ -65,6 +71,8 @@ export function jobKindToJSON(object: JobKind): string {
       return "JOB_KIND_DELETE";
     case JobKind.COPY:
       return "JOB_KIND_COPY";
+    case JobKind.VERIFY:
+      return "JOB_KIND_VERIFY";
     case JobKind.UNRECOGNIZED:
     default:
       return "UNRECOGNIZED";
@@ -83,6 +91,8 @@ export function jobKindToNumber(object: JobKind): number {
       return 3;
     case JobKind.COPY:
       return 50;
+    case JobKind.VERIFY:
+      return 110;
     case JobKind.UNRECOGNIZED:
     default:
       return -1;
