@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 import { measureFleet } from './link/measure.ts'
 import { rowsOf } from './link/rows.ts'
+import { storeKinds } from './link/store.ts'
 import type { BenchAnswer } from './run.ts'
 import { table } from './table.ts'
 
@@ -15,6 +16,8 @@ and jobs are assigned, started and recorded as fast as the coordinator can.
 
   --agents LIST     sizes of the fleet, one run each (default 1000,2000,5000)
   --databases N     databases on each server (default 4)
+  --store KIND      sqlite or postgres (default sqlite)
+  --tls             over mTLS, each agent with a certificate of its own; default plaintext
   --seconds N       how long the beating is watched (default 40)
   --json            end with one line of JSON on stdout; all else goes to stderr
   --help            this`
@@ -27,6 +30,8 @@ export async function run(report: (line: string) => void, args: readonly string[
       agents: { type: 'string', default: '1000,2000,5000' },
       databases: { type: 'string', default: '4' },
       seconds: { type: 'string', default: '40' },
+      store: { type: 'string', default: 'sqlite' },
+      tls: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -40,8 +45,14 @@ export async function run(report: (line: string) => void, args: readonly string[
     console.error('--agents, --databases and --seconds take whole numbers above 0')
     return { status: 2 }
   }
+  const store = storeKinds.find(kind => kind === values.store)
+  if (store === undefined) {
+    console.error(`--store is one of ${storeKinds.join(', ')}`)
+    return { status: 2 }
+  }
   const measured = []
-  for (const agents of sizes) measured.push(await measureFleet({ agents, databases, seconds }, report))
+  for (const agents of sizes)
+    measured.push(await measureFleet({ agents, databases, seconds, store, tls: values.tls }, report))
   const rows = rowsOf(measured)
   for (const line of table(rows)) report(line)
   return { rows, status: rows.some(row => row.value === null) ? 1 : 0 }

@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import type { AuthorityPem } from './certified.ts'
 import type { LoadCount, LoadOrder } from './load-process.ts'
 
 /** Agents a load process holds: more of them and it is the one that is measured. */
@@ -20,6 +21,7 @@ export class Fleet implements AsyncDisposable {
     readonly agents: number
     readonly databases: number
     readonly rate: number
+    readonly authority?: AuthorityPem
   }): Fleet {
     const count = Math.ceil(options.agents / agentsEach)
     const children = Array.from({ length: count }, () =>
@@ -37,6 +39,7 @@ export class Fleet implements AsyncDisposable {
         agents: Math.min(each, options.agents - index * each),
         databases: options.databases,
         rate: options.rate / count,
+        ...(options.authority === undefined ? {} : { authority: options.authority }),
       })
     return new Fleet(children)
   }

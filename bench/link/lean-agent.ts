@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { type ChannelCredentials, Client, type ClientDuplexStream } from '@grpc/grpc-js'
-import { newId } from '../../shared/clock/index.ts'
+import { Client, type ClientDuplexStream } from '@grpc/grpc-js'
 import type { AgentId } from '../../shared/model/identifiers.ts'
+import { signManifest } from '../../shared/signing/index.ts'
 import {
   AgentLinkServiceService,
   type Assign,
@@ -9,6 +9,7 @@ import {
   ConnectResponse,
 } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { refOf, successOf } from '../../test/harness/fake-agent.ts'
+import type { AgentIdentity } from './certified.ts'
 
 type AgentFrame = NonNullable<ConnectRequest['frame']>
 
@@ -34,8 +35,9 @@ const health = '/grpc.health.v1.Health/Check'
  * watch, takes every job, and succeeds at once.
  */
 export class LeanAgent {
-  readonly agentId: AgentId = newId('agent')
+  readonly agentId: AgentId
   readonly hostname: string
+  readonly #key: AgentIdentity['key']
   readonly #databases: readonly string[]
   readonly #events: LeanAgentEvents
   readonly #client: Client
@@ -48,16 +50,18 @@ export class LeanAgent {
 
   constructor(
     address: string,
-    credentials: ChannelCredentials,
+    { agentId, credentials, options, key }: AgentIdentity,
     hostname: string,
     databases: readonly string[],
     events: LeanAgentEvents,
   ) {
+    this.agentId = agentId
+    this.#key = key
     this.hostname = hostname
     this.#databases = databases
     this.#events = events
     // each agent is a host: none shares a connection with another
-    this.#client = new Client(address, credentials, { 'grpc.use_local_subchannel_pool': 1 })
+    this.#client = new Client(address, credentials, { ...options, 'grpc.use_local_subchannel_pool': 1 })
     this.#call = this.#client.makeBidiStreamRequest<ConnectRequest, ConnectResponse>(
       AgentLinkServiceService.connect.path,
       value => Buffer.from(ConnectRequest.encode(value).finish()),
@@ -125,7 +129,15 @@ export class LeanAgent {
     const offer = this.#offers.get(attemptId)
     if (offer === undefined) return
     this.#offers.delete(attemptId)
-    this.#send({ $case: 'result', value: successOf(offer, this) })
+    const result = successOf(offer, this)
+    this.#send({ $case: 'result', value: { ...result, manifest: this.#signed(result.manifest) } })
+  }
+
+  /** One with a certificate is held to signing what it made. */
+  #signed(manifest: Buffer): Buffer {
+    if (this.#key === undefined) return manifest
+    const content = JSON.parse(manifest.toString()) as Record<string, unknown>
+    return Buffer.from(JSON.stringify({ ...content, signatures: [signManifest(content, this.#key)] }))
   }
 
   #heartbeat(): void {

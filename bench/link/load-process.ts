@@ -2,7 +2,7 @@
  * A process full of agents: forked by `fleet.ts`, which tells it how many there are and what they do.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import { credentials } from '@grpc/grpc-js'
+import { type AgentIdentity, type AuthorityPem, newIdentity } from './certified.ts'
 import { LeanAgent } from './lean-agent.ts'
 
 /** What a load process is told. */
@@ -16,6 +16,8 @@ export type LoadOrder =
       readonly databases: number
       /** New connections a second. */
       readonly rate: number
+      /** Certifies the agents; absent: plaintext. */
+      readonly authority?: AuthorityPem
     }
   /** Databases are told of from now on, and jobs done. */
   | { readonly what: 'tell' }
@@ -51,16 +53,25 @@ let firstStarts: number[] = []
 let startsBySecond = new Map<number, number>()
 
 async function connect(order: Extract<LoadOrder, { what: 'connect' }>): Promise<void> {
-  const names = Array.from({ length: order.databases }, (_, index) => `customer_${index}`)
-  for (let index = 0; index < order.agents; index++) {
-    agents.push(newAgent(order.address, hostOf(order.from + index), names))
+  const { address, authority, databases } = order
+  const names = Array.from({ length: databases }, (_, index) => `customer_${index}`)
+  // keys are made before: what is measured is a fleet that comes up, not one that is born
+  const identities: AgentIdentity[] = []
+  for (let index = 0; index < order.agents; index++) identities.push(await newIdentity(address, authority))
+  for (const [index, identity] of identities.entries()) {
+    agents.push(newAgent(address, identity, hostOf(order.from + index), names))
     await pause(1_000 / order.rate)
   }
 }
 
-function newAgent(address: string, host: string, names: readonly string[]): LeanAgent {
+function newAgent(
+  address: string,
+  identity: AgentIdentity,
+  host: string,
+  names: readonly string[],
+): LeanAgent {
   let toldAt: number | undefined
-  const agent = new LeanAgent(address, credentials.createInsecure(), host, names, {
+  const agent = new LeanAgent(address, identity, host, names, {
     welcomed: () => {
       connected++
     },

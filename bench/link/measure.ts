@@ -1,14 +1,16 @@
 import { loadavg } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { temporaryFolder } from '../../test/harness/index.ts'
 import { Fleet } from './fleet.ts'
+import { type StoreKind, startStore } from './store.ts'
 import { startSubject } from './subject.ts'
 
 /** What was seen of one fleet. */
 export interface FleetMeasure {
   readonly agents: number
   readonly databases: number
+  readonly store: StoreKind
+  readonly tls: boolean
   /** Seconds until every agent was welcomed. */
   readonly connect: number
   /** Resident bytes of the coordinator more than without agents. */
@@ -30,11 +32,19 @@ export interface FleetMeasure {
   readonly steps: number
   /** CPU seconds of the coordinator a recorded backup. */
   readonly cpuEach: number
-  /** Delay of the event loop while everything was due, p99, ms. */
-  readonly loopDelay: number
+  /** Delay of the coordinator's event loop, ms. */
+  readonly beatingDelay: LoopDelay
+  /** The same while everything was due. */
+  readonly loopDelay: LoopDelay
   /** Streams that ended before their time. */
   readonly lost: number
   readonly load: number
+}
+
+/** Delay of an event loop, ms. */
+export interface LoopDelay {
+  readonly p99: number
+  readonly max: number
 }
 
 /** Connections a second while a fleet comes up. */
@@ -45,15 +55,23 @@ const patience = 900
 
 /** One coordinator, one fleet, from connecting to everything backed up. */
 export async function measureFleet(
-  options: { readonly agents: number; readonly databases: number; readonly seconds: number },
+  options: Pick<FleetMeasure, 'agents' | 'databases' | 'store' | 'tls'> & { readonly seconds: number },
   report: (line: string) => void,
 ): Promise<FleetMeasure> {
-  const { agents, databases, seconds } = options
+  const { agents, databases, seconds, tls } = options
   await using folder = await temporaryFolder('bench-link')
-  await using subject = await startSubject(folder.path, agents, `sqlite:${join(folder.path, 'holdfast.db')}`)
+  await using store = await startStore(options.store, folder.path)
+  await using subject = await startSubject(folder.path, agents, { store, tls })
   const idle = subject.rss()
   const began = performance.now()
-  await using fleet = Fleet.start({ address: subject.address, agents, databases, rate })
+  const { address, authority } = subject
+  await using fleet = Fleet.start({
+    address,
+    agents,
+    databases,
+    rate,
+    ...(authority === undefined ? {} : { authority }),
+  })
   await until(async () => (await fleet.count()).connected >= agents, `${agents} agents to connect`)
   const connect = since(began)
   report(`${agents} agents connected in ${connect.toFixed(0)} s`)
@@ -61,6 +79,7 @@ export async function measureFleet(
   // one heartbeat of each, so that what they cost is there
   await pause(10_000)
   await fleet.count()
+  await subject.metrics()
   const cpuBefore = subject.cpu()
   await pause(seconds * 1_000)
   const beatingCpu = (subject.cpu() - cpuBefore) / seconds
@@ -98,6 +117,8 @@ export async function measureFleet(
   return {
     agents,
     databases,
+    store: options.store,
+    tls,
     connect,
     rss,
     beatingCpu,
@@ -109,9 +130,17 @@ export async function measureFleet(
     work,
     steps: (after(stepsMetric) - before(stepsMetric)) / work,
     cpuEach: (subject.cpu() - workCpu) / Math.max(1, seen.recorded),
-    loopDelay: after('holdfast_nodejs_eventloop_lag_p99_seconds') * 1_000,
+    beatingDelay: delayOf(before),
+    loopDelay: delayOf(after),
     lost,
     load: loadavg()[0] ?? 0,
+  }
+}
+
+function delayOf(metrics: (name: string) => number): LoopDelay {
+  return {
+    p99: metrics('holdfast_nodejs_eventloop_lag_p99_seconds') * 1_000,
+    max: metrics('holdfast_nodejs_eventloop_lag_max_seconds') * 1_000,
   }
 }
 

@@ -9,7 +9,7 @@ export function rowsOf(measured: readonly FleetMeasure[]): readonly BenchRow[] {
 }
 
 function ofFleet(fleet: FleetMeasure): readonly BenchRow[] {
-  const conditions = `load ${fleet.load.toFixed(1)}, ${fleet.databases} databases each, SQLite, plaintext`
+  const conditions = `load ${fleet.load.toFixed(1)}, ${fleet.databases} databases each, ${fleet.store}, ${fleet.tls ? 'mTLS' : 'plaintext'}`
   const row = (
     name: string,
     value: number,
@@ -36,6 +36,8 @@ function ofFleet(fleet: FleetMeasure): readonly BenchRow[] {
     row('coordinator CPU while they beat', fleet.beatingCpu, 'cores'),
     row('CPU an agent while they beat', (fleet.beatingCpu / fleet.agents) * 1e6, 'µs/s'),
     ...trip(fleet.beats, 'round trip beside a heartbeat'),
+    row('event-loop delay while they beat, p99', fleet.beatingDelay.p99, 'ms'),
+    row('event-loop delay while they beat, max', fleet.beatingDelay.max, 'ms'),
     ...trip(fleet.busyBeats, 'the same while everything is due'),
     row('databases told to first job begun, p50', quantile(fleet.firstStarts, 0.5) / 1_000, 's'),
     row('databases told to first job begun, p99', quantile(fleet.firstStarts, 0.99) / 1_000, 's'),
@@ -46,18 +48,22 @@ function ofFleet(fleet: FleetMeasure): readonly BenchRow[] {
     row('backups recorded', fleet.recorded / fleet.work, '1/s'),
     row('store steps', fleet.steps, '1/s'),
     row('coordinator CPU a backup', fleet.cpuEach * 1e3, 'ms'),
-    row('event-loop delay p99', fleet.loopDelay, 'ms'),
+    row('event-loop delay while everything is due, p99', fleet.loopDelay.p99, 'ms'),
+    row('event-loop delay while everything is due, max', fleet.loopDelay.max, 'ms'),
     row('streams lost', fleet.lost, '', { word: '≤ 0', ok: fleet.lost === 0 }),
   ]
 }
 
-/** CPU and memory of an agent must not grow with their number. */
+/** CPU and memory of an agent must not grow with their number; that they fall, as what all share is shared by more, is no fault. */
 function flat(measured: readonly FleetMeasure[]): readonly BenchRow[] {
   if (measured.length < 2) return []
-  const spread = (name: string, values: readonly number[]): BenchRow => {
-    const ratio = Math.max(...values) / Math.min(...values)
+  const fleets = measured.toSorted((a, b) => a.agents - b.agents)
+  const spread = (name: string, each: (fleet: FleetMeasure) => number): BenchRow => {
+    const ratio = Math.max(
+      ...fleets.flatMap((fleet, index) => fleets.slice(0, index).map(less => each(fleet) / each(less))),
+    )
     return {
-      case: `${name}: largest ÷ smallest of the fleets`,
+      case: `${name}: a larger fleet ÷ a smaller one, at most`,
       value: Number(ratio.toPrecision(3)),
       unit: '',
       target: `≤ ${targets.flat}`,
@@ -65,14 +71,8 @@ function flat(measured: readonly FleetMeasure[]): readonly BenchRow[] {
     }
   }
   return [
-    spread(
-      'RSS an agent',
-      measured.map(each => each.rss / each.agents),
-    ),
-    spread(
-      'CPU an agent',
-      measured.map(each => each.beatingCpu / each.agents),
-    ),
+    spread('RSS an agent', fleet => fleet.rss / fleet.agents),
+    spread('CPU an agent', fleet => fleet.beatingCpu / fleet.agents),
   ]
 }
 

@@ -1,9 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { type Authority, certificatePem, privateKeyPem } from '../../shared/tls/index.ts'
 import { freePort, type OwnedProcess, startProcess, waitUntil } from '../../test/harness/index.ts'
+import { testPki } from '../../test/harness/pki.ts'
 import { projectRoot } from '../../test/harness/project-root.ts'
+import type { AuthorityPem } from './certified.ts'
 import { hostOf } from './load-process.ts'
+import type { BenchStore } from './store.ts'
 
 /** Clock ticks a second of `/proc/PID/stat`; 100 on every Linux Node runs on. */
 const ticks = 100
@@ -11,6 +15,8 @@ const ticks = 100
 /** A coordinator in a process of its own, measured from outside. */
 export interface Subject extends AsyncDisposable {
   readonly address: string
+  /** Certifies its agents; absent: it listens in plaintext. */
+  readonly authority?: AuthorityPem
   /** CPU seconds since its start, user and system. */
   cpu(): number
   /** Resident set, bytes. */
@@ -20,7 +26,12 @@ export interface Subject extends AsyncDisposable {
 }
 
 /** Starts it on an empty store with one instance on each of so many hosts, and waits until it leads. */
-export async function startSubject(folder: string, agents: number, store: string): Promise<Subject> {
+export async function startSubject(
+  folder: string,
+  agents: number,
+  { store, tls }: { readonly store: BenchStore; readonly tls: boolean },
+): Promise<Subject> {
+  const pki = tls ? await testPki(join(folder, 'pki')) : undefined
   const [port, statusPort] = [await freePort(), await freePort()]
   const instances = Array.from({ length: agents }, (_, index) => ({
     name: `shop-${index}`,
@@ -36,8 +47,8 @@ export async function startSubject(folder: string, agents: number, store: string
     configFile,
     JSON.stringify({
       listen: `127.0.0.1:${port}`,
-      insecure_loopback: true,
-      store: { url: store },
+      ...(pki === undefined ? { insecure_loopback: true } : { tls: pki.tls }),
+      store: store.config,
       discovery: { static_file: fleetFile },
       destinations: { main: { url: 'file:///nowhere' } },
       policies: [{ name: 'all', every: '24h', rpo: '26h', destination: 'main' }],
@@ -57,6 +68,7 @@ export async function startSubject(folder: string, agents: number, store: string
   })
   return {
     address: `127.0.0.1:${port}`,
+    ...(pki === undefined ? {} : { authority: pemOf(pki.authority) }),
     cpu: () => {
       const text = readFileSync(`/proc/${coordinator.pid}/stat`, 'utf8')
       const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
@@ -77,4 +89,8 @@ export async function startSubject(folder: string, agents: number, store: string
       await coordinator.stop('SIGTERM', 20_000)
     },
   }
+}
+
+function pemOf({ certificate, key }: Authority): AuthorityPem {
+  return { certificate: certificatePem(certificate.raw), key: privateKeyPem(key) }
 }
