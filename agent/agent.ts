@@ -27,6 +27,8 @@ import { Attempts } from './jobs/attempts.ts'
 import { Journal } from './jobs/journal.ts'
 import { Spool } from './jobs/spool.ts'
 import type { Surroundings } from './jobs/surroundings.ts'
+import { VerifyArea } from './jobs/verify-area.ts'
+import { verifyServers } from './jobs/verify-servers.ts'
 import { ReportFile } from './last-backup/index.ts'
 import { Inventories } from './link/inventory.ts'
 import { Link, type LinkEnd } from './link/link.ts'
@@ -96,6 +98,19 @@ export async function startAgent(
     await staging
       .sweep()
       .catch((error: unknown) => agentLog.warn('the staging folder could not be swept', { error }))
+    const verifying =
+      config.verify === undefined
+        ? undefined
+        : new VerifyArea({
+            folder: config.verify.folder,
+            atOnce: config.verify.at_once,
+            user: config.verify.user,
+            log: agentLog,
+            freeSpace,
+          })
+    await verifying
+      ?.sweep()
+      .catch((error: unknown) => agentLog.warn('the verify folder could not be swept', { error }))
     const tools = createToolFinder({ paths: config.tools.paths, folders: config.tools.folders })
     const facts = () =>
       hostFacts({
@@ -127,6 +142,7 @@ export async function startAgent(
       codec: config.codec,
       encryption: encryptionFrom(config.encryption),
       staging,
+      ...(verifying === undefined ? {} : { verifying }),
       throttle,
       keeper: config.keeper,
       yielding,
@@ -195,6 +211,7 @@ export async function startAgent(
         'encryption',
         'destination-settings',
         'hooks',
+        ...(verifying === undefined ? [] : ['verify']),
         ...(config.keeper ? ['keeper', 'anchor', 'backup-delete'] : []),
       ],
       host: await facts(),
@@ -209,7 +226,7 @@ export async function startAgent(
       pool: config.pool,
       keeper: config.keeper,
       hooks: Object.keys(config.hooks).sort(),
-      verifyServers: [],
+      verifyServers: await verifyServers(world),
     })
     const servers = serverWatch(config, clock)
     const link: Link = new Link({

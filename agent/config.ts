@@ -146,6 +146,17 @@ export const agentConfigSchema = z.strictObject({
       reserve: byteSize().prefault('2GiB'),
     })
     .prefault({}),
+  /** Restores backups into throw-away servers of its own, to prove them; absent: this host verifies nothing. */
+  verify: z
+    .strictObject({
+      /** Where those servers live; needs room for the largest database, half as much again and 1 GiB. */
+      folder: z.string().startsWith('/').prefault('/var/lib/holdfast/verify'),
+      /** Verifications at the same time. */
+      at_once: z.int().min(1).max(16).prefault(1),
+      /** As whom the servers run where the agent is root. A user that owns nothing else: what is restored runs as it. */
+      user: z.string().min(1).optional(),
+    })
+    .optional(),
   /**
    * From when on this agent stands back behind the host's own work: per cent of the last ten seconds in which some
    * task waited (PSI), and load for each core; 0: never for that. Each look under pressure halves what it stores a

@@ -100,6 +100,8 @@ export interface DumpOptions {
   readonly unreadLimit?: number
   /** A database that holds less is one stream, bytes; absent: as the engine finds right. */
   readonly sharedFrom?: number
+  /** A census will be asked for: also one stream alone is dumped in a snapshot that others can look into. */
+  readonly census?: boolean
 }
 
 /** One stream of a dump: a producer whose stdout is the raw dump. */
@@ -159,8 +161,9 @@ export interface DumpSession {
   /** Called after every stream was verified, before anything is completed; throws when they are not the whole. */
   account?(): Promise<void>
   /**
-   * Counts what the dump's own snapshot holds, beside its streams (P5); undefined where it cannot be told for
-   * certain, with a warning that says why. Absent: this dump has no census.
+   * Counts what the dump's own snapshot holds (P5): called once, as the streams begin, and goes on beside them.
+   * Undefined where it cannot be told for certain, with a warning pushed to `warnings` that says why; what it throws
+   * becomes such a warning. Absent: this dump has no census.
    */
   census?(signal: AbortSignal): Promise<CensusCounts | undefined>
   close(): Promise<void>
@@ -216,23 +219,51 @@ export interface RestoreSession {
   close(): Promise<void>
 }
 
-/** A server of ours that lives as long as one verification: empty, private, without a network. */
+/**
+ * A server of ours that lives as long as one verification: empty, private, without a network. Disposed of, its
+ * processes are gone; its folder is the caller's to remove.
+ */
 export interface ThrowawayServer extends AsyncDisposable {
   readonly target: InstanceTarget
   readonly version: string
+  /** It is of the line (major version) the backup was made of: what it refuses, the original would have refused. */
+  readonly sameLine: boolean
+  /** Whether its process still runs: a restore that fails because its server died says nothing of the backup. */
+  readonly running: boolean
+}
+
+/** What a throw-away server is started with. */
+export interface ThrowawayOptions {
+  /** Of the server the backup was made of. */
+  readonly serverVersion: string
+  /** The caller's, empty; whatever the server writes is below it. */
+  readonly folder: string
+  /** What the backup needs beyond its rows: roles are made (they cannot log in), tablespaces lie in the folder. */
+  readonly requirements: Requirements
+  /** As whom it runs when we are root; most servers refuse to run as that. */
+  readonly user?: string
 }
 
 /** Starts servers that are thrown away (P5). */
 export interface ThrowawayServers {
-  /** Versions of the server programs of this host, the oldest first; empty: none can be started. */
-  versions(tools: ToolFinder): Promise<readonly string[]>
   /**
-   * Starts one in a folder that is the caller's, of the oldest version that is not older than asked for and of the
-   * same line where there is one. Durability is switched off: it is worth nothing tomorrow.
+   * Versions of the server programs of this host that could be started, the oldest first; empty: none.
    *
-   * @throws AppError `verify.no-server`, `verify.server-failed`
+   * @param user see `ThrowawayOptions`
    */
-  start(atLeast: string, folder: string, context: EngineContext): Promise<ThrowawayServer>
+  versions(tools: ToolFinder, user?: string): Promise<readonly string[]>
+  /**
+   * Of the versions there are, the one a backup is restored into: of its own line, else the oldest newer one;
+   * undefined: all are older. Pure.
+   */
+  choose(versions: readonly string[], serverVersion: string): string | undefined
+  /**
+   * Starts one, of the version `choose` says. Durability is switched off: it is worth nothing tomorrow. Its child is
+   * written down in the folder (`startServer` of agent/process), so that a later agent ends what escaped.
+   *
+   * @throws AppError `verify.no-server`, `verify.user-missing`, `verify.server-failed`
+   */
+  start(options: ThrowawayOptions, context: EngineContext): Promise<ThrowawayServer>
 }
 
 /** Capabilities as data. */

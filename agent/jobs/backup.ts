@@ -19,6 +19,7 @@ import {
 import type { DumpSession, DumpSubject, EngineContext } from '../engines/port.ts'
 import { checkHooks } from '../hooks/run-hook.ts'
 import { codecChain, codecTools, narrowCompression } from '../pipeline/index.ts'
+import { type StoredCensus, storeCensus } from './census.ts'
 import { dumpOptions } from './dump-options.ts'
 import { hooksOf } from './hooks-of.ts'
 import { sessionOf, streamOf, total } from './manifest-draft.ts'
@@ -133,11 +134,33 @@ async function run(job: Run): Promise<RecipeOutcome> {
       voice,
       way: job.spec,
       closeDump,
+      census: request.census,
     })
-    return { kind: 'uploaded', ...committable(seal, dump, stored, opened, job) }
+    await closeDump()
+    const census = await censusOf(stored, {
+      store: opened.store,
+      codec,
+      codecOptions,
+      recipients: seal.recipients,
+      place: job.place,
+      world,
+      voice,
+      database: job.place.database ?? '',
+      scratch: scratch.path,
+    })
+    return { kind: 'uploaded', ...committable(seal, dump, stored, census, opened, job) }
   } finally {
     await closeDump()
   }
+}
+
+/** What was counted, stored; or why a person should know that it is not. */
+async function censusOf(
+  { census: { counts, warning } }: StoredStreams,
+  job: Parameters<typeof storeCensus>[1],
+): Promise<Partial<StoredCensus> & { readonly warning?: string }> {
+  if (counts !== undefined) return storeCensus(counts, job)
+  return warning === undefined ? {} : { warning }
 }
 
 /** Before the dump is opened: a key service that says no must not cost the database anything. */
@@ -166,6 +189,7 @@ function committable(
   seal: Seal,
   dump: DumpSession,
   { outcomes, observed }: StoredStreams,
+  census: Awaited<ReturnType<typeof censusOf>>,
   opened: OpenDestinations,
   { spec, request, attempt, at, world }: Run,
 ): Omit<Extract<RecipeOutcome, { kind: 'uploaded' }>, 'kind'> {
@@ -177,8 +201,14 @@ function committable(
   })
   const { instance, subject } = request
   const copies = opened.copies()
+  const objects = [
+    ...outcomes.flatMap(outcome => outcome.objects),
+    ...(census.object === undefined ? [] : [census.object]),
+  ]
+  const { warnings = [], ...session } = sessionOf(dump)
+  const told = [...warnings, ...(census.warning === undefined ? [] : [census.warning])]
   return {
-    uploads: outcomes.flatMap(outcome => outcome.objects.flatMap(object => opened.uploadsOf(object))),
+    uploads: objects.flatMap(object => opened.uploadsOf(object)),
     ...(copies === undefined ? {} : { copies }),
     manifestKey: manifestKey(at, attempt.attemptId),
     draft: {
@@ -210,7 +240,9 @@ function committable(
         host: world.host.hostname,
         version: world.host.version,
       },
-      ...sessionOf(dump),
+      ...session,
+      ...(told.length === 0 ? {} : { warnings: told }),
+      ...(census.entry === undefined ? {} : { census: census.entry }),
       started_at: at,
       streams,
       raw_bytes: total(streams.map(each => each.raw_bytes)),
@@ -282,6 +314,11 @@ function narrow(spec: BackupSpec, world: Pick<Surroundings, 'codec' | 'encryptio
     // a class of a newer coordinator is only a word in a key: it never stops a backup
     class: classes.find(each => each === spec.backupClass) ?? 'manual',
     predicted: Math.max(0, spec.predictedRawBytes),
-    dumping: dumpOptions(spec, world.idleTimeoutMs),
+    // a word of a newer coordinator counts rows: it costs little, and proves the most
+    census: spec.scope === 'database' && spec.census !== 'none',
+    dumping: {
+      ...dumpOptions(spec, world.idleTimeoutMs),
+      ...(spec.scope === 'database' && spec.census !== 'none' ? { census: true } : {}),
+    },
   }
 }

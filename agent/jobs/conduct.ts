@@ -130,6 +130,7 @@ async function ended(
           ? {}
           : { warnings: [...outcome.warnings] }),
       }
+    if (outcome.kind === 'judged') return judged(resultHead(head, context), outcome)
     voice.signal.throwIfAborted()
     completing = completingRecord(head, outcome)
     crashPoint('before-completing')
@@ -142,6 +143,22 @@ async function ended(
     return finishFailed(head, cause, context)
   }
   return finishCompleting(completing, context)
+}
+
+function judged(
+  head: ReturnType<typeof resultHead>,
+  { report, failure, rawBytes, storedBytes, warnings }: Extract<RecipeOutcome, { kind: 'judged' }>,
+): AttemptResult {
+  return {
+    ...head,
+    outcome: failure === undefined ? 'succeeded' : 'failed',
+    ...(failure === undefined ? {} : { failure: failureOf(failure) }),
+    raw_bytes: rawBytes,
+    stored_bytes: storedBytes,
+    debris: [],
+    verify: report,
+    ...(warnings.length === 0 ? {} : { warnings: [...warnings] }),
+  }
 }
 
 function brokenResult(head: JournalHead, error: AppError, context: FinishContext): AttemptResult {

@@ -67,11 +67,11 @@ const child = z.strictObject({
 const common = {
   version: z.union([z.literal(1), z.literal(2)]),
   attempt,
-  kind: z.enum(['backup', 'restore', 'delete', 'copy']),
+  kind: z.enum(['backup', 'restore', 'delete', 'copy', 'verify']),
   destination,
   /** Destinations beside it that get the same objects. */
   further: z.array(destination).exactOptional(),
-  /** All keys of the attempt begin with it; empty for what stores nothing of its own: restore, delete, copy. */
+  /** All keys of the attempt begin with it; empty for what stores nothing of its own: restore, delete, copy, verify. */
   prefix: z.string(),
   started_at: z.int(),
   /** Boot of the agent that wrote this. */

@@ -7,6 +7,7 @@ import { deleteRecipe } from './delete.ts'
 import type { Recipe } from './recipe.ts'
 import { restoreRecipe } from './restore.ts'
 import type { Surroundings } from './surroundings.ts'
+import { verifyRecipe } from './verify.ts'
 
 /**
  * The recipe an Assign asks for.
@@ -29,6 +30,8 @@ export function recipeFor(assign: Assign, attempt: AttemptRef, at: Millis, world
       return deleteRecipe(spec.value, world)
     case 'copy':
       return copyRecipe(spec.value, world)
+    case 'verify':
+      return verifyRecipe(spec.value, attempt, world)
     default:
       throw new AppError('link.protocol', {
         message: 'the coordinator asks for a kind of work this agent does not know',

@@ -1,7 +1,7 @@
 import type { AppError } from '../../shared/errors/index.ts'
 import type { JobHooks } from '../hooks/hook.ts'
 import type { ManifestDraft, OpenRecord } from './journal-record.ts'
-import type { AttemptKind, CopyResult } from './result.ts'
+import type { AttemptKind, CopyResult, VerifyReport } from './result.ts'
 import type { AttemptVoice } from './surroundings.ts'
 
 /** What a recipe leaves to the commit protocol. */
@@ -26,6 +26,15 @@ export type RecipeOutcome =
       readonly manifest?: { readonly key: string; readonly bytes: Buffer }
       readonly copies?: readonly CopyResult[]
       readonly warnings?: readonly string[]
+    }
+  /** A verification came to a judgement; `failure` where it is against the backup. */
+  | {
+      readonly kind: 'judged'
+      readonly report: VerifyReport
+      readonly failure?: AppError
+      readonly rawBytes: number
+      readonly storedBytes: number
+      readonly warnings: readonly string[]
     }
 
 /** What is asked of several destinations. */

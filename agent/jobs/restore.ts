@@ -1,22 +1,19 @@
 import { createHash } from 'node:crypto'
 import { AppError } from '../../shared/errors/index.ts'
 import { type EngineKind, isEngineKind } from '../../shared/model/engine.ts'
-import { type Manifest, type ManifestStream, manifestSchema } from '../../shared/model/manifest.ts'
+import { type Manifest, manifestSchema } from '../../shared/model/manifest.ts'
 import { objectKey } from '../../shared/object-store/port.ts'
 import type { AttemptRef, RestoreSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { keyContext, type Unsealed, unseal } from '../encryption/index.ts'
-import type { EngineContext, RestoreSession } from '../engines/port.ts'
+import type { EngineContext, RestoreSource } from '../engines/port.ts'
 import { CopySources, type ObjectSource } from '../pipeline/download/copy-sources.ts'
-import { restoreStream } from '../pipeline/index.ts'
 import { readWhole } from './commit.ts'
 import { destinationFrom } from './destination.ts'
-import { explained } from './explained.ts'
 import { openSources } from './open-sources.ts'
 import { type Recipe, type RecipeOutcome, timeoutOf } from './recipe.ts'
+import { type Restoring, restoreStreams, totals } from './restore-streams.ts'
 import { makeScratch } from './scratch.ts'
 import type { AttemptVoice, Surroundings } from './surroundings.ts'
-import { Tally } from './tally.ts'
-import { together } from './together.ts'
 
 /** The most a manifest may have: a damaged or foreign object must not fill the memory. */
 const largestManifest = 256 << 20
@@ -77,24 +74,14 @@ export function restoreRecipe(
       await using opened = await openSources(sources, world, options.onWarning)
       const manifest = await fetchManifest(opened.source, key, spec.manifestSha256, voice.signal)
       demandEngine(manifest, engineKind)
-      const databaseName = manifest.databases[0]?.name
-      if (manifest.scope !== 'database' || databaseName === undefined)
-        throw new AppError('request.invalid', {
-          message: 'this backup holds the globals of a cluster, which are restored by hand',
-          hint: 'Decompress it and read it before you run it with psql; see the runbook.',
-          context: { backup_id: manifest.backup_id, scope: manifest.scope },
-        })
+      const source = restoreSourceOf(manifest)
       await using scratch = await makeScratch(world.scratch)
       const context: EngineContext = { scratch: scratch.path, tools: world.tools, signal: voice.signal }
       await using unsealed = await unsealedFor(manifest, world, scratch.path, voice)
       const session = await world.engineFor(engineKind).openRestore(
         world.targetFor(instance, 'restore'),
         {
-          engine: manifest.engine,
-          databaseName,
-          ...(manifest.settings === undefined ? {} : { settings: manifest.settings }),
-          requirements: manifest.requirements,
-          streams: manifest.streams.map(({ name, format }) => ({ name, format })),
+          ...source,
           ...(options.ownership === undefined ? {} : { ownership: options.ownership }),
           ...(spec.streams === undefined || spec.streams < 1 ? {} : { atOnce: spec.streams }),
         },
@@ -117,8 +104,30 @@ export function restoreRecipe(
   }
 }
 
+/**
+ * What an engine needs to know of a backup of a database.
+ *
+ * @throws AppError `request.invalid` for one of a cluster
+ */
+export function restoreSourceOf(manifest: Manifest): RestoreSource {
+  const databaseName = manifest.databases[0]?.name
+  if (manifest.scope !== 'database' || databaseName === undefined)
+    throw new AppError('request.invalid', {
+      message: 'this backup holds the globals of a cluster, which are restored by hand',
+      hint: 'Decompress it and read it before you run it with psql; see the runbook.',
+      context: { backup_id: manifest.backup_id, scope: manifest.scope },
+    })
+  return {
+    engine: manifest.engine,
+    databaseName,
+    ...(manifest.settings === undefined ? {} : { settings: manifest.settings }),
+    requirements: manifest.requirements,
+    streams: manifest.streams.map(({ name, format }) => ({ name, format })),
+  }
+}
+
 /** What opens the backup, before anything is touched in the target. */
-function unsealedFor(
+export function unsealedFor(
   manifest: Manifest,
   world: Surroundings,
   scratch: string,
@@ -144,16 +153,6 @@ function unsealedFor(
       onKey: async key => keyUsed?.({ ...key, backup_id: manifest.backup_id }),
     },
   )
-}
-
-interface Restoring {
-  readonly session: RestoreSession
-  readonly manifest: Manifest
-  /** Files of age identities, while the restore lasts. */
-  readonly identities: readonly string[]
-  readonly store: ObjectSource
-  readonly world: Surroundings
-  readonly voice: AttemptVoice
 }
 
 async function restored(job: Restoring): Promise<Extract<RecipeOutcome, { kind: 'done' }>> {
@@ -184,77 +183,6 @@ async function restored(job: Restoring): Promise<Extract<RecipeOutcome, { kind: 
       .close()
       .catch((error: unknown) => world.log.warn('closing the restore session failed', { error }))
   }
-}
-
-/**
- * Restores every stream, phase by phase; those of one phase beside each other, the largest first. The first
- * failure ends all others.
- */
-async function restoreStreams({
-  session,
-  manifest,
-  identities,
-  store,
-  world,
-  voice,
-}: Restoring): Promise<number> {
-  const tally = new Tally(voice, totals(manifest))
-  for (const phase of phasesOf(session, manifest)) {
-    const tasks = phase.map(
-      stream => (signal: AbortSignal) =>
-        restoreOne(stream, { session, identities, store, world, signal }, tally).finally(() =>
-          tally.ended(stream.name),
-        ),
-    )
-    await together(tasks, session.concurrency ?? 1, voice.signal)
-  }
-  return tally.rawBytes
-}
-
-async function restoreOne(
-  stream: ManifestStream,
-  {
-    session,
-    identities,
-    store,
-    world,
-    signal,
-  }: Pick<Restoring, 'session' | 'identities' | 'store' | 'world'> & { signal: AbortSignal },
-  tally: Tally,
-): Promise<void> {
-  const { name } = stream
-  const outcome = await restoreStream({
-    objects: stream.objects,
-    codecs: stream.codecs,
-    identities,
-    rawBytes: Number(stream.raw_bytes),
-    consumer: session.consumer(name),
-    store,
-    tools: world.tools,
-    budget: world.budget,
-    signal,
-    onProgress: now => tally.progress(name, now),
-    onChildren: records => tally.children(name, records),
-  }).catch((thrown: unknown) => {
-    throw explained(
-      thrown,
-      tail => session.diagnose(name, tail),
-      tail => session.presentable?.(tail) ?? tail,
-    )
-  })
-  await session.verify(name, outcome.stderrTail)
-  tally.progress(name, { rawBytes: outcome.rawBytes, storedBytes: 0 })
-}
-
-function phasesOf(session: RestoreSession, manifest: Manifest): readonly (readonly ManifestStream[])[] {
-  const byName = new Map(manifest.streams.map(stream => [stream.name, stream]))
-  const phases = session.phases ?? [...byName.keys()].sort().map(name => [name])
-  const size = (stream: ManifestStream) => Number(stream.raw_bytes)
-  return phases.map(names => names.flatMap(name => byName.get(name) ?? []).sort((a, b) => size(b) - size(a)))
-}
-
-function totals(manifest: Manifest): { readonly storedBytes: number; readonly predictedRawBytes: number } {
-  return { storedBytes: Number(manifest.stored_bytes), predictedRawBytes: Number(manifest.raw_bytes) }
 }
 
 /**
@@ -332,7 +260,8 @@ function demandEngine(manifest: Manifest, target: EngineKind): void {
     })
 }
 
-function keyFrom(text: string) {
+/** @throws AppError `request.invalid` */
+export function keyFrom(text: string) {
   try {
     return objectKey(text)
   } catch (cause) {

@@ -16,12 +16,28 @@ export const failureSchema = z.object({
   context: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.array(z.string())])),
 })
 
+/** What a restore into a throw-away server showed of a backup. */
+export const verifyReportSchema = z.object({
+  verdict: z.enum(['verified', 'restored', 'differs', 'unrestorable']),
+  /** From the first byte asked for to the last index built; the measured RTO of a backup that could be restored. */
+  restore_ms: z.int().nonnegative(),
+  total_ms: z.int().nonnegative(),
+  server_version: z.string(),
+  tables: z.int().nonnegative(),
+  rows: z.int().nonnegative(),
+  raw_bytes: z.int().nonnegative(),
+  /** The first of them. */
+  differences: z.array(z.string()).max(20),
+  difference_count: z.int().nonnegative(),
+  failure: failureSchema.optional(),
+})
+
 /** The end of an attempt as the spool keeps it. */
 export const attemptResultSchema = z.object({
   version: z.literal(1),
   result_id: z.string().min(1),
   attempt: z.object({ job_id: z.string(), attempt_id: z.string().min(1), epoch: z.int().nonnegative() }),
-  kind: z.enum(['backup', 'restore', 'delete', 'copy']),
+  kind: z.enum(['backup', 'restore', 'delete', 'copy', 'verify']),
   outcome: z.enum(['succeeded', 'failed', 'cancelled']),
   failure: failureSchema.optional(),
   /** The manifest's bytes as read back from the destination, base64 (J5). */
@@ -65,6 +81,8 @@ export const attemptResultSchema = z.object({
     .optional(),
   /** Keys that opened a backup. */
   keys_used: z.array(keyUseSchema).optional(),
+  /** Of a verification that came to a judgement. */
+  verify: verifyReportSchema.optional(),
   peak_rss_bytes: z.int().nonnegative(),
   /** Also of an attempt that failed. */
   observed: z
@@ -85,6 +103,9 @@ export type AttemptKind = AttemptResult['kind']
 /** What one hook did. */
 export type HookResult = NonNullable<AttemptResult['hooks']>[number]
 
+/** What a verification came to. */
+export type VerifyReport = z.infer<typeof verifyReportSchema>
+
 /** What one destination got. */
 export type CopyResult = NonNullable<AttemptResult['copies']>[number]
 
@@ -93,6 +114,7 @@ const wireKinds: Readonly<Record<AttemptKind, JobKind>> = {
   restore: JobKind.RESTORE,
   delete: JobKind.DELETE,
   copy: JobKind.COPY,
+  verify: JobKind.VERIFY,
 }
 
 /** The failure in the shape a result keeps. */
@@ -137,9 +159,25 @@ export function resultToWire(result: AttemptResult): Result {
     })),
     warnings: result.warnings ?? [],
     hooks: (result.hooks ?? []).map(({ duration_ms: durationMs, ...run }) => ({ ...run, durationMs })),
-    verify: undefined,
+    verify: reportToWire(result.verify),
     keysUsed: (result.keys_used ?? []).map(({ kind, key, backup_id: backupId }) => ({ kind, key, backupId })),
     observed: observedToWire(result),
+  }
+}
+
+function reportToWire(report: VerifyReport | undefined): Result['verify'] {
+  if (report === undefined) return undefined
+  return {
+    verdict: report.verdict,
+    restoreMs: report.restore_ms,
+    totalMs: report.total_ms,
+    serverVersion: report.server_version,
+    tables: report.tables,
+    rows: report.rows,
+    rawBytes: report.raw_bytes,
+    differences: report.differences,
+    differenceCount: report.difference_count,
+    failure: report.failure === undefined ? undefined : failureToWire(report.failure satisfies Failure),
   }
 }
 

@@ -3,6 +3,7 @@ import type { ManifestObserved } from '../../shared/model/manifest.ts'
 import type { BackupSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import type { StreamOutcome } from '../pipeline/index.ts'
 import type { PressableStore } from '../pipeline/upload/fan-out-store.ts'
+import { beginCensus, type CensusTaken, type Counting } from './census.ts'
 import { type DumpStreamsJob, dumpStreams } from './dump-streams.ts'
 import { sendStreams, stagingVoice } from './send-streams.ts'
 import { chooseStrategy, type Decided } from './strategy.ts'
@@ -17,12 +18,15 @@ export interface StoreStreamsJob extends Omit<DumpStreamsJob, 'store' | 'transfe
   readonly way: WayOfBytes
   /** Ends the dump session early, once nothing is read from the database any more. Never rejects. */
   readonly closeDump: () => Promise<void>
+  /** The rows are to be counted beside the streams (P5). */
+  readonly census: boolean
 }
 
 /** All streams stored, nothing completed; and what that took. */
 export interface StoredStreams {
   readonly outcomes: readonly StreamOutcome[]
   readonly observed: ManifestObserved
+  readonly census: CensusTaken
 }
 
 /** The strategy a policy asks for; a word of a newer coordinator is streamed. */
@@ -62,10 +66,17 @@ export async function storeStreams(job: StoreStreamsJob): Promise<StoredStreams>
   }
   const begun = world.clock.now().mono
   const yieldedBefore = world.yielding?.yieldedMs
-  const outcomes = await travelled({ ...job, voice: counting }, decided, transfer)
+  const census = beginCensus(job.dump, job.census, voice.signal, world.log)
+  let outcomes: readonly StreamOutcome[]
+  try {
+    outcomes = await travelled({ ...job, voice: counting }, decided, transfer, census)
+  } finally {
+    await census.stop()
+  }
   const memory = voice.memory?.()
   return {
     outcomes,
+    census: await census.taken(),
     observed: {
       strategy: decided.strategy,
       strategy_reason: decided.reason,
@@ -83,10 +94,15 @@ async function travelled(
   job: StoreStreamsJob,
   decided: Decided,
   transfer: Transfer,
+  census: Counting,
 ): Promise<readonly StreamOutcome[]> {
   const { world, store, voice, place } = job
   const { staging: area } = world
-  if (decided.strategy === 'streaming' || area === undefined) return dumpStreams({ ...job, transfer })
+  if (decided.strategy === 'streaming' || area === undefined) {
+    const outcomes = await dumpStreams({ ...job, transfer })
+    await census.taken()
+    return outcomes
+  }
   await using staging = await area.open(place.attemptId, decided.space.predictedBytes, store.capabilities)
   // a disk is no slower for a limit that is meant for the way to the store
   const { limit: _, ...unlimited } = transfer
@@ -96,6 +112,7 @@ async function travelled(
     voice: stagingVoice(voice),
     transfer: unlimited,
   })
+  await census.taken()
   await job.closeDump()
   // awaited here: the folder goes when this function is left
   return await sendStreams(outcomes, staging, { ...job, transfer }, store)

@@ -16,6 +16,7 @@ import type { ChildPriority, ChildRecord } from '../process/index.ts'
 import type { Journal } from './journal.ts'
 import type { KeyUse } from './key-use.ts'
 import type { Spool } from './spool.ts'
+import type { VerifyArea } from './verify-area.ts'
 
 /** What a credential is used for: separate slots, so that a backup role need not be able to write (§3). */
 export type Purpose = 'backup' | 'restore'
@@ -35,6 +36,8 @@ export interface Surroundings {
   readonly codec: Codec
   /** Where streams are staged; absent: nothing is. */
   readonly staging?: StagingArea
+  /** Where backups are restored to be thrown away; absent: nothing is verified here. */
+  readonly verifying?: VerifyArea
   /** The rate of the whole agent. */
   readonly throttle?: Throttle
   /** Whether this agent may delete in buckets; absent: not. */

@@ -684,6 +684,71 @@ export const errorCodes = {
     retry: 'backoff',
   },
 
+  // proof by restore
+  'verify.not-configured': {
+    message: 'this agent verifies nothing',
+    hint: 'Give it a folder for throw-away servers: `verify.folder` in its configuration.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'verify.busy': {
+    message: 'this agent verifies as many backups as it may at once',
+    hint: 'Wait, or raise `verify.at_once` of the agent.',
+    grpc: 'RESOURCE_EXHAUSTED',
+    exit: 12,
+    retry: 'backoff',
+  },
+  'verify.no-server': {
+    message: 'this host has no server program the backup could be restored into',
+    hint: 'Install the server of the same version, or a newer one, on a host that verifies; see docs/reference/verification.md.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 20,
+    retry: 'after-fix',
+  },
+  'verify.user-missing': {
+    message: 'the server program does not run as root, and nothing says as whom it shall',
+    hint: 'Make a user for throw-away servers, one that owns nothing else, and name it with `verify.user`.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 10,
+    retry: 'after-fix',
+  },
+  'verify.server-failed': {
+    message: 'the throw-away server did not start, or died',
+    hint: 'Read what it said last; it says nothing of the backup.',
+    grpc: 'ABORTED',
+    exit: 20,
+    retry: 'backoff',
+  },
+  'verify.low-space': {
+    message: 'the verify folder has too little free space to restore this backup',
+    hint: 'Free what the context says is missing, or put `verify.folder` on a larger disk.',
+    grpc: 'RESOURCE_EXHAUSTED',
+    exit: 20,
+    retry: 'after-fix',
+  },
+  'verify.not-here': {
+    message: 'the backup cannot be tried on this host',
+    hint: 'Provide what is named on a host that verifies: extensions, locales, the same version of the server. It says nothing of the backup.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 20,
+    retry: 'after-fix',
+  },
+  'verify.differs': {
+    message: 'what was restored is not what its census says',
+    hint: 'Look at the differences; make a new backup, and keep the older ones until it is verified.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 31,
+    retry: 'never',
+  },
+  'verify.unrestorable': {
+    message: 'the backup cannot be restored',
+    hint: 'Read why; make a new backup now, and keep the older ones until it is verified.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 31,
+    retry: 'never',
+  },
+
   // databases
   'database.unreachable': {
     message: 'the database server does not answer',

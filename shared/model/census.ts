@@ -19,6 +19,8 @@ export const censusSequenceSchema = z.object({
   schema: z.string().optional(),
   name: z.string(),
   last: z.string().regex(/^-?\d{1,19}$/),
+  /** It counts down: restored it is at most there. */
+  descending: z.boolean().optional(),
 })
 
 /**

@@ -161,6 +161,8 @@ export const manifestSchema = z.object({
       sha256,
       /** As a stream's; absent: plain JSON. */
       codecs: z.array(z.enum(streamCodecs)).optional(),
+      /** Before the codecs; absent with none. */
+      raw_bytes: count.optional(),
     })
     .optional(),
   policy: z.object({ name: z.string(), version: z.string() }).optional(),

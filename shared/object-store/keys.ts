@@ -84,7 +84,7 @@ const codecSuffix: Readonly<Record<StreamCodec, string>> = {
  * @param index 0 for the first object of the stream
  */
 export function objectName(
-  stream: { readonly name: string; readonly format: 'pgdump' | 'sql' },
+  stream: { readonly name: string; readonly format: 'pgdump' | 'sql' | 'json' },
   codecs: readonly StreamCodec[],
   index: number,
 ): string {

@@ -3,11 +3,14 @@ import { freeSpace } from '../../../agent/host/free-space.ts'
 import { PeakMemory } from '../../../agent/host/peak-memory.ts'
 import { backupRecipe } from '../../../agent/jobs/backup.ts'
 import { conduct } from '../../../agent/jobs/conduct.ts'
+import type { Recipe } from '../../../agent/jobs/recipe.ts'
 import type { AttemptResult } from '../../../agent/jobs/result.ts'
 import type { AttemptProgress, Surroundings } from '../../../agent/jobs/surroundings.ts'
+import { verifyRecipe } from '../../../agent/jobs/verify.ts'
+import { VerifyArea } from '../../../agent/jobs/verify-area.ts'
 import { StagingArea } from '../../../agent/pipeline/staging/index.ts'
 import { silentLog } from '../../../shared/log/index.ts'
-import type { BackupSpec } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
+import type { AttemptRef, BackupSpec, VerifySpec } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { newAttempt } from './world.ts'
 
 /** A staging area below the state folder of a test, with as much free space as it is told. */
@@ -23,6 +26,20 @@ export function stagingIn(
   })
 }
 
+/** A verify folder below the state folder of a test. */
+export function verifyIn(
+  folder: string,
+  options: { readonly atOnce?: number; readonly user?: string; readonly free?: () => Promise<number> } = {},
+): VerifyArea {
+  return new VerifyArea({
+    folder: join(folder, 'verify'),
+    atOnce: options.atOnce ?? 1,
+    user: options.user,
+    log: silentLog,
+    freeSpace: options.free ?? freeSpace,
+  })
+}
+
 /** One backup from pre-flight to result, told of as it goes; nobody grants, cancels or leaves. */
 export async function conducted(
   spec: BackupSpec,
@@ -30,7 +47,20 @@ export async function conducted(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<{ readonly result: AttemptResult; readonly progress: readonly AttemptProgress[] }> {
   const attempt = newAttempt()
-  const recipe = backupRecipe(spec, attempt, Date.now(), world)
+  return performed(backupRecipe(spec, attempt, Date.now(), world), attempt, world, signal)
+}
+
+/** One verification, the same way. */
+export async function verifying(
+  spec: VerifySpec,
+  world: Surroundings,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<{ readonly result: AttemptResult; readonly progress: readonly AttemptProgress[] }> {
+  const attempt = newAttempt()
+  return performed(verifyRecipe(spec, attempt, world), attempt, world, signal)
+}
+
+async function performed(recipe: Recipe, attempt: AttemptRef, world: Surroundings, signal: AbortSignal) {
   const progress: AttemptProgress[] = []
   const memory = new PeakMemory()
   await recipe.preflight()

@@ -1,9 +1,16 @@
 import { existsSync } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { DumpSession, Engine, InstanceTarget, RestoreSession } from '../../../agent/engines/port.ts'
+import type {
+  DumpSession,
+  Engine,
+  InstanceTarget,
+  RestoreSession,
+  ThrowawayServers,
+} from '../../../agent/engines/port.ts'
 import type { Command } from '../../../agent/process/index.ts'
 import { AppError } from '../../../shared/errors/index.ts'
+import type { CensusCounts } from '../../../shared/model/census.ts'
 
 /** An engine whose "databases" are shell scripts and whose "server" is a folder: real processes, no server. */
 export interface FakeEngine extends Engine {
@@ -21,6 +28,20 @@ export interface FakeEngineOptions {
   readonly verify?: () => Promise<void>
   readonly prepareCommit?: () => Promise<void>
   readonly consumer?: string
+  readonly census?: (signal: AbortSignal) => Promise<CensusCounts | undefined>
+  readonly count?: () => Promise<CensusCounts>
+  readonly throwaway?: ThrowawayServers
+}
+
+/** Counts with one table. */
+export function counts(rows: number, changes: Partial<CensusCounts> = {}): CensusCounts {
+  return {
+    tables: [{ schema: 'public', name: 'orders', rows: String(rows) }],
+    sequences: [],
+    objects: {},
+    skipped: [],
+    ...changes,
+  }
 }
 
 export const fakeTarget: InstanceTarget = { engine: 'postgres', host: '127.0.0.1', port: 5432, user: 'fake' }
@@ -67,6 +88,15 @@ export function fakeEngine(options: FakeEngineOptions = {}): FakeEngine {
           calls.push('verify')
           await options.verify?.()
         },
+        ...(options.census === undefined
+          ? {}
+          : {
+              census: async signal => {
+                const counted = await options.census?.(signal)
+                calls.push('counted')
+                return counted
+              },
+            }),
         close: async () => {
           calls.push('close')
         },
@@ -101,5 +131,7 @@ export function fakeEngine(options: FakeEngineOptions = {}): FakeEngine {
         },
       } satisfies RestoreSession
     },
+    ...(options.count === undefined ? {} : { count: options.count }),
+    ...(options.throwaway === undefined ? {} : { throwaway: options.throwaway }),
   }
 }

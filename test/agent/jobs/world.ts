@@ -17,6 +17,7 @@ import type {
   BackupSpec,
   DeleteSpec,
   RestoreSpec,
+  VerifySpec,
   WatchedInstance,
 } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { fakeEngine, fakeTarget } from './fake-engine.ts'
@@ -104,6 +105,19 @@ export function restoreSpec(bucket: string, changes: Partial<RestoreSpec> = {}):
     into: 'orders_copy',
     backupId: '',
     fallbacks: [],
+    ...changes,
+  }
+}
+
+export function verifySpec(bucket: string, changes: Partial<VerifySpec> = {}): VerifySpec {
+  return {
+    sources: [destination(bucket)],
+    manifestKey: '',
+    manifestSha256: '',
+    backupId: 'bak_1',
+    engine: 'postgres',
+    serverVersion: '15.0',
+    rawBytes: 0,
     ...changes,
   }
 }
