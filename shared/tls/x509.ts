@@ -1,6 +1,4 @@
 /// <reference path="./web-crypto.d.ts" />
-// first: `@peculiar/x509` wants it loaded
-import 'reflect-metadata'
 import {
   createPrivateKey,
   createPublicKey,
@@ -10,15 +8,25 @@ import {
   webcrypto,
 } from 'node:crypto'
 import { isIP } from 'node:net'
-import * as x509 from '@peculiar/x509'
+import type * as X509 from '@peculiar/x509'
 import { AppError } from '../errors/index.ts'
 import type { Millis } from '../time/index.ts'
-
-x509.cryptoProvider.set(webcrypto as unknown as Crypto)
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const
 /** No request of ours is longer: a key, a name, a signature. */
 const largestRequest = 4_096
+
+/**
+ * The library, loaded when something is first signed or a request read: with what it needs it is 230 modules, a quarter
+ * of the start of every command, and few of them ever sign.
+ */
+async function library(): Promise<typeof X509> {
+  // first: `@peculiar/x509` wants it loaded
+  await import('reflect-metadata')
+  const x509 = await import('@peculiar/x509')
+  x509.cryptoProvider.set(webcrypto as unknown as Crypto)
+  return x509
+}
 
 /** Time in which a certificate holds. */
 export interface Validity {
@@ -50,11 +58,16 @@ export function privateKeyPem(key: KeyObject): string {
 
 /** A certificate as PEM. */
 export function certificatePem(der: Uint8Array): string {
-  return `${x509.PemConverter.encode(Uint8Array.from(der).buffer, x509.PemConverter.CertificateTag)}\n`
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
+  return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n')
 }
 
 /** Makes a self-signed certificate that may sign leaves and nothing below itself. Returns DER. */
 export async function selfSigned(key: KeyObject, name: string, { notBefore, notAfter }: Validity) {
+  const x509 = await library()
   const keys = await keyPair(key)
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
@@ -77,8 +90,9 @@ export async function signLeaf(
   content: LeafContent,
   issuer: { readonly certificate: Uint8Array; readonly key: KeyObject },
 ): Promise<Buffer> {
+  const x509 = await library()
   const authority = new x509.X509Certificate(Uint8Array.from(issuer.certificate))
-  const names: x509.JsonGeneralNames = [
+  const names: X509.JsonGeneralNames = [
     ...(content.uris ?? []).map(value => ({ type: 'url', value }) as const),
     ...(content.hosts ?? []).map(value => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }) as const),
   ]
@@ -106,6 +120,7 @@ export async function signLeaf(
 
 /** A request for a certificate: the key, signed by itself. What else it would say is the authority's to decide. */
 export async function certificateRequest(key: KeyObject): Promise<Buffer> {
+  const x509 = await library()
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: [{ CN: ['holdfast'] }],
     keys: await keyPair(key),
@@ -123,7 +138,8 @@ export async function keyOfRequest(der: Uint8Array): Promise<Buffer> {
   const bad = (detail: string, cause?: unknown) =>
     new AppError('enrol.bad-request', { context: { detail }, cause })
   if (der.byteLength === 0 || der.byteLength > largestRequest) throw bad('its size')
-  let request: x509.Pkcs10CertificateRequest
+  const x509 = await library()
+  let request: X509.Pkcs10CertificateRequest
   let proven: boolean
   try {
     request = new x509.Pkcs10CertificateRequest(Uint8Array.from(der))

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { type RunResult, run } from '../harness/index.ts'
+import { launcherEnvironment } from '../harness/launcher-environment.ts'
 import { projectRoot } from '../harness/project-root.ts'
 
 /** Runs `bin/holdfast-agent` as its user would; any exit status is an answer. */
@@ -8,7 +9,7 @@ export function holdfastAgent(
   env: Readonly<Record<string, string>> = {},
 ): Promise<RunResult> {
   return run(join(projectRoot, 'bin', 'holdfast-agent'), args, {
-    env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env },
+    env: { ...launcherEnvironment(), HOME: process.env['HOME'] ?? '/', ...env },
     allowFailure: true,
   })
 }

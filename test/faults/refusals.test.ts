@@ -11,6 +11,7 @@ import {
   startS3,
   startS3FaultProxy,
 } from '../harness/index.ts'
+import { launcherEnvironment } from '../harness/launcher-environment.ts'
 import { projectRoot } from '../harness/project-root.ts'
 import { makeDatabase } from './data.ts'
 import { type Fleet, layFleet } from './fleet.ts'
@@ -95,7 +96,7 @@ describe.skipIf(servers.missing)(
       const jobId = await fleet.backUp(database)
       expect(await fleet.ended(jobId)).toMatchObject({ state: 'failed' })
       const answer = await run(join(projectRoot, 'bin', 'holdfast'), ['job', 'get', jobId], {
-        env: { PATH: process.env['PATH'] ?? '', HOLDFAST_COORDINATOR: fleet.coordinator.address },
+        env: { ...launcherEnvironment(), HOLDFAST_COORDINATOR: fleet.coordinator.address },
       })
       await judge(fleet)
       return answer.stdout

@@ -20,6 +20,7 @@ import {
   waitUntil,
   webhookSink,
 } from '../harness/index.ts'
+import { launcherEnvironment } from '../harness/launcher-environment.ts'
 import { projectRoot } from '../harness/project-root.ts'
 import { type ProcessWatch, watchProcesses } from './process-watch.ts'
 
@@ -247,7 +248,7 @@ describe.skipIf(servers.missing)('secrets that are planted', () => {
       const shown = await run(
         join(projectRoot, 'bin', launcher),
         ['config', 'show', '--config', join(stack.folder, file)],
-        { env: { PATH: process.env['PATH'] ?? '' } },
+        { env: launcherEnvironment() },
       )
       expect(shown.stdout).toContain('_file')
       said.push(shown.stdout, shown.stderr)

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { launcherEnvironment } from '../launcher-environment.ts'
 import { type OwnedProcess, processAlive, startProcess } from '../owned-process.ts'
 import { projectRoot } from '../project-root.ts'
 
@@ -48,7 +49,7 @@ export function managedProcess(options: {
       current = await startProcess(`${projectRoot}/bin/${options.launcher}`, options.args, {
         name: options.name,
         logFile: options.logFile,
-        env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...options.env, ...env },
+        env: { ...launcherEnvironment(), HOME: process.env['HOME'] ?? '/', ...options.env, ...env },
       })
     },
     kill: async signal => {

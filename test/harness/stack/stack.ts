@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePorts } from '../free-port.ts'
+import { launcherEnvironment } from '../launcher-environment.ts'
 import { projectRoot } from '../project-root.ts'
 import { type RunResult, run } from '../run.ts'
 import { temporaryFolder } from '../temporary-folder.ts'
@@ -88,7 +89,7 @@ export async function layStack(options: StackOptions): Promise<Stack> {
     },
     holdfast: (...args) =>
       run(join(projectRoot, 'bin', 'holdfast'), args, {
-        env: { PATH: process.env['PATH'] ?? '', HOLDFAST_COORDINATOR: address },
+        env: { ...launcherEnvironment(), HOLDFAST_COORDINATOR: address },
         allowFailure: true,
       }),
     ask: async (...args) => {
