@@ -1,8 +1,9 @@
-import type { ClusterId } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
-import { inOrder, isManualRestore, type Order, type Rank } from './order.ts'
+import { inOrder, isManualRestore } from './order.ts'
 import type { Demand, Pool } from './pool.ts'
 import type { PlanDecision, PlanInput, QueuedJob, Reason } from './port.ts'
+import { latestStart, Queue } from './queue.ts'
+import type { Rank } from './ranks.ts'
 import * as because from './reasons.ts'
 import { Room, type Seat } from './room.ts'
 import { openingOf } from './window.ts'
@@ -28,63 +29,71 @@ const margin = 30_000
 /** A job that would give its cluster more than its share, and its place among the decisions. */
 interface Deferred {
   readonly at: number
-  readonly job: QueuedJob
+  /** Its number. */
+  readonly job: number
   readonly rank: Rank
   readonly pool: Pool
 }
+
+type Asleep = Extract<PlanDecision, { kind: 'wait' }>
 
 class Planning {
   readonly #input: PlanInput
   readonly #room: Room
   readonly #now: Millis
-  /** Said once for each cluster: thousands may wait for the same. */
-  readonly #busy = new Map<Pool, readonly Reason[]>()
-
-  #mates: Order['mates'] = () => []
-  readonly #sorted = new Map<ClusterId, readonly QueuedJob[]>()
+  readonly #queue: Queue
+  readonly #later: Asleep[] = []
+  /** By number of the cluster. */
+  readonly #clusters: (Pool | undefined)[] = []
+  readonly #tight: (readonly QueuedJob[] | undefined)[] = []
 
   constructor(input: PlanInput) {
     this.#input = input
     this.#room = new Room(input)
     this.#now = input.now.wall
+    this.#queue = new Queue(this.#awake(), input)
   }
 
   run(): readonly PlanDecision[] {
-    const ready: QueuedJob[] = []
-    const later: { readonly until: Millis; readonly decision: PlanDecision }[] = []
-    for (const job of this.#input.queued) {
-      const asleep = this.#asleep(job)
-      if (asleep === undefined) ready.push(job)
-      else later.push({ until: asleep.until ?? Number.POSITIVE_INFINITY, decision: asleep })
-    }
-    const { classes, mates } = inOrder(ready, this.#input)
-    this.#mates = mates
+    const { classes, jobs } = inOrder(this.#queue, this.#now)
     const decisions: PlanDecision[] = []
     for (const ranks of classes) {
       const deferred: Deferred[] = []
       for (const rank of ranks)
-        for (const job of rank.jobs) {
+        for (let n = rank.from; n < rank.to; n++) {
+          const job = jobs[n] ?? 0
           const decision = this.#place(job, rank, true)
           if (decision.kind === 'defer') {
-            deferred.push({ at: decisions.length, job, rank, pool: decision.pool })
-            decisions.push(wait(job, [because.unfair(decision.pool)]))
+            const { pool } = decision
+            deferred.push({ at: decisions.length, job, rank, pool })
+            decisions.push(wait(this.#queue.job(job), [because.unfair(pool)]))
           } else decisions.push(decision)
         }
       // what others of the class left over is no longer unfair to take
       for (const { at, job, rank, pool } of deferred) {
-        if (pool.othersWait(job.clusterId)) continue
+        if (pool.othersWait(this.#queue.job(job).clusterId)) continue
         const decision = this.#place(job, rank, false)
         if (decision.kind !== 'defer') decisions[at] = decision
       }
       this.#room.nextClass()
     }
-    later.sort((a, b) => a.until - b.until || (a.decision.jobId < b.decision.jobId ? -1 : 1))
-    for (const { decision } of later) decisions.push(decision)
+    for (const each of this.#later.sort(soonestFirst)) decisions.push(each)
     return decisions
   }
 
+  /** The jobs that something else than time may wake. */
+  #awake(): readonly QueuedJob[] {
+    const awake: QueuedJob[] = []
+    for (const job of this.#input.queued) {
+      const asleep = this.#asleep(job)
+      if (asleep === undefined) awake.push(job)
+      else this.#later.push(asleep)
+    }
+    return awake
+  }
+
   /** A job that only time can wake. */
-  #asleep(job: QueuedJob): Extract<PlanDecision, { kind: 'wait' }> | undefined {
+  #asleep(job: QueuedJob): Asleep | undefined {
     if (job.notBefore > this.#now)
       return { kind: 'wait', jobId: job.id, until: job.notBefore, reasons: [because.notBefore(job)] }
     if (job.windows === undefined || isManualRestore(job)) return undefined
@@ -96,42 +105,44 @@ class Planning {
       : { kind: 'wait', jobId: job.id, reasons }
   }
 
+  /** @param n its number */
   #place(
-    job: QueuedJob,
+    n: number,
     rank: Rank,
     fairly: boolean,
   ): PlanDecision | { readonly kind: 'defer'; readonly pool: Pool } {
     const { restore, urgency } = rank
-    if (job.candidates.length === 0) return wait(job, [because.noCandidate(job)])
-    const cluster = this.#room.cluster(job.clusterId)
-    if (!restore && cluster !== undefined && !cluster.hasSlot(0)) return wait(job, this.#clusterBusy(cluster))
+    const cluster = this.#cluster(n)
+    const job = this.#queue.job(n)
+    if (!this.#queue.hasCandidate(n)) return wait(job, [because.noCandidate(job)])
+    if (!restore && cluster !== undefined && !cluster.hasSlot(0))
+      return wait(
+        job,
+        cluster.full(() => because.clusterBusy(cluster)),
+      )
 
-    const first = restore || cluster === undefined ? undefined : this.#letsGoFirst(job)
+    const first = restore || cluster === undefined ? undefined : this.#letsGoFirst(n, job)
     if (first !== undefined) return wait(job, [because.letsGoFirst(job, first)])
 
     const rate = restore ? 0 : Math.ceil(job.rate ?? 0)
-    const demand: Demand = {
-      jobId: job.id,
-      rate,
-      ...(job.bufferBytes === undefined ? {} : { bufferBytes: job.bufferBytes }),
-      ...(job.stagingBytes === undefined ? {} : { stagingBytes: job.stagingBytes }),
-      endsAt: this.#now + job.p90,
-    }
+    const { id: jobId, bufferBytes, stagingBytes } = job
+    const demand: Demand = { jobId, rate, bufferBytes, stagingBytes, endsAt: this.#now + job.p90 }
     const destinations = restore ? [] : this.#room.destinations(job)
     for (const destination of destinations) {
       const lacking = lack(destination, demand, 0, destination.name, job)
       if (lacking === undefined) continue
-      if (lacking.code !== 'reserved') destination.waits(job.clusterId)
-      const kept = lacking.code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, destination)
-      return kept ?? wait(job, [lacking])
+      if (lacking[0].code === 'reserved') return wait(job, lacking)
+      destination.waits(job.clusterId)
+      return this.#reserve(job, urgency, demand, destination) ?? wait(job, lacking)
     }
     const unfair = fairly ? destinations.find(each => each.isUnfair(job.clusterId, rate)) : undefined
     if (unfair !== undefined) return { kind: 'defer', pool: unfair }
     if (cluster !== undefined && !restore && cluster.rate !== Number.POSITIVE_INFINITY) {
       const inCluster = lack(cluster, demand, 0, cluster.name, job)
       if (inCluster !== undefined) {
-        const kept = inCluster.code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, cluster)
-        return kept ?? wait(job, [inCluster])
+        const kept =
+          inCluster[0].code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, cluster)
+        return kept ?? wait(job, inCluster)
       }
     }
     return this.#seatOf(job, rank, demand, cluster, destinations)
@@ -181,7 +192,6 @@ class Planning {
     const { agent, host } = best
     const reason = because.placed(job, standing, host, agent, host.slots + extra, this.#now)
     this.#room.take(demand, best, cluster, destinations, job.clusterId)
-    if (cluster !== undefined) this.#busy.delete(cluster)
     return { kind: 'assign', jobId: job.id, agentId: agent.id, reasons: [reason, ...passedOver] }
   }
 
@@ -201,17 +211,17 @@ class Planning {
     if (!host.hasSlot(extra)) {
       const limit = host.slots + extra
       const said = () => because.noSlot(host, agent.host, limit)
-      return { pool: host, reason: restore ? said() : host.full(said) }
+      return { pool: host, reason: restore ? said() : host.full(said)[0] }
     }
     if (restore) return undefined
     const onHost = lack(host, demand, 0, agent.host, job)
-    if (onHost !== undefined) return { pool: host, reason: onHost }
+    if (onHost !== undefined) return { pool: host, reason: onHost[0] }
     for (const pool of stores) {
       const inStore = pool.amountOf(demand) > 0 ? lack(pool, demand, 0, agent.host, job) : undefined
-      if (inStore !== undefined) return { pool, reason: inStore }
+      if (inStore !== undefined) return { pool, reason: inStore[0] }
     }
     const atSite = site === undefined ? undefined : lack(site, demand, 0, site.name, job)
-    return site === undefined || atSite === undefined ? undefined : { pool: site, reason: atSite }
+    return site === undefined || atSite === undefined ? undefined : { pool: site, reason: atSite[0] }
   }
 
   /**
@@ -253,14 +263,13 @@ class Planning {
    * wait for all of them: what runs is not interrupted, and its own urgency only says that it is long. One that is
    * going to be late anyway waits for little ones only.
    */
-  #letsGoFirst(job: QueuedJob): QueuedJob | undefined {
-    const { clusterId, p50, p90 } = job
-    if (clusterId === undefined) return undefined
+  #letsGoFirst(n: number, job: QueuedJob): QueuedJob | undefined {
+    const { p50, p90 } = job
     const spare = job.deadline - this.#now - p50
     const room = spare < 0 ? p50 / 10 : spare
     let first: QueuedJob | undefined
     let needed = 0
-    for (const mate of this.#byLatestStart(clusterId)) {
+    for (const mate of this.#tightOf(this.#queue.clusterOf(n))) {
       const slack = latestStart(mate) - this.#now
       if (slack >= p90 + margin) break
       if (mate.p90 >= p90 || !this.#couldStart(mate)) continue
@@ -275,17 +284,17 @@ class Planning {
     return needed <= room ? first : undefined
   }
 
-  /** Those that the longest of a cluster could make late; found once for each that is asked for: mostly nobody. */
-  #byLatestStart(id: ClusterId): readonly QueuedJob[] {
-    const known = this.#sorted.get(id)
-    if (known !== undefined) return known
-    const mates = this.#mates(id)
-    const until = this.#now + margin + mates.reduce((longest, { p90 }) => Math.max(longest, p90), 0)
-    const sorted = mates
-      .filter(each => latestStart(each) >= this.#now && latestStart(each) < until)
-      .sort((a, b) => latestStart(a) - latestStart(b))
-    this.#sorted.set(id, sorted)
-    return sorted
+  /** Those that the longest of a cluster could make late; found once for each that is asked for. */
+  #tightOf(cluster: number): readonly QueuedJob[] {
+    this.#tight[cluster] ??= this.#queue.tightOf(cluster, margin)
+    return this.#tight[cluster]
+  }
+
+  #cluster(n: number): Pool | undefined {
+    const cluster = this.#queue.clusterOf(n)
+    if (cluster < 0) return undefined
+    this.#clusters[cluster] ??= this.#room.cluster(this.#queue.clusterId(cluster))
+    return this.#clusters[cluster]
   }
 
   #couldStart(job: QueuedJob): boolean {
@@ -296,19 +305,6 @@ class Planning {
       return seat?.agent.connected === true && !seat.agent.draining && seat.host.hasSlot(0)
     })
   }
-
-  #clusterBusy(pool: Pool): readonly Reason[] {
-    const said = this.#busy.get(pool)
-    if (said !== undefined) return said
-    const reasons = [because.clusterBusy(pool)]
-    this.#busy.set(pool, reasons)
-    return reasons
-  }
-}
-
-/** When a job must start at the latest to be in time by its P90. */
-function latestStart({ deadline, p90 }: QueuedJob): Millis {
-  return deadline - p90
 }
 
 function wait(job: QueuedJob, reasons: readonly Reason[]): PlanDecision {
@@ -322,11 +318,18 @@ function lack(
   extra: number,
   subject: string,
   job: QueuedJob,
-): Reason | undefined {
+): readonly [Reason] | undefined {
   if (!pool.hasSlot(extra)) return pool.full(() => because.noSlot(pool, subject, pool.slots))
-  if (!pool.hasRate(pool.amountOf(demand))) return because.noRate(pool, subject, pool.amountOf(demand))
+  if (!pool.hasRate(pool.amountOf(demand))) return [because.noRate(pool, subject, pool.amountOf(demand))]
   const kept = pool.blockedBy(demand)
-  return kept === undefined ? undefined : because.reservedFor(pool, subject, kept, job.p90)
+  return kept === undefined ? undefined : [because.reservedFor(pool, subject, kept, job.p90)]
+}
+
+/** By when time wakes them, those it never does last; then by id. */
+function soonestFirst(a: Asleep, b: Asleep): number {
+  const { until: one = Number.POSITIVE_INFINITY } = a
+  const { until: other = Number.POSITIVE_INFINITY } = b
+  return one === other ? (a.jobId < b.jobId ? -1 : 1) : one - other
 }
 
 /** Whichever comes first by kind and name, so that it does not matter in which order candidates are told. */

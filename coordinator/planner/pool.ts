@@ -1,6 +1,6 @@
 import type { ClusterId, JobId } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
-import type { Budget, Reason } from './port.ts'
+import type { Reason } from './port.ts'
 
 /** What a job takes of every pool it passes through, and until when at the latest. */
 export interface Demand {
@@ -8,8 +8,8 @@ export interface Demand {
   /** Whole bytes a second, so that sums are exact. */
   readonly rate: number
   /** Memory and disk it takes of its host, bytes. */
-  readonly bufferBytes?: number
-  readonly stagingBytes?: number
+  readonly bufferBytes: number | undefined
+  readonly stagingBytes: number | undefined
   readonly endsAt: Millis
 }
 
@@ -58,13 +58,19 @@ export class Pool {
   #sorted = true
   /** Clusters that wait for this pool in the class that is placed now. */
   #waiting: Set<ClusterId | undefined> | undefined
-  #full: Reason | undefined
+  #full: readonly [Reason] | undefined
 
-  constructor(kind: PoolKind, name: string, budget: Budget, now: Millis) {
+  constructor(
+    kind: PoolKind,
+    name: string,
+    slots: number | undefined,
+    rate: number | undefined,
+    now: Millis,
+  ) {
     this.kind = kind
     this.name = name
-    this.slots = budget.slots ?? Number.POSITIVE_INFINITY
-    this.rate = budget.bytesPerSecond ?? Number.POSITIVE_INFINITY
+    this.slots = slots ?? Number.POSITIVE_INFINITY
+    this.rate = rate ?? Number.POSITIVE_INFINITY
     this.#now = now
   }
 
@@ -204,8 +210,8 @@ export class Pool {
   }
 
   /** Why it has no slot; said once for each state it is in, as thousands may wait for the same. */
-  full(make: () => Reason): Reason {
-    this.#full ??= make()
+  full(make: () => Reason): readonly [Reason] {
+    this.#full ??= [make()]
     return this.#full
   }
 

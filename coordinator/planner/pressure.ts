@@ -22,53 +22,72 @@ const edges = Array.from({ length: steps }, (_, n) =>
 )
 
 /**
- * The work that must be done before each deadline, of one thing that can do only so much. A job's own slack does
- * not say that ten thousand others stand before the same destination with the same deadline; this does, as an
- * earliest-deadline check would. Without it they become urgent in their last minutes, all together.
+ * The work that must be done before each deadline, of things that can do only so much: one line for each cluster or
+ * destination. A job's own slack does not say that ten thousand others stand before the same destination with the
+ * same deadline; this does, as an earliest-deadline check would. Without it they become urgent in their last
+ * minutes, all together.
  */
-export class Pressure {
-  readonly #work: number[] = []
-  readonly #until: number[] = []
-  #half = -1
-  #most = -1
-  #judged = false
+export class Pressures {
+  /** Line by line the work of each step; once judged, of all up to it. */
+  readonly #work: Float64Array
+  readonly #half: Int8Array
+  readonly #most: Int8Array
+  readonly #steps: number
+
+  /** @param last the last step that is going to be added or asked for */
+  constructor(lines: number, last: number) {
+    this.#steps = last + 1
+    this.#work = new Float64Array(lines * this.#steps)
+    this.#half = new Int8Array(lines).fill(-1)
+    this.#most = new Int8Array(lines).fill(-1)
+  }
 
   /** @param milliseconds the work is worth with the whole of the thing at its disposal */
-  add(step: number, milliseconds: Duration): void {
-    this.#work[step] = (this.#work[step] ?? 0) + milliseconds
+  add(line: number, step: number, milliseconds: Duration): void {
+    const at = line * this.#steps + step
+    this.#work[at] = (this.#work[at] ?? 0) + milliseconds
   }
 
-  /** Asked once all is added. */
-  levelOf(step: number): Level {
-    if (!this.#judged) this.#judge()
-    return step <= this.#most ? 2 : step <= this.#half ? 1 : 0
-  }
-
-  /** The work that must be done before deadlines of this step; asked once all is added. */
-  workUntil(step: number): Duration {
-    if (!this.#judged) this.#judge()
-    return this.#until[Math.min(step, this.#until.length - 1)] ?? 0
-  }
-
-  /** Finds the last deadline before which so much of the time is spoken for: everything up to it is in need. */
-  #judge(): void {
-    this.#judged = true
-    let sum = 0
-    for (let step = 0; step < this.#work.length; step++) {
-      const work = this.#work[step] ?? 0
-      sum += work
-      this.#until[step] = sum
-      if (work === 0) continue
-      const time = edges[step] ?? 0
-      if (sum >= thresholds[0] * time) this.#half = step
-      if (sum >= thresholds[1] * time) this.#most = step
+  /** Once all is added: finds the last deadline before which so much of the time is spoken for; all up to it is in need. */
+  judge(): void {
+    for (let line = 0, at = 0; line < this.#half.length; line++) {
+      let sum = 0
+      for (let step = 0; step < this.#steps; step++, at++) {
+        const work = this.#work[at] ?? 0
+        sum += work
+        this.#work[at] = sum
+        if (work === 0) continue
+        const time = edges[step] ?? 0
+        if (sum >= thresholds[0] * time) this.#half[line] = step
+        if (sum >= thresholds[1] * time) this.#most[line] = step
+      }
     }
+  }
+
+  /** Once judged; a line that is none (-1) does not press. */
+  levelOf(line: number, step: number): Level {
+    if (line < 0) return 0
+    return step <= (this.#most[line] ?? -1) ? 2 : step <= (this.#half[line] ?? -1) ? 1 : 0
+  }
+
+  /** The work that must be done before deadlines of this step; once judged. */
+  workUntil(line: number, step: number): Duration {
+    return line < 0 ? 0 : (this.#work[line * this.#steps + step] ?? 0)
   }
 }
 
-/** How long a job would keep the whole of a budget busy. */
-export function worth(duration: Duration, rate: number, budget: Budget): Duration {
-  const bySlots = duration / (budget.slots ?? Number.POSITIVE_INFINITY)
+/**
+ * How long a job would keep the whole of a budget busy.
+ *
+ * @param usual slots where the budget names none
+ */
+export function worth(
+  duration: Duration,
+  rate: number,
+  budget: Budget,
+  usual = Number.POSITIVE_INFINITY,
+): Duration {
+  const bySlots = duration / (budget.slots ?? usual)
   const byRate = (duration * rate) / (budget.bytesPerSecond ?? Number.POSITIVE_INFINITY)
   return Math.max(bySlots, byRate)
 }

@@ -1,8 +1,8 @@
 import type { JobId } from '../../shared/model/identifiers.ts'
 import { isoOf, type Millis } from '../../shared/time/index.ts'
-import type { Rank } from './order.ts'
 import type { Pool } from './pool.ts'
 import type { AgentCapacity, QueuedJob, Reason } from './port.ts'
+import type { Rank } from './ranks.ts'
 import type { Opening } from './window.ts'
 
 const urgencies = ['overdue or close to it', 'due soon', 'in time'] as const

@@ -16,9 +16,10 @@ const none: Budget = {}
 const nothing: readonly Pool[] = []
 
 /** The rate of a host is what its budget and its agent both allow. */
-function slower(budget: Budget, agent: AgentCapacity): Pick<Budget, 'bytesPerSecond'> {
-  const rates = [budget.bytesPerSecond, agent.bytesPerSecond].filter(each => each !== undefined)
-  return rates.length === 0 ? {} : { bytesPerSecond: Math.min(...rates) }
+function slower(budget: Budget, agent: AgentCapacity): number | undefined {
+  const { bytesPerSecond: one } = budget
+  const { bytesPerSecond: other } = agent
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other)
 }
 
 /** Every pool of a picture, with what runs already taken from it. */
@@ -29,7 +30,7 @@ export class Room {
   readonly #seats = new Map<AgentId, Seat>()
   readonly #sites = new Map<string, Pool>()
   readonly #clusters = new Map<ClusterId, Pool>()
-  readonly #destinations = new Map<string, Pool>()
+  readonly #destinations = new Map<string, readonly Pool[]>()
 
   constructor(input: PlanInput) {
     this.#input = input
@@ -39,8 +40,8 @@ export class Room {
       const demand = {
         jobId: job.id,
         rate: Math.ceil(job.rate ?? 0),
-        ...(job.bufferBytes === undefined ? {} : { bufferBytes: job.bufferBytes }),
-        ...(job.stagingBytes === undefined ? {} : { stagingBytes: job.stagingBytes }),
+        bufferBytes: job.bufferBytes,
+        stagingBytes: job.stagingBytes,
         endsAt: job.endsAt ?? this.#now,
       }
       const seat = this.seat(job.agentId)
@@ -70,7 +71,7 @@ export class Room {
     const { budgets } = this.#input
     const budget = budgets?.hosts?.get(agent.host) ?? budgets?.host ?? none
     const slots = Math.min(agent.slots, budget.slots ?? agent.slots)
-    const host = new Pool('host', agent.host, { ...budget, slots, ...slower(budget, agent) }, this.#now)
+    const host = new Pool('host', agent.host, slots, slower(budget, agent), this.#now)
     const seat = { agent, host, stores: this.#storesOf(agent), site: this.#site(agent.site) }
     this.#seats.set(id, seat)
     return seat
@@ -78,44 +79,54 @@ export class Room {
 
   cluster(id: ClusterId | undefined): Pool | undefined {
     if (id === undefined) return undefined
-    const { budgets, jobsPerCluster } = this.#input
     return madeOnce(this.#clusters, id, () => {
-      const budget = budgets?.clusters?.get(id) ?? budgets?.cluster ?? none
-      return new Pool('cluster', id, { ...budget, slots: budget.slots ?? jobsPerCluster ?? 1 }, this.#now)
+      const { budgets, jobsPerCluster = 1 } = this.#input
+      const { slots, bytesPerSecond } = budgets?.clusters?.get(id) ?? budgets?.cluster ?? none
+      return new Pool('cluster', id, slots ?? jobsPerCluster, bytesPerSecond, this.#now)
     })
   }
 
   /** Those a job stores in that have a budget. */
   destinations({ destination, further }: Pick<QueuedJob, 'destination' | 'further'>): readonly Pool[] {
-    const first = this.destination(destination)
-    if (further === undefined) return first === undefined ? nothing : [first]
-    return [first, ...further.map(each => this.destination(each))].filter(each => each !== undefined)
-  }
-
-  /** Undefined where nothing limits it. */
-  destination(name: string | undefined): Pool | undefined {
-    if (name === undefined) return undefined
-    const budget = this.#input.budgets?.destinations?.get(name) ?? this.#input.budgets?.destination
-    if (budget === undefined) return undefined
-    return madeOnce(this.#destinations, name, () => new Pool('destination', name, budget, this.#now))
+    if (destination === undefined && further === undefined) return nothing
+    if (further !== undefined) return [destination, ...further].flatMap(each => this.#destination(each))
+    return this.#destination(destination)
   }
 
   nextClass(): void {
-    for (const pool of this.#destinations.values()) pool.nextClass()
+    for (const [pool] of this.#destinations.values()) pool?.nextClass()
   }
 
   #storesOf({ host, bufferBytes, stagingBytes }: AgentCapacity): readonly Pool[] {
     if (bufferBytes === undefined && stagingBytes === undefined) return nothing
     const one = (kind: 'memory' | 'staging', bytes: number | undefined) =>
-      bytes === undefined ? [] : [new Pool(kind, host, { bytesPerSecond: bytes }, this.#now)]
+      bytes === undefined ? [] : [new Pool(kind, host, undefined, bytes, this.#now)]
     return [...one('memory', bufferBytes), ...one('staging', stagingBytes)]
+  }
+
+  /** One; none where nothing limits it. */
+  #destination(name: string | undefined): readonly Pool[] {
+    if (name === undefined) return nothing
+    const known = this.#destinations.get(name)
+    if (known !== undefined) return known
+    const budget = this.#input.budgets?.destinations?.get(name) ?? this.#input.budgets?.destination
+    const fresh =
+      budget === undefined
+        ? nothing
+        : [new Pool('destination', name, budget.slots, budget.bytesPerSecond, this.#now)]
+    this.#destinations.set(name, fresh)
+    return fresh
   }
 
   #site(name: string | undefined): Pool | undefined {
     if (name === undefined) return undefined
     const budget = this.#input.budgets?.sites?.get(name) ?? this.#input.budgets?.site
     if (budget === undefined) return undefined
-    return madeOnce(this.#sites, name, () => new Pool('site', name, budget, this.#now))
+    return madeOnce(
+      this.#sites,
+      name,
+      () => new Pool('site', name, budget.slots, budget.bytesPerSecond, this.#now),
+    )
   }
 }
 
