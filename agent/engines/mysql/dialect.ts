@@ -51,6 +51,17 @@ export interface Dialect {
   readonly sandboxSince: Readonly<Record<string, number>>
   /** First series that has it in every version. */
   readonly sandboxSeries?: readonly [number, number]
+  /** How two snapshots are proven to be the same (snapshot.ts). */
+  readonly snapshots: {
+    /** Any of these lets a role read `logStatus`. */
+    readonly privileges: readonly string[]
+    /** Where the binary log is and what it leaves out; MySQL changed its name. */
+    readonly logStatus: (since82: boolean) => string
+    /** Has the dump tool write where in the binary log its snapshot is, without a lock. */
+    readonly positionArg?: string
+    /** Moves with every transaction that changes something; anyone may read it. */
+    readonly counter?: string
+  }
 }
 
 const own = (pattern: RegExp, is: boolean) => (text: string) => pattern.test(text) === is
@@ -82,6 +93,12 @@ export const dialects: Readonly<Record<MysqlKind, Dialect>> = {
     databaseComment: true,
     sandboxSince: { '10.5': 25, '10.6': 18, '10.11': 8, '11.0': 6, '11.1': 5, '11.2': 4, '11.4': 2 },
     sandboxSeries: [11, 5],
+    snapshots: {
+      privileges: ['BINLOG MONITOR', 'REPLICATION CLIENT', 'SUPER'],
+      logStatus: () => 'SHOW MASTER STATUS',
+      positionArg: '--master-data=2',
+      counter: "SHOW GLOBAL STATUS LIKE 'Innodb_max_trx_id'",
+    },
   },
   mysql: {
     kind: 'mysql',
@@ -108,5 +125,10 @@ export const dialects: Readonly<Record<MysqlKind, Dialect>> = {
     dumpArgs: ['--set-gtid-purged=OFF'],
     databaseComment: false,
     sandboxSince: {},
+    // Its tool tells a position only under a lock on every table, which is more than a census is worth.
+    snapshots: {
+      privileges: ['REPLICATION CLIENT', 'SUPER'],
+      logStatus: since82 => (since82 ? 'SHOW BINARY LOG STATUS' : 'SHOW MASTER STATUS'),
+    },
   },
 }

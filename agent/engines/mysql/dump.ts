@@ -1,7 +1,16 @@
 import { AppError } from '../../../shared/errors/index.ts'
 import type { DatabaseSettings } from '../../../shared/model/manifest.ts'
-import type { DumpSession, DumpStream, DumpSubject, EngineContext, InstanceTarget } from '../port.ts'
+import type {
+  DumpOptions,
+  DumpSession,
+  DumpStream,
+  DumpSubject,
+  EngineContext,
+  InstanceTarget,
+} from '../port.ts'
 import { writePrivate } from '../secret-file.ts'
+import { prepareCensus } from './census.ts'
+import { transactional } from './counts.ts'
 import type { Dialect } from './dialect.ts'
 import { clientFailure } from './failure.ts'
 import { breaksDumpTool, checkName, quoteLiteral } from './name.ts'
@@ -28,15 +37,13 @@ const dumpArgs = [
 /** The last line of every stream. */
 const footer = /^-- Dump completed( on .*)?$/
 
-/** Engines whose tables a transaction isolates. */
-const transactional = ['InnoDB', 'ROCKSDB', 'TokuDB', 'SEQUENCE'] as const
-
 /** See the port. */
 export async function openDump(
   target: InstanceTarget,
   dialect: Dialect,
   subject: DumpSubject,
   context: EngineContext,
+  options: DumpOptions = {},
 ): Promise<DumpSession> {
   if (subject.scope !== 'database')
     throw new AppError('request.invalid', {
@@ -66,6 +73,33 @@ export async function openDump(
       settings.collation ?? '',
       await hasLibraries(session, database),
     )
+    const scripts: DumpStream[] = []
+    for (const { name, programs } of own.scripts)
+      scripts.push(
+        await scriptStream(
+          name,
+          await scriptOf(target, dialect, context, database, programs, settings.collation ?? ''),
+          context,
+        ),
+      )
+    const replication = await readReplication(target, dialect, context, facts)
+    const warnings = [
+      ...own.warnings,
+      ...tables.untransactional.map(
+        name =>
+          `table ${JSON.stringify(name)} has no transactions: its rows may be of a later moment than the rest`,
+      ),
+      ...(tables.versioned && !keepsHistory
+        ? ['system-versioned tables without their history: the dump tool is older than 10.11']
+        : []),
+    ]
+    const census =
+      options.census === true
+        ? await prepareCensus({
+            ...{ target, dialect, context, database, facts, warnings },
+            history: keepsHistory,
+          })
+        : undefined
     const stream: DumpStream = {
       name: '000-full',
       format: 'sql',
@@ -77,6 +111,7 @@ export async function openDump(
           ...dumpArgs,
           ...dialect.dumpArgs,
           ...own.toolArgs,
+          ...(census?.toolArgs ?? []),
           ...(tables.versioned && keepsHistory && dialect.historyArg !== undefined
             ? [dialect.historyArg]
             : []),
@@ -87,19 +122,13 @@ export async function openDump(
       },
       footer,
       predictedBytes: tables.bytes,
+      ...(census === undefined ? {} : { tap: census.tap }),
     }
-    const scripts: DumpStream[] = []
-    for (const { name, programs } of own.scripts)
-      scripts.push(
-        await scriptStream(
-          name,
-          await scriptOf(target, dialect, context, database, programs, settings.collation ?? ''),
-          context,
-        ),
-      )
-    const replication = await readReplication(target, dialect, context, facts)
     // Last of all: as near to the start of the tool as can be, yet always before its snapshot.
-    const moment = await readMoment(session, dialect, replication)
+    const moment = await readMoment(session, dialect, replication).catch(async (thrown: unknown) => {
+      await census?.close()
+      throw thrown
+    })
     return {
       dataAsOf: moment.dataAsOf,
       clockOffsetMs: moment.clockOffsetMs,
@@ -113,19 +142,16 @@ export async function openDump(
       settings,
       requirements: { extensions: [], preload_libraries: [], locales: [], tablespaces: [], roles: accounts },
       streams: [stream, ...scripts].sort((a, b) => (a.name < b.name ? -1 : 1)),
-      warnings: [
-        ...own.warnings,
-        ...tables.untransactional.map(
-          name =>
-            `table ${JSON.stringify(name)} has no transactions: its rows may be of a later moment than the rest`,
-        ),
-        ...(tables.versioned && !keepsHistory
-          ? ['system-versioned tables without their history: the dump tool is older than 10.11']
-          : []),
-      ],
+      warnings,
       diagnose: (failed, stderrTail) => clientFailure(stderrTail, { database, stage: failed.command.name }),
-      verify: async (verified, stderrTail) => checkDumpStderr(verified.name, stderrTail),
-      close: async () => undefined,
+      async verify(verified, stderrTail) {
+        checkDumpStderr(verified.name, stderrTail)
+        // what has not come by now will not come
+        if (verified.name === stream.name) census?.toolEnded()
+      },
+      account: async () => census?.dumped(),
+      ...(census === undefined ? {} : { census: census.take }),
+      close: async () => census?.close(),
     }
   })
 }

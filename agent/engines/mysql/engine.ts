@@ -1,4 +1,5 @@
 import type { Engine } from '../port.ts'
+import { count } from './counts.ts'
 import { dialects, type MysqlKind } from './dialect.ts'
 import { openDump } from './dump.ts'
 import { inventory } from './inventory.ts'
@@ -14,8 +15,9 @@ export function mysqlFamily(kind: MysqlKind): Engine {
     capabilities: { globals: false, renameDatabase: false, maxNameBytes },
     probe: (target, context) => probe(target, dialect, context),
     inventory: (target, context) => inventory(target, dialect, context),
-    openDump: (target, subject, context) => openDump(target, dialect, subject, context),
+    openDump: (target, subject, context, options) => openDump(target, dialect, subject, context, options),
     openRestore: (target, source, into, _attemptId, context) =>
       openRestore(target, dialect, source, into, context),
+    count: (target, database, context) => count(target, dialect, database, context),
   }
 }
