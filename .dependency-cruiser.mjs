@@ -6,7 +6,7 @@
 
 /** The records of the store are plain shapes, so that pure rooms may speak of them; they obey the same rule. */
 const pureRooms =
-  '^(coordinator/(jobs|policy|planner|protection|retention|trends|alerts/rules)/|coordinator/store/records\\.ts$|shared/(model|errors|time)/)'
+  '^(coordinator/(jobs|policy|planner|protection|retention|trends|verification|alerts/rules)/|coordinator/store/records\\.ts$|shared/(model|errors|time)/)'
 const outsideProduction = '^(test|demo|bench|scripts)/|^[^/]+\\.config\\.(ts|mjs)$'
 const entryFiles = '^(cli/holdfast|agent/main|coordinator/main|bench/run|demo/run)\\.ts$'
 

@@ -9,6 +9,7 @@ import { parseDailyWindow } from './planner/index.ts'
 import { type Policy, type PolicySelector, policyVersion, replicaPreferences } from './policy/index.ts'
 import { retentionKeys, retentionOf, retentionProblems } from './retention-config.ts'
 import { everyDay, scheduleOf, scheduleProblems } from './schedule-config.ts'
+import { verificationKeys, verificationPart, verificationProblems } from './verification-config.ts'
 
 const names = z.array(z.string().min(1)).min(1)
 
@@ -133,6 +134,8 @@ export const settingKeys = {
     .optional(),
   /** What is kept of its backups; absent: all of them, for ever. */
   retention: retentionKeys.optional(),
+  /** How often its newest backup is proven by a restore into a throw-away server; `none` when absent. */
+  verification: verificationKeys.optional(),
   retry: z
     .strictObject({
       /** 4 when absent. */
@@ -219,6 +222,7 @@ export function settingProblems(
       : []),
     ...hookProblems(keys),
     ...retentionProblems(keys['retention']),
+    ...verificationProblems(keys['verification']),
     ...scheduleProblems(whole ? { rpo: usualRpo, ...keys } : keys, usual).map(({ key, text }) => ({
       path: [key],
       text,
@@ -315,6 +319,7 @@ export function policyOf(name: string, selector: PolicySelector, each: Completed
     ...(each.replay_lag_limit === undefined ? {} : { replayLagLimit: each.replay_lag_limit }),
     ...(each.replay_backlog_limit === undefined ? {} : { replayBacklogLimit: each.replay_backlog_limit }),
     ...hooksOf(each),
+    ...verificationPart(each.verification),
   }
   return { ...content, version: policyVersion(content) }
 }

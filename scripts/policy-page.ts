@@ -290,6 +290,23 @@ export const policySettings: Readonly<Record<string, DocumentedSetting>> = {
     meaning: 'Further recipients of every encrypted backup, for the day the key is gone',
     example: 'encryption: { break_glass: [age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p] }',
   },
+  'verification.every': {
+    default: 'no verification',
+    meaning:
+      'How old the last proof of a database’s backups may get: then its newest good one is restored into a throw-away server and compared with its census. 1h to 366d; `verification: none` where a weaker rule asks for it',
+    example: 'verification: { every: 7d }',
+  },
+  'verification.timeout': {
+    default: '6h, or half of `every`',
+    meaning: 'Such a restore that takes longer is ended and tried again; shorter than `every`',
+    example: 'verification: { every: 7d, timeout: 12h }',
+  },
+  'verification.census': {
+    default: '`rows`',
+    meaning:
+      '`rows`: backups count the rows of every table in their own snapshot, to be compared with; `none`: they do not, and that it restores is all that is proven',
+    example: 'verification: { every: 30d, census: none }',
+  },
   globals_passwords: {
     default: '`false`',
     meaning:
@@ -390,7 +407,7 @@ databases:                               # for one each: service/name, cluster/n
 - What only means something together is inherited together, from the strongest rule that gives any of it: \`every\`, \`cron\`, \`zone\`; \`destination\`, \`destinations\`, \`copies\`, \`min_copies\`,
   \`copy_patience\`; \`long_running_after\`, \`long_running_factor\`; \`codec\`, \`codec_level\`, \`compression\`. \`retry\`, \`encryption\` and \`hooks\` are inherited key by key; an empty list takes away
   what a weaker rule gave.
-  \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`; \`retention\`. \`retry\` and \`encryption\` are inherited key by key.
+  \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`; \`retention\`; \`verification\`. \`retry\` and \`encryption\` are inherited key by key.
 - A database is counted under the strongest rule that matches it (\`fleet\` when none does). Its policy's version changes with any value. One of which no rule says
   where its backups go has no policy: the gap \`no-policy\`.
 
@@ -420,7 +437,7 @@ ${Object.entries(policySettings)
   )
   .join('\n')}
 
-How retention decides, and what it never does: [retention.md](retention.md). Verification is no setting yet: nothing would obey it, so it is refused.
+How retention decides, and what it never does: [retention.md](retention.md). How backups are proven: [verification.md](verification.md).
 
 ## Budgets
 

@@ -1,4 +1,5 @@
 import type { Failure } from '../../shared/errors/index.ts'
+import type { EngineKind } from '../../shared/model/engine.ts'
 import type {
   AgentId,
   AttemptId,
@@ -11,7 +12,7 @@ import type {
 import type { Duration, Millis } from '../../shared/time/index.ts'
 
 /** Kinds of work. `restore` and `delete` are guarded (J11): never retried by themselves after Start. */
-export type JobKind = 'backup' | 'restore' | 'delete' | 'copy'
+export type JobKind = 'backup' | 'restore' | 'delete' | 'copy' | 'verify'
 
 /** Whether a kind is guarded (J11). */
 export function isGuarded(kind: JobKind): boolean {
@@ -135,6 +136,21 @@ export interface CopyOrder {
   readonly manifestSha256: string
 }
 
+/** Which backup is to be proven by a restore (P5). */
+export interface VerifyOrder {
+  readonly backupId: BackupId
+  /** Destinations that hold it, in the order they are to be tried. */
+  readonly sources: readonly string[]
+  readonly manifestKey: string
+  readonly manifestSha256: string
+  /** Of the server it was made of: one that is not older is needed. */
+  readonly engine: EngineKind
+  readonly serverVersion: string
+  readonly rawBytes: number
+  /** An attempt that takes longer is ended. */
+  readonly timeout: Duration
+}
+
 /** How a backup that a person asked for stands among others; absent: as its policy says. */
 export interface BackupOrder {
   readonly priority?: Priority
@@ -150,6 +166,7 @@ export type JobOrder =
   | ({ readonly kind: 'restore' } & RestoreOrder)
   | ({ readonly kind: 'delete' } & DeleteOrder)
   | ({ readonly kind: 'copy' } & CopyOrder)
+  | ({ readonly kind: 'verify' } & VerifyOrder)
 
 /** How often an attempt may be tried and how long to wait between; part of a policy, fixed at creation. */
 export interface RetryRule {

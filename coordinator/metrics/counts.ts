@@ -109,7 +109,23 @@ function declareWork(registry: Metrics): Meter {
     labels: ['engine'],
     buckets: workBuckets,
   })
+  const verifications = registry.counter({
+    name: 'verifications_total',
+    help: 'Backups restored into a throw-away server to be looked at, by what that showed.',
+    labels: ['engine', 'verdict'],
+  })
+  const restoreSeconds = registry.histogram({
+    name: 'verification_restore_seconds',
+    help: 'How long such a restore took, from the first byte to the last index: the measured RTO.',
+    labels: ['engine'],
+    buckets: workBuckets,
+  })
   return {
+    verified: (engine, verdict, restoreMs) => {
+      verifications.inc({ engine, verdict })
+      if (verdict === 'verified' || verdict === 'restored')
+        restoreSeconds.observe(restoreMs / 1_000, { engine })
+    },
     jobEnded: ({ kind, state }, seconds) => {
       ended.inc({ kind, outcome: state.kind })
       jobSeconds.observe(seconds, { kind, outcome: state.kind })

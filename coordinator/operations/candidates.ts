@@ -1,9 +1,10 @@
 import type { Destination } from '../../shared/model/destination.ts'
 import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
 import type { Duration } from '../../shared/time/index.ts'
-import type { Job } from '../jobs/job.ts'
+import type { Job, VerifyOrder } from '../jobs/job.ts'
 import { hooksIn, type Policy } from '../policy/index.ts'
 import type { InstanceRecord } from '../store/records.ts'
+import { fitOf, noVerifierText } from '../verification/index.ts'
 import { replicaChoice } from './replica-choice.ts'
 import type { Term } from './term.ts'
 
@@ -14,7 +15,7 @@ export type Candidates =
 
 /**
  * Agents that can do `job`: those of its cluster's instances, as far as the policy of a backup takes replicas, of
- * the restore's target, or keepers.
+ * the restore's target, keepers, or those that can start a server to restore into.
  */
 export function candidatesOf(
   job: Pick<Job, 'order' | 'subject'>,
@@ -22,6 +23,7 @@ export function candidatesOf(
   policy?: Pick<Policy, 'replica' | 'replicaMaxLag'>,
 ): Candidates {
   if (job.order.kind === 'delete') return keepers(term)
+  if (job.order.kind === 'verify') return verifiersFor(job.order, term)
   if (job.order.kind === 'copy') {
     // without a keeper, whoever made the backup may have the credentials of both
     const found = keepers(term)
@@ -189,6 +191,21 @@ function keepers(term: Pick<Term, 'live'>): Candidates {
   return agents.length > 0
     ? { kind: 'some', agents }
     : { kind: 'none', code: 'no-keeper', text: 'no agent may delete in buckets; run one as keeper' }
+}
+
+/** Agents that can start a throw-away server for a backup, connected or not, or that none can. */
+function verifiersFor(
+  { engine, serverVersion }: Pick<VerifyOrder, 'engine' | 'serverVersion'>,
+  term: Pick<Term, 'live'>,
+): Candidates {
+  const agents = term.live
+    .verifiers()
+    .filter(each => fitOf(each.verifyServers ?? [], engine, serverVersion) !== undefined)
+    .map(each => each.id)
+    .sort()
+  return agents.length > 0
+    ? { kind: 'some', agents }
+    : { kind: 'none', code: 'no-verifier', text: noVerifierText(engine, serverVersion) }
 }
 
 function before(one: InstanceRecord, other: InstanceRecord): boolean {

@@ -9,6 +9,7 @@ import type { WriteTx } from '../store/port.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { aboutDatabase } from './about.ts'
 import { pauseOf, pauseText } from './pauses.ts'
+import { judgeProof } from './proof.ts'
 import { replicaChoice } from './replica-choice.ts'
 import { isWaiting, shortageText } from './shortages.ts'
 import { nameOf, policyOf } from './subject.ts'
@@ -34,6 +35,7 @@ export async function changeDatabaseState(
   if (before !== undefined && isDeepStrictEqual(before, judged)) return
   await tx.databases.putState(judged)
   afterCommit(term, tx, () => term.fleet.setState(judged))
+  await tellProof(tx, database, before, judged, now, term)
   const breached = judged.protection === 'breached'
   if (breached !== (before?.protection === 'breached') || (breached && judged.reason !== before?.reason))
     await tellFact(
@@ -47,6 +49,48 @@ export async function changeDatabaseState(
         detail: judged.reasonDetail,
         ...(breached ? { about: aboutDatabase(database, term) } : {}),
         ...(judged.lastDataAsOf === undefined ? {} : { lastDataAsOf: judged.lastDataAsOf }),
+      },
+      now.wall,
+      term,
+    )
+}
+
+/** Tells when proofs became overdue, and when no more; and that what was found bad is gone. */
+async function tellProof(
+  tx: WriteTx,
+  database: DatabaseRecord,
+  before: DatabaseStateRecord | undefined,
+  judged: DatabaseStateRecord,
+  now: Now,
+  term: Term,
+): Promise<void> {
+  const [was, is] = [before?.verification?.gap, judged.verification?.gap]
+  const name = nameOf(database, term.fleet)
+  const about = aboutDatabase(database, term)
+  const overdue = is?.reason === 'verification-overdue' ? is.detail : undefined
+  if (overdue !== (was?.reason === 'verification-overdue' ? was.detail : undefined))
+    await tellFact(
+      tx,
+      {
+        kind: 'verification-due',
+        databaseId: database.id,
+        name,
+        ...(overdue === undefined ? {} : { overdue }),
+        about,
+      },
+      now.wall,
+      term,
+    )
+  const [bad, worse] = [before?.verification?.bad, judged.verification?.bad]
+  if (bad?.backupId !== worse?.backupId || bad?.detail !== worse?.detail)
+    await tellFact(
+      tx,
+      {
+        kind: 'verification',
+        databaseId: database.id,
+        name,
+        ...(worse === undefined ? {} : { bad: { backupId: worse.backupId, detail: worse.detail } }),
+        about,
       },
       now.wall,
       term,
@@ -99,7 +143,8 @@ export function judge(
     ...(gap === undefined ? {} : { instanceGap: gap }),
     ...(paused === undefined ? {} : { paused: pauseText(paused) }),
   })
-  const { policyName: _, rpoMs: __, nextDueAt, ...rest } = state
+  const { policyName: _, rpoMs: __, nextDueAt, verification: ___, ...rest } = state
+  const verification = judgeProof(database, state, policy, now.wall, term)
   // after a final failure or a cancel it is due again when the hold is over; a success takes the hold away
   const held = state.lastFailure === undefined ? undefined : nextDueAt
   // due when its window opens; what fits into none is not made into a job that could only wait
@@ -114,6 +159,7 @@ export function judge(
     reason: protection.reason,
     reasonDetail: protection.detail,
     since: same ? state.since : now.wall,
+    ...(verification === undefined ? {} : { verification }),
   }
 }
 

@@ -52,6 +52,7 @@ import { retainedOf, retentionText } from './retained.ts'
 import { startBackup } from './start-backup.ts'
 import { startCopy } from './start-copy.ts'
 import { startRestore } from './start-restore.ts'
+import { startVerification } from './start-verification.ts'
 import type { Term } from './term.ts'
 import { createToken, revokeToken, type TokenRequest } from './token-verbs.ts'
 import { type UnregisteredServer, unregisteredServers } from './unregistered-servers.ts'
@@ -129,6 +130,10 @@ export interface Operations {
       readonly requestId: string
       readonly reason: string
     },
+  ): Promise<{ readonly job: Job; readonly existing: boolean }>
+  verifyBackup(
+    principal: Principal,
+    request: { readonly backupId: BackupId; readonly requestId: string; readonly reason: string },
   ): Promise<{ readonly job: Job; readonly existing: boolean }>
   cancelJob(
     principal: Principal,
@@ -266,6 +271,7 @@ export function createOperations(deps: OperationsDeps): Operations {
     startBackup: async (principal, request) => startBackup(principal, request, led()),
     startRestore: async (principal, request) => startRestore(principal, request, led()),
     copyBackup: async (principal, request) => startCopy(principal, request, led()),
+    verifyBackup: async (principal, request) => startVerification(principal, request, led()),
     cancelJob: async (principal, request) => cancelJob(principal, request, led()),
     ackAlert: async (principal, request) => ackAlert(principal, request, led()),
     silenceAlerts: async (principal, request) => silenceAlerts(principal, request, led()),

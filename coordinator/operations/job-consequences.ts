@@ -5,6 +5,7 @@ import { attemptOf, isEnded, type Job, subjectKey } from '../jobs/job.ts'
 import { nextDue } from '../policy/index.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
+import { withoutJudgement } from '../verification/index.ts'
 import { aboutSubject } from './about.ts'
 import { noteFailedCopy } from './copies.ts'
 import { changeDatabaseState } from './database-state.ts'
@@ -27,12 +28,15 @@ export async function noteJobChange(tx: WriteTx, change: JobChange, term: Term):
   if (job.kind === 'backup') await noteBackupJob(tx, change, term)
   if (!isEnded(job.state) || isEnded(before.state)) return
   await noteFailedCopy(tx, job, now.wall, term)
+  if (job.kind === 'verify') await noteVerifyJob(tx, job, now, term)
   await tx.counters.add(`jobs.${job.state.kind}.${job.kind}`, 1)
   const about = {
     jobKind: job.kind,
     subject: subjectKey(job.subject),
     subjectName: subjectName(job.kind, job.subject, term.fleet),
   }
+  // what a verification found, and that none could be made, has alerts of its own
+  if (job.kind === 'verify') return
   if (job.state.kind === 'failed')
     await tellFact(
       tx,
@@ -48,6 +52,21 @@ export async function noteJobChange(tx: WriteTx, change: JobChange, term: Term):
       term,
     )
   if (job.state.kind === 'succeeded') await tellFact(tx, { kind: 'job-succeeded', ...about }, now.wall, term)
+}
+
+/** A verification that ended without a judgement: tried again later, by another job. */
+async function noteVerifyJob(tx: WriteTx, { subject, state }: Job, now: Now, term: Term): Promise<void> {
+  const database = databaseOf(subject, term.fleet)
+  if (database === undefined || (state.kind !== 'failed' && state.kind !== 'cancelled')) return
+  const failure = state.kind === 'failed' ? state.failure : new AppError('job.cancelled').toFailure()
+  if (failure.code === 'verify.differs' || failure.code === 'verify.unrestorable') return
+  await changeDatabaseState(
+    tx,
+    database.id,
+    before => ({ ...before, verification: withoutJudgement(before.verification, failure, now.wall) }),
+    now,
+    term,
+  )
 }
 
 async function noteBackupJob(tx: WriteTx, change: JobChange, term: Term): Promise<void> {

@@ -3,10 +3,12 @@ import { isoOf, type Millis, type Now } from '../../shared/time/index.ts'
 import { isEnded } from '../jobs/job.ts'
 import type { WriteTx } from '../store/port.ts'
 import type { BackupDeletion, BackupHold, BackupRecord } from '../store/records.ts'
+import { isBad, isProven, withoutBackup } from '../verification/index.ts'
 import { isAttemptPrefix } from './attempt-keys.ts'
 import { readManifest } from './check-manifest.ts'
 import { presentCopies } from './copies.ts'
 import { changeDatabaseState } from './database-state.ts'
+import { policyOf } from './subject.ts'
 import type { Term } from './term.ts'
 
 /** Newest backups of a database in which a good one must be found before another may go. */
@@ -81,7 +83,20 @@ export async function deletionProblem(
   const others = (await othersOf(tx, backup, at, term)).filter(
     each => !newer || each.dataAsOf >= backup.dataAsOf,
   )
-  return others.length > 0 ? undefined : new AppError('backup.last-good', { context })
+  if (others.length === 0) return new AppError('backup.last-good', { context })
+  return newer && isProven(backup) && !others.some(isProven) && (await verifies(tx, backup, term))
+    ? new AppError('backup.last-good', {
+        message: 'it is the newest backup that a restore has proven',
+        context,
+      })
+    : undefined
+}
+
+/** Whether the policy of a backup's database asks for proofs. */
+async function verifies(tx: WriteTx, { databaseIds }: Known, term: Term): Promise<boolean> {
+  const [databaseId] = databaseIds
+  const database = databaseId === undefined ? undefined : await tx.databases.get(databaseId)
+  return database !== undefined && policyOf(database, term)?.verification !== undefined
 }
 
 /** Other good backups of the same database, the newest first, as far as they are looked at. */
@@ -98,6 +113,7 @@ async function othersOf(
       each =>
         each.id !== backup.id &&
         each.deletion === undefined &&
+        !isBad(each) &&
         each.dataAsOf <= at &&
         destinationsWith(each, term).length > 0,
     )
@@ -135,20 +151,53 @@ export async function markDeleting(
   })
   const [databaseId] = backup.databaseIds
   if (databaseId === undefined) return marked
+  await changeDatabaseState(
+    tx,
+    databaseId,
+    ({ verification, ...state }) => {
+      const proof = withoutBackup(verification, backup.id)
+      const counted = { ...state, backups: Math.max(0, state.backups - 1) }
+      return proof === undefined ? counted : { ...counted, verification: proof }
+    },
+    now,
+    term,
+  )
+  await fallBack(tx, marked, now, term)
+  return marked
+}
+
+/** A backup counts no more: the clock of its database runs from the newest good one there is besides (P1). */
+export async function fallBack(tx: WriteTx, backup: Known, now: Now, term: Term): Promise<void> {
+  const [databaseId] = backup.databaseIds
+  if (databaseId === undefined) return
   const [next] = await othersOf(tx, backup, now.wall, term)
   await changeDatabaseState(
     tx,
     databaseId,
     state => {
-      const counted = { ...state, backups: Math.max(0, state.backups - 1) }
-      if (state.lastBackupId !== backup.id) return counted
-      const { lastBackupId: _, lastDataAsOf: __, lastAssignedAt: ___, ...rest } = counted
+      if (state.lastBackupId !== backup.id) return state
+      const { lastBackupId: _, lastDataAsOf: __, lastAssignedAt: ___, ...rest } = state
       return next === undefined ? rest : { ...rest, lastBackupId: next.id, lastDataAsOf: next.dataAsOf }
     },
     now,
     term,
   )
-  return marked
+}
+
+/** A backup counts after all: the clock of its database runs from it, unless from a newer one. */
+export async function feedAgain(tx: WriteTx, backup: Known, now: Now, term: Term): Promise<void> {
+  const [databaseId] = backup.databaseIds
+  if (databaseId === undefined || isBad(backup) || backup.deletion !== undefined) return
+  await changeDatabaseState(
+    tx,
+    databaseId,
+    state =>
+      state.lastDataAsOf === undefined || state.lastDataAsOf < backup.dataAsOf
+        ? { ...state, lastBackupId: backup.id, lastDataAsOf: backup.dataAsOf }
+        : state,
+    now,
+    term,
+  )
 }
 
 /** It stays after all: nothing of it was removed yet. */
@@ -162,19 +211,8 @@ export async function unmarkDeleting(
   await tx.backups.keep(kept)
   const [databaseId] = backup.databaseIds
   if (databaseId !== undefined)
-    await changeDatabaseState(
-      tx,
-      databaseId,
-      state => ({
-        ...state,
-        backups: state.backups + 1,
-        ...(state.lastDataAsOf === undefined || state.lastDataAsOf < backup.dataAsOf
-          ? { lastBackupId: backup.id, lastDataAsOf: backup.dataAsOf }
-          : {}),
-      }),
-      now,
-      term,
-    )
+    await changeDatabaseState(tx, databaseId, state => ({ ...state, backups: state.backups + 1 }), now, term)
+  await feedAgain(tx, kept, now, term)
   return kept
 }
 

@@ -80,6 +80,7 @@ interface Entry {
 export class LiveAgents {
   readonly clones = new Clones()
   readonly #entries = new Map<AgentId, Entry>()
+  #verifiers: readonly AgentRecord[] | undefined
   readonly #silentAfter: Duration
   readonly #lags = new Map<InstanceId, Duration>()
   readonly #announced = new Map<AttemptId, { readonly agentId: AgentId; readonly until: Millis }>()
@@ -91,12 +92,14 @@ export class LiveAgents {
 
   /** An agent known from the store; it counts as heard of now. */
   remember(record: AgentRecord, silenceTold: boolean, now: Now): void {
+    this.#verifiers = undefined
     this.#entries.set(record.id, { ...fresh(record, now), heardWall: record.lastSeenAt, silenceTold })
   }
 
   /** It said Hello on a new stream. */
   connect(record: AgentRecord, running: readonly RunningRef[], now: Now): void {
     const known = this.#entries.get(record.id)
+    this.#verifiers = undefined
     this.#entries.set(record.id, {
       ...fresh(record, now),
       connected: true,
@@ -246,6 +249,12 @@ export class LiveAgents {
 
   records(): readonly AgentRecord[] {
     return [...this.#entries.values()].map(entry => entry.record)
+  }
+
+  /** Those that can start a throw-away server, connected or not: few, asked for with every database. */
+  verifiers(): readonly AgentRecord[] {
+    this.#verifiers ??= this.records().filter(each => (each.verifyServers ?? []).length > 0)
+    return this.#verifiers
   }
 
   ids(): readonly AgentId[] {

@@ -1,7 +1,7 @@
 import type { Destination } from '../../shared/model/destination.ts'
 import type { AgentId, BackupId, ClusterId, DatabaseId, JobId } from '../../shared/model/identifiers.ts'
 import type { Duration } from '../../shared/time/index.ts'
-import type { Attempt, DeleteOrder } from '../jobs/job.ts'
+import type { Attempt, DeleteOrder, VerifyOrder } from '../jobs/job.ts'
 import type { Policy } from '../policy/policy.ts'
 import type { InstanceRecord } from '../store/records.ts'
 
@@ -47,6 +47,7 @@ export type Assignment =
       readonly backupId: BackupId
       readonly timeout?: Duration
     }
+  | ({ readonly kind: 'verify'; readonly sources: readonly Destination[] } & Omit<VerifyOrder, 'sources'>)
 
 /** What a keeper is to do about heads of the audit chain. */
 export type AnchorWork = { readonly destination: Destination } & (

@@ -6,6 +6,8 @@ export interface Meter {
   /** @param seconds from the job's creation to its end */
   jobEnded(job: Job, seconds: number): void
   backupRecorded(backup: BackupRecord): void
+  /** A restore showed what a backup is worth. */
+  verified(engine: string, verdict: string, restoreMs: number): void
   /** A backup is gone everywhere. */
   backupDeleted(by: 'retention' | 'request'): void
   /** What a keeper removed of backups, in one destination. */

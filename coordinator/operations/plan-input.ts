@@ -1,7 +1,7 @@
 import type { AgentId, ClusterId, JobId } from '../../shared/model/identifiers.ts'
 import type { Millis, Now } from '../../shared/time/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
-import { attemptOf, type Job } from '../jobs/job.ts'
+import { attemptOf, type Job, type VerifyOrder } from '../jobs/job.ts'
 import { startableAt } from '../jobs/retry.ts'
 import type { ForecastJob } from '../planner/forecast.ts'
 import {
@@ -12,6 +12,7 @@ import {
   needsOf,
   openSpans,
   type PlanInput,
+  type Prediction,
   type QueuedJob,
   type RunningJob,
   type Span,
@@ -24,6 +25,7 @@ import { pauseOf, pauseText, withoutPaused } from './pauses.ts'
 import { replicaLag } from './replica-choice.ts'
 import { databaseOf, policyOf, subjectOf } from './subject.ts'
 import type { Term } from './term.ts'
+import { FreeVerifiers, verifierRanks } from './verifiers.ts'
 
 /** Restores and deletes have no promise of their own; they come when there is room. */
 const unpromised = 24 * 3_600_000
@@ -118,6 +120,7 @@ export class Look {
   readonly #ranks = new Map<string, ReadonlyMap<AgentId, number>>()
   readonly #windows = new Map<Policy, readonly Span[]>()
   readonly #instants = new Map<Policy, readonly Millis[]>()
+  #free: FreeVerifiers | undefined
 
   /** @param days how far ahead windows are told */
   constructor(term: Term, at: Millis, days = 3) {
@@ -128,10 +131,14 @@ export class Look {
 
   queued(job: Job, notBefore: Millis): QueuedJob {
     const facts = this.#facts(job)
-    const { record, candidates: able, ranks, policy, state, prediction, sizeBytes } = facts
+    const { record, candidates: able, policy, state, prediction, sizeBytes } = facts
     const byHand = job.origin === 'operator'
     // what a person starts starts, paused or not
-    const candidates = byHand || job.kind !== 'backup' ? able : this.#unpaused(record, able)
+    const held = byHand || (job.kind !== 'backup' && job.kind !== 'verify')
+    const unpaused = held ? able : this.#unpaused(record, able)
+    const verifying = job.order.kind === 'verify' ? this.#verifying(job, job.order, unpaused) : undefined
+    const candidates = verifying?.candidates ?? unpaused
+    const ranks = verifying?.ranks ?? facts.ranks
     return {
       id: job.id,
       kind: job.kind,
@@ -140,7 +147,8 @@ export class Look {
       notBefore,
       deadline:
         policy === undefined || state === undefined
-          ? job.dueAt + unpromised
+          ? // what no backup waits for is never as urgent as one
+            (job.kind === 'verify' && !byHand ? this.#at : job.dueAt) + unpromised
           : (state.lastDataAsOf ?? state.clockFrom) + policy.rpo,
       manual: byHand,
       ...prediction,
@@ -210,6 +218,15 @@ export class Look {
       ...(policy.schedule.kind === 'cron' ? { instants: this.#instantsOf(policy, policy.schedule) } : {}),
       rpo: policy.rpo,
     }
+  }
+
+  /** The verifier that is free for a job, if one is. */
+  #verifying(job: Job, order: VerifyOrder, able: Candidates) {
+    if (able.kind === 'none') return { candidates: able, ranks: undefined }
+    const clusterId = job.subject.scope === 'destination' ? undefined : job.subject.clusterId
+    const ranks = verifierRanks(order, clusterId, able.agents, this.#term)
+    this.#free ??= new FreeVerifiers(this.#term)
+    return { candidates: this.#free.take(able.agents, ranks), ranks }
   }
 
   /** Who is left of those that could do a scheduled backup, or the pause that holds it. */
@@ -296,8 +313,13 @@ export class Look {
         record === undefined || policy === undefined ? undefined : this.ranksOf(record.clusterId, policy),
       policy,
       state,
-      // budgets are of what is stored: backups and their copies store, nothing else does
-      prediction: backup || job.kind === 'copy' ? prediction : { ...prediction, rate: 0 },
+      // budgets are of what is stored: backups and their copies store; a verification reads as much of the same
+      prediction:
+        job.kind === 'verify'
+          ? verifyPrediction(prediction, state?.verification?.good?.restoreMs)
+          : backup || job.kind === 'copy'
+            ? prediction
+            : { ...prediction, rate: 0 },
       needs: needsOf({
         kind: job.kind,
         engine: engine === undefined || engine === 'unknown' ? 'postgres' : engine,
@@ -312,15 +334,23 @@ export class Look {
   }
 }
 
+/** A restore takes as long as the last one did, else about twice what the backup took; then everything is counted. */
+function verifyPrediction(backup: Prediction, restoreMs: number | undefined): Prediction {
+  const p50 = restoreMs === undefined ? 2 * backup.p50 : Math.ceil(1.25 * restoreMs)
+  return { ...backup, p50, p90: 2 * p50 }
+}
+
 /** Above and below everything that policies can say. */
 const mostImportant = 1_000
 const leastImportant = -1_000
 
 /** How much a job matters: by its policy, or as the person who asked for it says. */
 function standingOf(
-  { order }: Job,
+  { order, origin }: Job,
   policy: Policy | undefined,
 ): { readonly importance: number; readonly urgent?: true } {
+  // a scheduled verification takes what backups leave
+  if (order.kind === 'verify' && origin === 'schedule') return { importance: leastImportant }
   const priority = order.kind === 'backup' ? order.priority : undefined
   if (priority === 'high') return { importance: mostImportant, urgent: true }
   return { importance: priority === 'low' ? leastImportant : (policy?.importance ?? 1) }
@@ -332,6 +362,10 @@ function destinationOf(
   policy: Policy | undefined,
 ): Pick<QueuedJob, 'destination' | 'further'> {
   if (order.kind === 'copy') return { destination: order.destination }
+  if (order.kind === 'verify') {
+    const [destination] = order.sources
+    return destination === undefined ? {} : { destination }
+  }
   return policy === undefined ? {} : writesTo(policy)
 }
 
@@ -341,8 +375,8 @@ function writesTo({ destination, copies }: Policy): Pick<QueuedJob, 'destination
 }
 
 function clusterOf(job: Job): { readonly clusterId?: ClusterId } {
-  // a copy asks nothing of the cluster's servers
-  return job.subject.scope === 'destination' || job.kind === 'copy'
+  // copies and verifications ask nothing of the cluster's servers
+  return job.subject.scope === 'destination' || job.kind === 'copy' || job.kind === 'verify'
     ? {}
     : { clusterId: job.subject.clusterId }
 }

@@ -26,6 +26,7 @@ const changeable: ReadonlySet<string> = new Set([
   'host-memory',
   'host-staging',
   'no-slot',
+  'verifier-busy',
   'lets-go-first',
 ])
 

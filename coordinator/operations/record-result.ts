@@ -9,6 +9,7 @@ import { crashPoint } from './crash-point.ts'
 import { noteHooks } from './note-hooks.ts'
 import { noteKeysUsed } from './note-keys-used.ts'
 import { recordAdopted, recordSuccess } from './record-success.ts'
+import { recordVerified } from './record-verified.ts'
 import { type Disposition, type ReportedResult, reclaimed } from './result.ts'
 import { type Term, write } from './term.ts'
 
@@ -59,6 +60,11 @@ async function settle(
   if (row.outcome === reclaimed && result.outcome === 'succeeded')
     return { kind: 'rejected', reason: 'objects-deleted', security: false }
   const known = { ...result, jobId, attemptId }
+  if (result.verify !== undefined) {
+    const job = await tx.jobs.get(jobId)
+    if (job === undefined) return foreign('unknown-job')
+    return recordVerified(tx, row, job, known, result.verify, now, term)
+  }
   switch (result.outcome) {
     case 'succeeded':
       return recordSuccess(tx, row, known, now, term)

@@ -33,6 +33,7 @@ export async function recordSuccess(
   if (job === undefined) return { kind: 'rejected', reason: 'unknown-job', security: true }
   const ref: AttemptRef = { attemptId: row.id, epoch: row.epoch, agentId: row.agentId }
   if (job.kind === 'copy') return recordCopied(tx, row, job, result, now, term)
+  if (job.kind === 'verify') return withoutReport(tx, job, ref, now, term)
   if (job.kind !== 'backup') return recordGuarded(tx, job, ref, result, now, term)
   const problem = await admit(tx, job, row, result, now, term)
   if (typeof problem === 'string')
@@ -208,6 +209,22 @@ async function refuseManifest(
       term,
     )
   return { kind: 'rejected', reason: `manifest: ${problem}`, security: false }
+}
+
+/** A verification that says it succeeded and not what it found proves nothing. */
+async function withoutReport(
+  tx: WriteTx,
+  job: Job,
+  ref: AttemptRef,
+  now: Now,
+  term: Term,
+): Promise<Disposition> {
+  const failure = new AppError('internal', {
+    message: 'the agent reported a verification without saying what it found',
+    hint: 'Look into the log of the agent.',
+  }).toFailure()
+  await applyJobEvent(tx, job.id, { kind: 'failed', ref, failure }, now, term)
+  return { kind: 'rejected', reason: 'no-report', security: false }
 }
 
 /** A restore or a delete that ended well. A delete's debris is gone with it. */

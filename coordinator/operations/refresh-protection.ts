@@ -35,7 +35,10 @@ export async function refreshProtection(term: Term): Promise<number> {
       after.reasonDetail !== before.reasonDetail ||
       after.policyName !== before.policyName ||
       after.rpoMs !== before.rpoMs ||
-      after.nextDueAt !== before.nextDueAt
+      after.nextDueAt !== before.nextDueAt ||
+      after.verification?.wantedSince !== before.verification?.wantedSince ||
+      after.verification?.gap?.reason !== before.verification?.gap?.reason ||
+      after.verification?.gap?.detail !== before.verification?.gap?.detail
     )
       changed.push(record.id)
   }

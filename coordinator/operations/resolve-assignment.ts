@@ -31,6 +31,12 @@ export function resolveAssignment(job: Job, agentId: AgentId, term: Term): Resol
       assignment: { ...order, sources, target, ...(timeout === undefined ? {} : { timeout }) },
     }
   }
+  if (order.kind === 'verify') {
+    const sources = configured(order.sources, term)
+    return sources.length === 0
+      ? unresolved('no destination that holds the backup is configured')
+      : { kind: 'resolved', assignment: { ...order, sources } }
+  }
   const instance = instanceFor(job, agentId, term, policyFor(job, term))
   if (instance === undefined) return unresolved('the agent no longer answers for the instance')
   if (order.kind === 'restore') {

@@ -16,7 +16,7 @@ export interface ReportedResult {
   readonly jobId: string
   readonly attemptId: string
   readonly epoch: number
-  readonly kind: 'backup' | 'restore' | 'delete' | 'copy' | 'unknown'
+  readonly kind: 'backup' | 'restore' | 'delete' | 'copy' | 'verify' | 'unknown'
   readonly outcome: string
   readonly failure?: Failure
   readonly manifest: Uint8Array
@@ -41,6 +41,22 @@ export interface ReportedResult {
   readonly observed?: AttemptObserved
   /** Hooks of its host that ran around it, in order. */
   readonly hooks: readonly AttemptHook[]
+  /** Of a verification that came to a judgement. */
+  readonly verify?: ReportedVerification
+}
+
+/** What a restore into a throw-away server showed, as the agent tells it. */
+export interface ReportedVerification {
+  readonly verdict: string
+  readonly restoreMs: number
+  readonly totalMs: number
+  readonly serverVersion: string
+  readonly tables: number
+  readonly rows: number
+  readonly rawBytes: number
+  readonly differences: readonly string[]
+  readonly differenceCount: number
+  readonly failure?: Failure
 }
 
 /** The answer every result gets (J12), after the commit. `security`: it was not the sender's to report. */

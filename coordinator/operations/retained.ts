@@ -3,6 +3,7 @@ import { formatDuration, type Millis } from '../../shared/time/index.ts'
 import type { Policy } from '../policy/policy.ts'
 import { judgeRetention, type RetentionVerdict, ruleText } from '../retention/index.ts'
 import type { BackupRecord, DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
+import { isBad, isProven } from '../verification/index.ts'
 import { destinationsWith, lockedUntil, readerOf } from './leaving.ts'
 import { policyOf } from './subject.ts'
 import type { Term } from './term.ts'
@@ -29,6 +30,7 @@ export async function retainedOf(
     clockDoubted: false,
     hasPolicy: policy !== undefined,
     ...(policy?.retention === undefined ? {} : { rule: policy.retention }),
+    verifies: policy?.verification !== undefined,
     gone: record.goneSince !== undefined || servers.every(each => each.goneSince !== undefined),
     breached: state?.protection === 'breached',
     backups: backups.map(backup => {
@@ -37,8 +39,9 @@ export async function retainedOf(
         id: backup.id,
         dataAsOf: backup.dataAsOf,
         destinations: destinationsWith(backup, term),
-        // whatever is recorded was checked then (J5)
-        trusted: true,
+        // whatever is recorded was checked then (J5), until a restore shows otherwise (P5)
+        trusted: !isBad(backup),
+        proven: isProven(backup),
         ...(backup.hold === undefined ? {} : { hold: backup.hold }),
         ...(locked === undefined ? {} : { lockedUntil: locked }),
         inUse: readerOf(backup, term) !== undefined,

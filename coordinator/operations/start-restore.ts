@@ -1,11 +1,14 @@
 import { AppError } from '../../shared/errors/index.ts'
 import type { BackupId, InstanceId } from '../../shared/model/identifiers.ts'
+import { isoOf } from '../../shared/time/index.ts'
 import type { Job, JobSubject, RetryRule } from '../jobs/job.ts'
 import type { BackupRecord, InstanceRecord } from '../store/records.ts'
+import { isBad } from '../verification/index.ts'
 import { onceApproved } from './approve.ts'
 import { demandSigned } from './check-signature.ts'
 import { presentCopies } from './copies.ts'
 import { createJob } from './create-job.ts'
+import { noteWarnings } from './note-warnings.ts'
 import { actorOf, covers, type Principal } from './principal.ts'
 import { answered } from './start-backup.ts'
 import type { Term } from './term.ts'
@@ -94,6 +97,16 @@ export async function startRestore(
         now,
         term,
       )
+      const { verification } = backup
+      if (isBad(backup) && verification !== undefined)
+        await noteWarnings(
+          tx,
+          job.id,
+          [
+            `the backup was found bad on ${isoOf(verification.at)} (${verification.verdict}: ${verification.detail}): look at what is restored before anybody uses it`,
+          ],
+          now,
+        )
       return { jobId: job.id }
     },
   )

@@ -14,6 +14,7 @@ import { expireLeases } from './expire-leases.ts'
 import { InstancePromises } from './instance-promises.ts'
 import { CopyWatch } from './plan-copies.ts'
 import { PlanTick } from './plan-tick.ts'
+import { VerificationWatch } from './plan-verifications.ts'
 import { pruneLedgers } from './prune-ledgers.ts'
 import { reconcileFleet } from './reconcile-fleet.ts'
 import { flushLastSeen, tellSilence } from './record-agent.ts'
@@ -86,6 +87,8 @@ export function startLoops(
   ticker('the watch for clones', times.protectionInterval, () => tellClonesOver(term))
   const copies = new CopyWatch(term)
   byTheWall('the watch for missing copies', times.protectionInterval, () => copies.run())
+  const verifications = new VerificationWatch(term)
+  byTheWall('the watch for due verifications', times.protectionInterval, () => verifications.run())
   byTheWall('clean-up', times.protectionInterval, () => cleanUpDebris(term))
   const deletion = byTheWall('deleting backups', times.protectionInterval, () => deleteLeaving(term))
   const retention = new RetentionWatch(term)

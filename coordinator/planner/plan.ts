@@ -180,10 +180,10 @@ class Planning {
         best = seat
         bestRank = rank
       } else if (rank < bestRank || (rank === bestRank && roomier(seat, best))) {
-        passedOver.push(this.#second(best, bestRank, rank, extra))
+        passedOver.push(this.#second(best, bestRank, rank, extra, job))
         best = seat
         bestRank = rank
-      } else passedOver.push(this.#second(seat, rank, bestRank, extra))
+      } else passedOver.push(this.#second(seat, rank, bestRank, extra, job))
     }
     if (best === undefined) {
       const kept = contended === undefined ? undefined : this.#reserve(job, urgency, demand, contended)
@@ -195,10 +195,10 @@ class Planning {
     return { kind: 'assign', jobId: job.id, agentId: agent.id, reasons: [reason, ...passedOver] }
   }
 
-  #second(seat: Seat, rank: number, other: number, extra: number): Reason {
+  #second(seat: Seat, rank: number, other: number, extra: number, job: QueuedJob): Reason {
     return rank === other
       ? because.fuller(seat.agent, seat.host.used, seat.host.slots + extra)
-      : because.lowerRank(seat.agent, rank, other)
+      : because.lowerRank(seat.agent, rank, other, job.kind)
   }
 
   #lackOf(

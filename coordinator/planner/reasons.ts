@@ -1,5 +1,6 @@
 import type { JobId } from '../../shared/model/identifiers.ts'
 import { isoOf, type Millis } from '../../shared/time/index.ts'
+import type { JobKind } from '../jobs/job.ts'
 import type { Pool } from './pool.ts'
 import type { AgentCapacity, QueuedJob, Reason } from './port.ts'
 import type { Rank } from './ranks.ts'
@@ -45,11 +46,14 @@ export function fuller(agent: AgentCapacity, used: number, limit: number): Reaso
   }
 }
 
-export function lowerRank(agent: AgentCapacity, rank: number, best: number): Reason {
+export function lowerRank(agent: AgentCapacity, rank: number, best: number, kind: JobKind): Reason {
   return {
     code: 'less-fit',
     subject: agent.host,
-    text: `another is preferred: replicas before primaries, a cluster's own hosts before the pool`,
+    text:
+      kind === 'verify'
+        ? `another is preferred: servers of the backup's own line, hosts that do not serve its cluster, the pool`
+        : `another is preferred: replicas before primaries, a cluster's own hosts before the pool`,
     numbers: { rank, best },
   }
 }

@@ -17,6 +17,7 @@ export {
   type PolicyHooks,
   type PolicySelector,
   type PolicySubject,
+  type PolicyVerification,
   type ReplicaPreference,
   replicaPreferences,
   type Schedule,

@@ -30,6 +30,9 @@ const together: Readonly<Record<string, string>> = {
   'retention.monthly': 'retention',
   'retention.yearly': 'retention',
   'retention.zone': 'retention',
+  'verification.every': 'verification',
+  'verification.timeout': 'verification',
+  'verification.census': 'verification',
 }
 
 /** The group a setting is inherited with; its own key where it stands alone. */

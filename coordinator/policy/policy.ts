@@ -133,6 +133,17 @@ export interface Policy {
   readonly replayBacklogLimit?: number
   /** Absent: none. */
   readonly hooks?: PolicyHooks
+  /** How often its newest backup is proven by a restore; absent: never. */
+  readonly verification?: PolicyVerification
+}
+
+/** Proof by restore (P5). */
+export interface PolicyVerification {
+  readonly every: Duration
+  /** An attempt that takes longer is ended. */
+  readonly timeout: Duration
+  /** What backups count of their rows for it. */
+  readonly census: 'rows' | 'none'
 }
 
 /** The facts a policy is chosen by. */

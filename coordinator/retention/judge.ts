@@ -11,6 +11,8 @@ export interface RetainedBackup {
   readonly destinations: readonly string[]
   /** False once something speaks against it: it counts for nothing, and only a person deletes it. */
   readonly trusted: boolean
+  /** A restore showed that it holds; absent: nobody tried. */
+  readonly proven?: boolean
   readonly hold?: { readonly until?: Millis }
   /** Until when its destination's Object Lock keeps it. */
   readonly lockedUntil?: Millis
@@ -29,6 +31,8 @@ export interface RetentionCase {
   readonly hasPolicy: boolean
   /** What its policy keeps; absent: everything. */
   readonly rule?: RetentionRule
+  /** Its policy asks for proofs by restore. */
+  readonly verifies?: boolean
   /** It was dropped, or its server is gone. */
   readonly gone: boolean
   /** Its promise is broken now. */
@@ -41,6 +45,7 @@ export const keepCodes = [
   ...(['clock-doubted', 'gone', 'no-policy', 'no-retention', 'breached'] as const),
   ...([
     'newest-good',
+    'newest-proven',
     'last-in-destination',
     'held',
     'in-use',
@@ -70,7 +75,8 @@ export interface RetentionVerdict {
  * Which backups of a database stay, each with every reason. What no reason keeps may go; whether and when it does is
  * decided elsewhere (grace, brake). Backups that are leaving get no verdict and count for nothing.
  *
- * R1  the newest good backup stays, whatever the rule says; so does the newest good one of each destination
+ * R1  the newest good backup stays, whatever the rule says; so does the newest good one of each destination, and the
+ *     newest that a restore has proven where the policy asks for proofs
  * R2  what is held stays; R3 so does what a job reads, or what is locked
  * R4  age counts from the newest good backup, never from now: while backups fail, nothing gets older
  * R5  a database in breach loses nothing; nor does one that is gone, or that no policy (any more) speaks of
@@ -98,6 +104,8 @@ export function judgeRetention(input: RetentionCase): readonly RetentionVerdict[
   }
   const [newest] = good
   if (newest !== undefined) keep(newest.id, 'newest-good')
+  const proven = input.verifies === true ? good.find(each => each.proven === true) : undefined
+  if (proven !== undefined) keep(proven.id, 'newest-proven')
   for (const destination of new Set(good.flatMap(each => each.destinations))) {
     const last = good.find(each => each.destinations.includes(destination))
     if (last !== undefined && last !== newest) keep(last.id, 'last-in-destination')

@@ -44,6 +44,8 @@ import type {
   SilenceRecord,
   TokenRecord,
   TrendOrder,
+  VerificationFilter,
+  VerificationRecord,
 } from './records.ts'
 
 /**
@@ -142,6 +144,10 @@ export interface WriteTx {
     /** It is gone: from then on only its tombstone tells of it. */
     bury(tombstone: DeletedBackupRecord): Promise<void>
     buriedByAttempt(id: AttemptId): Promise<DeletedBackupRecord | undefined>
+  }
+  readonly verifications: {
+    /** One for each attempt; the same again changes nothing. */
+    append(verification: VerificationRecord): Promise<void>
   }
   readonly brakeReleases: { append(release: BrakeRelease): Promise<void> }
   readonly debris: {
@@ -311,6 +317,12 @@ export interface ReadModel {
     page: PageRequest,
     filter: { readonly databaseId?: DatabaseId },
   ): Promise<Page<DeletedBackupRecord>>
+  /** Newest first. */
+  verifications(page: PageRequest, filter: VerificationFilter & Stretch): Promise<Page<VerificationRecord>>
+  /** Databases that stand in the ledger for want of a proof that their backups can be restored, by id. */
+  verificationGaps(
+    page: PageRequest,
+  ): Promise<Page<{ readonly database: DatabaseRecord; readonly state: DatabaseStateRecord }>>
   lastBrakeRelease(): Promise<BrakeRelease | undefined>
   /** What came to each destination, or went, by day; few rows a day. */
   destinationDays(): Promise<ReadonlyMap<string, readonly DestinationDay[]>>

@@ -45,9 +45,17 @@ export interface AgentRecord {
   readonly draining: boolean
   /** Names of the hooks its host has; absent from an agent that knows none. */
   readonly hooks?: readonly string[]
+  /** Servers it can start and throw away; absent: it verifies nothing. */
+  readonly verifyServers?: readonly VerifyServer[]
   readonly firstSeenAt: Millis
   /** Flushed every 30 s, not at every heartbeat. */
   readonly lastSeenAt: Millis
+}
+
+/** A server program of a host that a backup can be restored into. */
+export interface VerifyServer {
+  readonly engine: string
+  readonly version: string
 }
 
 /** What a server is, as far as discovery tells; `unknown` is a gap. */
@@ -149,6 +157,78 @@ export interface DatabaseStateRecord {
   readonly reason: string
   readonly reasonDetail: string
   readonly since: Millis
+  /** What restores showed of its backups; absent: none was tried. */
+  readonly verification?: VerificationState
+}
+
+/** What is known of a backup once it was restored to be looked at. */
+export const verdicts = ['verified', 'restored', 'differs', 'unrestorable'] as const
+export type Verdict = (typeof verdicts)[number]
+
+/** How the proof of a database's backups stands. */
+export interface VerificationState {
+  /** Since when its policy asks for it; absent: it does not. */
+  readonly wantedSince?: Millis
+  /** The last judgement of any of its backups. */
+  readonly last?: { readonly at: Millis; readonly verdict: Verdict; readonly backupId: BackupId }
+  /** The last one that was good: when, of what, and how long the restore took (the measured RTO). */
+  readonly good?: {
+    readonly at: Millis
+    readonly verdict: Verdict
+    readonly backupId: BackupId
+    readonly dataAsOf: Millis
+    readonly restoreMs: Duration
+  }
+  /** Backups found bad since then. */
+  readonly bad?: {
+    readonly since: Millis
+    readonly count: number
+    /** The newest of them. */
+    readonly backupId: BackupId
+    readonly dataAsOf: Millis
+    readonly detail: string
+  }
+  /** Verifications that came to no judgement since then. */
+  readonly failing?: { readonly since: Millis; readonly at: Millis; readonly failure: Failure }
+  /** Why it stands in the ledger, if it does. */
+  readonly gap?: { readonly reason: string; readonly detail: string; readonly since: Millis }
+}
+
+/** One judgement of one backup. */
+export interface VerificationRecord {
+  /** The attempt that made it. */
+  readonly id: AttemptId
+  readonly jobId: JobId
+  readonly backupId: BackupId
+  readonly databaseId: DatabaseId
+  readonly clusterId: ClusterId
+  readonly agentId: AgentId
+  readonly subjectName: string
+  readonly engine: EngineKind
+  readonly at: Millis
+  readonly verdict: Verdict
+  readonly restoreMs: Duration
+  readonly totalMs: Duration
+  readonly serverVersion: string
+  readonly tables: number
+  readonly rows: number
+  readonly rawBytes: number
+  /** The first of what differs, one line each, and how many there are. */
+  readonly differences: readonly string[]
+  readonly differenceCount: number
+  /** Why it could not be restored. */
+  readonly failure?: Failure
+}
+
+/** Which judgements, newest first unless a stretch says otherwise. */
+export interface VerificationFilter {
+  readonly databaseId?: DatabaseId
+  readonly clusterId?: ClusterId
+  readonly backupId?: BackupId
+  /** Of any of these; each is asked for apart, so there must be few of them. */
+  readonly databaseIds?: readonly DatabaseId[]
+  readonly clusterIds?: readonly ClusterId[]
+  readonly verdict?: Verdict
 }
 
 /** Sizes and durations of a database's backups, thinned out: what its trend is judged by. */
@@ -238,6 +318,17 @@ export interface BackupRecord {
   readonly expiry?: { readonly since: Millis; readonly rule: string }
   /** It is being deleted: no backup any more, whatever of it still lies there. */
   readonly deletion?: BackupDeletion
+  /** What its last restore to be looked at showed; absent: nobody tried. */
+  readonly verification?: BackupVerification
+}
+
+/** What the last verification of a backup came to. */
+export interface BackupVerification {
+  readonly at: Millis
+  readonly verdict: Verdict
+  readonly restoreMs: Duration
+  /** What differs, or why it could not be restored; empty of a good one. */
+  readonly detail: string
 }
 
 /** Somebody wants a backup kept, whatever any rule says. */

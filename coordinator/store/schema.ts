@@ -50,6 +50,8 @@ export interface Schema {
     duration: number | null
     duration_growth: number | null
     outgrows_at: number | null
+    /** Why the proof of its backups stands in the ledger; null while it does not. */
+    verification_gap: string | null
   }
   database_histories: Recorded & { database_id: string }
   backups: Recorded & {
@@ -71,6 +73,14 @@ export interface Schema {
     database_id: string
     cluster_id: string
     deleted_at: number
+  }
+  verifications: Recorded & {
+    id: string
+    backup_id: string
+    database_id: string
+    cluster_id: string
+    at: number
+    verdict: string
   }
   brake_releases: Recorded & { at: number }
   backup_databases: { backup_id: string; database_id: string; committed_at: number }

@@ -24,6 +24,7 @@ import type {
   RevocationRecord,
   SilenceRecord,
   TokenRecord,
+  VerificationRecord,
 } from './records.ts'
 
 export const decodeJob = decoder<Job>('jobs', {
@@ -90,6 +91,7 @@ export const decodeAgent = decoder<AgentRecord>('agents', {
   clockOffsetMs: 'number',
   draining: 'flag',
   hooks: 'list?',
+  verifyServers: 'list?',
   firstSeenAt: 'number',
   lastSeenAt: 'number',
 })
@@ -173,6 +175,7 @@ export const decodeDatabaseState = decoder<DatabaseStateRecord>('database_states
   reason: 'text',
   reasonDetail: 'text',
   since: 'number',
+  verification: 'object?',
 })
 
 export const decodeHistory = decoder<HistoryRecord>('database_histories', {
@@ -206,6 +209,7 @@ export const decodeBackup = decoder<StoredBackup>('backups', {
   hold: 'object?',
   expiry: 'object?',
   deletion: 'object?',
+  verification: 'object?',
 })
 
 export const decodeDeletedBackup = decoder<DeletedBackupRecord>('deleted_backups', {
@@ -231,8 +235,31 @@ export const decodeDeletedBackup = decoder<DeletedBackupRecord>('deleted_backups
   hold: 'object?',
   expiry: 'object?',
   deletion: 'object',
+  verification: 'object?',
   deletedAt: 'number',
   leftBehind: 'list',
+})
+
+export const decodeVerification = decoder<VerificationRecord>('verifications', {
+  id: 'text',
+  jobId: 'text',
+  backupId: 'text',
+  databaseId: 'text',
+  clusterId: 'text',
+  agentId: 'text',
+  subjectName: 'text',
+  engine: 'text',
+  at: 'number',
+  verdict: 'text',
+  restoreMs: 'number',
+  totalMs: 'number',
+  serverVersion: 'text',
+  tables: 'number',
+  rows: 'number',
+  rawBytes: 'number',
+  differences: 'list',
+  differenceCount: 'number',
+  failure: 'object?',
 })
 
 export const decodeBrakeRelease = decoder<BrakeRelease>('brake_releases', {

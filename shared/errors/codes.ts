@@ -971,6 +971,13 @@ export const errorCodes = {
     exit: 31,
     retry: 'never',
   },
+  'verify.not-possible': {
+    message: 'this backup cannot be verified by a restore',
+    hint: 'Backups of databases are. What a cluster has globally (roles, tablespaces) is restored by hand, into a server that holds nothing else.',
+    grpc: 'FAILED_PRECONDITION',
+    exit: 12,
+    retry: 'never',
+  },
   'backup.held': {
     message: 'somebody holds this backup',
     hint: 'The context says who and why; `holdfast backup release` ends the hold.',

@@ -12,6 +12,7 @@ import {
   type Heartbeat,
   type Hello,
   type Result,
+  type VerifyServer,
 } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { type HostResources, JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
 import { readManifestStrictly } from './manifest-schema.ts'
@@ -32,6 +33,8 @@ export interface FakeAgentOptions {
   readonly keeper?: boolean
   /** What it knows beyond the first protocol; default nothing. */
   readonly features?: readonly string[]
+  /** Servers it can start to restore into; default none. */
+  readonly verifyServers?: readonly VerifyServer[]
   /** Names of the hooks its host has; default none. */
   readonly hooks?: readonly string[]
   readonly running?: readonly AttemptRef[]
@@ -146,7 +149,7 @@ export class FakeAgent {
         pool: keeper ?? false,
         keeper: keeper ?? false,
         hooks: [...(hooks ?? [])],
-        verifyServers: [],
+        verifyServers: [...(this.#options.verifyServers ?? [])],
         ...over,
       },
     })

@@ -8,6 +8,7 @@ const pureRooms = [
   'coordinator/protection',
   'coordinator/retention',
   'coordinator/trends',
+  'coordinator/verification',
   'coordinator/alerts/rules',
   'shared/model',
   'shared/errors',

@@ -15,6 +15,8 @@ type Trouble = Exclude<
       | 'hooks'
       | 'copies-missing'
       | 'backup-succeeded'
+      | 'verification'
+      | 'verification-due'
       | 'copies-missing'
   }
 >

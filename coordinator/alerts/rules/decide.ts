@@ -176,6 +176,35 @@ export function decide(fact: AlertFact): AlertDecision {
         waits: true,
       })
     }
+    case 'verification': {
+      const dedupKey = keyOf.verificationFailed(fact.databaseId)
+      if (fact.bad === undefined)
+        return { kind: 'resolve', dedupKey, summary: `a backup of ${fact.name} was restored and holds` }
+      const { backupId, detail } = fact.bad
+      return opens(about, {
+        dedupKey,
+        alert: 'verification-failed',
+        severity: 'critical',
+        summary: `a backup of ${fact.name} does not restore as it should: ${backupId} ${detail}; its promise runs from the backup before it`,
+        facts: { database_id: fact.databaseId, database: fact.name, backup_id: backupId, detail },
+        causes: [],
+        waits: false,
+      })
+    }
+    case 'verification-due': {
+      const dedupKey = keyOf.verificationOverdue(fact.databaseId)
+      if (fact.overdue === undefined)
+        return { kind: 'resolve', dedupKey, summary: `backups of ${fact.name} are verified in time again` }
+      return opens(about, {
+        dedupKey,
+        alert: 'verification-overdue',
+        severity: 'warning',
+        summary: `no backup of ${fact.name} was proven by a restore as its policy asks: ${fact.overdue}`,
+        facts: { database_id: fact.databaseId, database: fact.name, detail: fact.overdue },
+        causes: [...silences(about), ...destinationOf(about)],
+        waits: true,
+      })
+    }
     case 'backup-succeeded':
       return {
         ...opens(about, {

@@ -124,6 +124,20 @@ export type AlertFact = { readonly about?: About } & (
       readonly failed: readonly { readonly name: string; readonly outcome: string; readonly detail: string }[]
     }
   | {
+      readonly kind: 'verification'
+      readonly databaseId: string
+      readonly name: string
+      /** The newest backup that a restore found bad, with nothing as new proven since; absent: there is none. */
+      readonly bad?: { readonly backupId: string; readonly detail: string }
+    }
+  | {
+      readonly kind: 'verification-due'
+      readonly databaseId: string
+      readonly name: string
+      /** Absent: proven in time. */
+      readonly overdue?: string
+    }
+  | {
       readonly kind: 'disk'
       readonly agentId: string
       readonly hostname: string

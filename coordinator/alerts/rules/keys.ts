@@ -14,6 +14,8 @@ export const keyOf = {
   outgrows: (databaseId: string) => `outgrows-window/${databaseId}`,
   diskLow: (agentId: string, path: string) => `disk-low/${agentId}/${path}`,
   hookFailed: (databaseId: string) => `hook-failed/${databaseId}`,
+  verificationFailed: (databaseId: string) => `verification-failed/${databaseId}`,
+  verificationOverdue: (databaseId: string) => `verification-overdue/${databaseId}`,
   copiesMissing: (subject: string) => `copies-missing/${subject}`,
   backupSucceeded: (jobId: string) => `backup-succeeded/${jobId}`,
   policiesRefused: 'policies-refused',

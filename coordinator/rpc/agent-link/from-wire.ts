@@ -5,6 +5,7 @@ import type {
   Hello,
   ReplicationSource,
   Result,
+  VerifyReport,
   Inventory as WireInventory,
   ListeningServer as WireListeningServer,
 } from '../../../shared/wire/gen/holdfast/v1/agent_link.ts'
@@ -14,7 +15,7 @@ import type { ListeningServer } from '../../fleet/unregistered.ts'
 import type { RunningRef } from '../../operations/live-agents.ts'
 import type { SeenAgent } from '../../operations/record-agent.ts'
 import type { NamedAttempt } from '../../operations/report-attempt.ts'
-import type { ReportedResult } from '../../operations/result.ts'
+import type { ReportedResult, ReportedVerification } from '../../operations/result.ts'
 import type { HostClaim } from '../../planner/host-claim.ts'
 import type { AttemptHook } from '../../store/records.ts'
 
@@ -23,6 +24,8 @@ const mostRefs = 1_000
 const mostListed = 256
 /** An attempt opens one backup. */
 const mostKeysUsed = 16
+/** Of what differs; how many there are is told beside it. */
+const mostDifferences = 20
 /** Of one host: beyond that it is a mistake or a lie. */
 const mostCores = 16_384
 const mostMemory = 2 ** 50
@@ -73,6 +76,13 @@ export function agentFromHello(hello: Hello, receivedAt: number): SeenAgent | st
     keeper: hello.keeper,
     pool: hello.pool,
     ...(hello.hooks.length === 0 ? {} : { hooks: hello.hooks.slice(0, mostListed).map(short) }),
+    ...(hello.verifyServers.length === 0
+      ? {}
+      : {
+          verifyServers: hello.verifyServers
+            .slice(0, mostListed)
+            .map(({ engine, version }) => ({ engine: short(engine), version: short(version) })),
+        }),
     clockOffsetMs: hello.sentAt === 0 ? 0 : receivedAt - hello.sentAt,
   }
 }
@@ -170,6 +180,23 @@ export function reportedResult(wire: Result): ReportedResult {
       key: short(key),
       backupId: short(backupId),
     })),
+    ...(wire.verify === undefined ? {} : { verify: verifyReport(wire.verify) }),
+  }
+}
+
+function verifyReport({ failure, differences, ...report }: VerifyReport): ReportedVerification {
+  const { verdict, serverVersion } = report
+  return {
+    verdict: short(verdict),
+    restoreMs: Math.max(0, report.restoreMs),
+    totalMs: Math.max(0, report.totalMs),
+    serverVersion: short(serverVersion),
+    tables: Math.max(0, report.tables),
+    rows: Math.max(0, report.rows),
+    rawBytes: Math.max(0, report.rawBytes),
+    differences: differences.slice(0, mostDifferences).map(short),
+    differenceCount: Math.max(differences.length, report.differenceCount),
+    ...(failure === undefined ? {} : { failure: failureFromWire(failure) }),
   }
 }
 
@@ -198,6 +225,8 @@ function kindOf(kind: JobKind): ReportedResult['kind'] {
       return 'delete'
     case JobKind.COPY:
       return 'copy'
+    case JobKind.VERIFY:
+      return 'verify'
     default:
       return 'unknown'
   }

@@ -63,6 +63,7 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             replayBacklogLimit: policy.replayBacklogLimit,
             hooks: hookSpec(policy.hooks),
             predictedStoredBytes: assignment.predictedStoredBytes ?? 0,
+            census: policy.verification?.census,
           },
         },
       }
@@ -108,6 +109,23 @@ function specOf(assignment: Assignment): Pick<Assign, 'kind' | 'spec'> {
             manifestKey: assignment.manifestKey,
             manifestSha256: assignment.manifestSha256,
             backupId: assignment.backupId,
+            timeoutMs: assignment.timeout,
+          },
+        },
+      }
+    case 'verify':
+      return {
+        kind: JobKind.VERIFY,
+        spec: {
+          $case: 'verify',
+          value: {
+            sources: assignment.sources.map(destinationToWire),
+            manifestKey: assignment.manifestKey,
+            manifestSha256: assignment.manifestSha256,
+            backupId: assignment.backupId,
+            engine: assignment.engine,
+            serverVersion: assignment.serverVersion,
+            rawBytes: assignment.rawBytes,
             timeoutMs: assignment.timeout,
           },
         },

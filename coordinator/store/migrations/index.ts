@@ -11,6 +11,7 @@ import { identities } from './0010-identities.ts'
 import { sortedBackups } from './0011-sorted-backups.ts'
 import { leavingBackups } from './0012-leaving-backups.ts'
 import { destinationDays } from './0013-destination-days.ts'
+import { verifications } from './0014-verifications.ts'
 import type { Migration } from './migration.ts'
 
 export type { Migration } from './migration.ts'
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   sortedBackups,
   leavingBackups,
   destinationDays,
+  verifications,
 ]

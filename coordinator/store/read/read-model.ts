@@ -14,6 +14,7 @@ import { policyRevisionReads } from './policy-revisions.ts'
 import { presentReads } from './present.ts'
 import { trendReads } from './trends.ts'
 import { trustReads } from './trust.ts'
+import { verificationReads } from './verifications.ts'
 
 /** All reads, on the readers' connections; errors of the driver become `store.unavailable`. */
 export function readModel(db: Database): ReadModel {
@@ -23,6 +24,7 @@ export function readModel(db: Database): ReadModel {
     ...fleetReads(db),
     ...presentReads(db),
     ...backupReads(db),
+    ...verificationReads(db),
     ...alertReads(db),
     ...auditReads(db),
     ...pauseReads(db),

@@ -143,6 +143,7 @@ export function databaseWrites(step: Step): WriteTx['databases'] {
         raw_growth: whole(trend?.rawGrowth?.perDay),
         duration_growth: whole(trend?.durationGrowth?.perDay),
         outgrows_at: outgrowsAt ?? null,
+        verification_gap: state.verification?.gap?.reason ?? null,
         ...encode(state),
       }
       await step.q

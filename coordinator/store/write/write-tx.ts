@@ -15,6 +15,7 @@ import { pauseWrites } from './pauses.ts'
 import { policyRevisionWrites } from './policy-revisions.ts'
 import { pruneWrites } from './prune.ts'
 import { approvalWrites, tokenWrites } from './trust.ts'
+import { verificationWrites } from './verifications.ts'
 
 /** All that a step may touch. Built as it is used: most steps use three of these. */
 export function writeTx(step: Step): WriteTx {
@@ -69,6 +70,9 @@ export function writeTx(step: Step): WriteTx {
     },
     get identities() {
       return identityWrites(step)
+    },
+    get verifications() {
+      return verificationWrites(step)
     },
     get brakeReleases() {
       return brakeReleaseWrites(step)

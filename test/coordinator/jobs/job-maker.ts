@@ -27,6 +27,17 @@ const orders: Readonly<Record<JobKind, JobOrder>> = {
     manifestKey: 'v1/manifests/2026/11/02/att.json',
     manifestSha256: '0'.repeat(64),
   },
+  verify: {
+    kind: 'verify',
+    backupId: idFrom('backup', uuidOf(900)),
+    sources: ['main'],
+    manifestKey: 'v1/manifests/2026/11/02/att.json',
+    manifestSha256: '0'.repeat(64),
+    engine: 'postgres',
+    serverVersion: '15.8',
+    rawBytes: 100,
+    timeout: 21_600_000,
+  },
   delete: { kind: 'delete', destination: 'main', keys: ['v1/data/x'], attemptPrefixes: [] },
 }
 

@@ -1,0 +1,5 @@
+export { compareDue, type DueInput, type VerificationDue, verificationDue } from './due.ts'
+export { type VerificationGapReason, verificationGap, verificationGapReasons } from './gap.ts'
+export { type Judgement, withJudgement, withoutBackup, withoutJudgement } from './judgement.ts'
+export { type Fit, fitOf, noVerifierText } from './servers.ts'
+export { isBad, isBadVerdict, isProven } from './verdict.ts'
