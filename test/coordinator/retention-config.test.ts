@@ -23,10 +23,6 @@ describe('what a policy keeps', () => {
     expect(() => read(`fleet: { destination: main, retention: ${retention} }`)).toThrow(text)
   })
 
-  test('verification is still no setting, and is said to be none', () => {
-    expect(() => read('fleet: { destination: main, verification: { every: 7d } }')).toThrow('unknown key')
-  })
-
   test('is inherited as a whole: half of two rules keeps what neither meant', () => {
     const { book } = read(`
 fleet: { destination: main, retention: { keep_within: 30d, monthly: 12, zone: Europe/Berlin } }

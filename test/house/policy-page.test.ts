@@ -12,7 +12,7 @@ const page = readFileSync(join(import.meta.dirname, '../../docs/reference/policy
 /** The section a setting is, also where a word may stand in its place. */
 function sectionOf(schema: z.ZodType): Partial<z.ZodObject> {
   const options = (schema as Partial<z.ZodUnion>).options ?? []
-  return (options.find(each => 'shape' in each) ?? schema) as Partial<z.ZodObject>
+  return (options.find(each => typeof each === 'object' && 'shape' in each) ?? schema) as Partial<z.ZodObject>
 }
 
 /** Every setting there is, those of sections by dotted keys. */
