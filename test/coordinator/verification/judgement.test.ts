@@ -4,7 +4,7 @@ import { fitOf, withJudgement, withoutBackup } from '../../../coordinator/verifi
 import type { BackupId } from '../../../shared/model/identifiers.ts'
 
 /** Backup `n`, whose data was true at `n`, judged in the order given. */
-function after(...judgements: readonly (readonly [number, Verdict])[]): VerificationState {
+function proofAfter(...judgements: readonly (readonly [number, Verdict])[]): VerificationState {
   let state: VerificationState | undefined
   judgements.forEach(([n, verdict], i) => {
     state = withJudgement(state, {
@@ -17,40 +17,40 @@ function after(...judgements: readonly (readonly [number, Verdict])[]): Verifica
 
 describe('the proof of a database', () => {
   test('a good one is remembered with how long the restore took', () => {
-    expect(after([1, 'verified'])).toEqual({
+    expect(proofAfter([1, 'verified'])).toEqual({
       last: { at: 100, verdict: 'verified', backupId: 'bak_1' },
       good: { at: 100, verdict: 'verified', backupId: 'bak_1', dataAsOf: 1, restoreMs: 7 },
     })
   })
 
   test('a bad one stands until one as new is proven; an older one does not take it away', () => {
-    const { bad, good } = after([1, 'verified'], [2, 'differs'], [1, 'verified'])
+    const { bad, good } = proofAfter([1, 'verified'], [2, 'differs'], [1, 'verified'])
     expect(bad).toMatchObject({ backupId: 'bak_2', since: 101, count: 1, detail: 'differs: a table' })
     expect(good).toMatchObject({ backupId: 'bak_1', at: 102 })
-    expect(after([2, 'differs'], [3, 'restored']).bad).toBeUndefined()
+    expect(proofAfter([2, 'differs'], [3, 'restored']).bad).toBeUndefined()
   })
 
   test('a later proof of the same backup clears it', () => {
-    expect(after([2, 'differs'], [2, 'verified'])).not.toHaveProperty('bad')
+    expect(proofAfter([2, 'differs'], [2, 'verified'])).not.toHaveProperty('bad')
   })
 
   test('what was proven and is found bad later is proven no more', () => {
-    const state = after([2, 'verified'], [2, 'unrestorable'])
+    const state = proofAfter([2, 'verified'], [2, 'unrestorable'])
     expect(state.good).toBeUndefined()
     expect(state.bad).toMatchObject({ backupId: 'bak_2' })
   })
 
   test('several bad ones are counted once each, the newest is named', () => {
-    const { bad } = after([3, 'differs'], [2, 'unrestorable'], [2, 'unrestorable'], [1, 'differs'])
+    const { bad } = proofAfter([3, 'differs'], [2, 'unrestorable'], [2, 'unrestorable'], [1, 'differs'])
     expect(bad).toMatchObject({ backupId: 'bak_3', since: 100 })
   })
 
   test('an old one that is bad says nothing where a newer one is proven', () => {
-    expect(after([5, 'verified'], [2, 'differs']).bad).toBeUndefined()
+    expect(proofAfter([5, 'verified'], [2, 'differs']).bad).toBeUndefined()
   })
 
   test('a backup that goes takes what was said of it along', () => {
-    const state = after([1, 'verified'], [2, 'differs'])
+    const state = proofAfter([1, 'verified'], [2, 'differs'])
     expect(withoutBackup(state, 'bak_2' as BackupId)).not.toHaveProperty('bad')
     expect(withoutBackup(state, 'bak_1' as BackupId)).not.toHaveProperty('good')
     expect(withoutBackup(state, 'bak_9' as BackupId)).toBe(state)
