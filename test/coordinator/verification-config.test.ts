@@ -2,9 +2,8 @@ import { expect, test } from 'vitest'
 import { readPolicies } from '../../coordinator/policy-text.ts'
 
 const hour = 3_600_000
-const subject = {
-  ...{ engine: 'postgres', service: 'orders-db', datacenter: 'dc1', scope: 'database', name: 'orders' },
-} as const
+const place = { engine: 'postgres', service: 'orders-db', datacenter: 'dc1' }
+const subject = { ...place, scope: 'database', name: 'orders' } as const
 
 function verificationIn(fleet: string, more = '') {
   const text = `fleet: { destination: main${fleet} }\n${more}`
