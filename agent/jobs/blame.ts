@@ -9,7 +9,7 @@ const lacking: readonly RegExp[] = [
   /out of (shared )?memory|cannot allocate memory/i,
   /server closed the connection|terminating connection|connection to server|lost connection|server has gone away/i,
   /extension ".*" is not available|could not open extension control file|no installation script/i,
-  /could not (access|load|open) (file|library)|shared_preload_libraries|unrecognized configuration parameter/i,
+  /could not (access|load|open) (file|library)|shared_preload_libraries|must be (pre)?loaded|unrecognized configuration parameter/i,
   /role ".*" does not exist|tablespace ".*" does not exist|permission denied|must be superuser/i,
   /collation ".*" .*does not exist|unknown collation|unknown character set|unknown storage engine/i,
   /plugin .* is not loaded|access denied/i,

@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { availableParallelism } from 'node:os'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { EngineInfo, Requirements } from '../../../shared/model/manifest.ts'
 import type {
@@ -15,20 +14,18 @@ import { burdenDefaults } from './burden.ts'
 import { dumpEnvironment, streamsOf } from './dump-by-streams.ts'
 import { toolFailure } from './failure.ts'
 import { blockingLimitDefault, openGuard } from './guard.ts'
-import { type Holder, lockWait, openHolder } from './holder.ts'
+import { lockWait } from './holder.ts'
 import { conninfo, toolEnvironment } from './libpq.ts'
-import { lockVerdict, readLockTable, tooFewSlots } from './lock-slots.ts'
 import { checkName } from './name.ts'
 import { presentable } from './presentable.ts'
 import { checkPrivileges } from './privileges.ts'
 import { maintenanceDatabaseOf } from './probe.ts'
-import { listRelations, lockedRelations } from './relations.ts'
 import { readRequirements } from './requirements.ts'
 import { type Moment, readMoment, readServerFacts, type ServerFacts } from './server.ts'
 import { type PostgresSession, withSession } from './session.ts'
 import { readSettings } from './settings.ts'
+import { type DatabaseJob, type Shared, share, snapshotCensus } from './share.ts'
 import { checkDumpStderr } from './stderr.ts'
-import { defaultStreams, planStreams, type StreamPlan, sharedFromDefault } from './stream-plan.ts'
 import { findTool } from './tools.ts'
 
 /** Nothing beyond what comes with every server. */
@@ -60,15 +57,6 @@ export async function openDump(
         : dumpGlobals(target, database, facts, session, context, subject.passwords === true)
     },
   )
-}
-
-interface DatabaseJob {
-  readonly target: InstanceTarget
-  readonly database: string
-  readonly facts: ServerFacts
-  readonly session: PostgresSession
-  readonly context: EngineContext
-  readonly options: DumpOptions
 }
 
 /**
@@ -106,20 +94,29 @@ async function dumpDatabase(job: DatabaseJob): Promise<DumpSession> {
     await guard.stop()
     await shared?.holder.close()
   }
+  const warnings: string[] = []
   try {
-    shared = await share(job, Number(size?.size ?? 0), purpose, broken)
-    const byStreams = shared === undefined ? undefined : await streamsOf({ ...job, ...shared, tool, purpose })
-    const streams = byStreams?.streams ?? [await whole(job, tool, Number(size?.size ?? 0), purpose)]
-    const moment = shared?.holder.moment ?? (await readMoment(session, facts.role))
+    shared = await share(job, Number(size?.size ?? 0), purpose, broken, warnings)
+    const { holder, plan } = shared ?? {}
+    const byStreams =
+      holder === undefined || plan === undefined
+        ? undefined
+        : await streamsOf({ ...job, holder, plan, tool, purpose })
+    const streams = byStreams?.streams ?? [
+      await whole(job, tool, Number(size?.size ?? 0), purpose, holder?.snapshot),
+    ]
+    const moment = holder?.moment ?? (await readMoment(session, facts.role))
+    const census = holder === undefined ? undefined : await snapshotCensus(job, holder, purpose, warnings)
     return {
       ...common(facts, { name: tool.name, version: tool.version }, moment, database),
       evidence: [...facts.evidence, { kind: 'postgres-oid', value: size?.oid ?? '0' }],
       settings,
       requirements,
-      warnings: [],
+      warnings,
       broken: broken.signal,
       streams,
       ...(shared === undefined ? {} : { concurrency: shared.concurrency }),
+      ...(census === undefined ? {} : { census }),
       ...(byStreams === undefined ? {} : { account: async () => byStreams.account() }),
       close,
     }
@@ -129,60 +126,13 @@ async function dumpDatabase(job: DatabaseJob): Promise<DumpSession> {
   }
 }
 
-interface Shared {
-  readonly holder: Holder
-  readonly plan: StreamPlan
-  readonly concurrency: number
-}
-
-/** Snapshot, locks and plan; undefined when one archive is right: a small database, one table, too few lock slots. */
-async function share(
-  { target, database, facts, session, context, options }: DatabaseJob,
-  databaseBytes: number,
-  purpose: string,
-  broken: AbortController,
-): Promise<Shared | undefined> {
-  const streams = options.streams ?? defaultStreams(availableParallelism())
-  const sharedFrom = options.sharedFrom ?? sharedFromDefault
-  if (streams < 2 || databaseBytes < sharedFrom) {
-    await demandSlots(session, database)
-    return undefined
-  }
-  const holder = await openHolder(target, {
-    database,
-    facts,
-    purpose,
-    signal: context.signal,
-    beside: session,
-    onLost: error =>
-      broken.abort(
-        new AppError('dump.snapshot-lost', {
-          context: { database, detail: String(error.context.detail ?? error.message) },
-          cause: error,
-        }),
-      ),
-  })
-  if (holder === undefined) return undefined
-  const plan = planStreams(holder.tables, holder.otherBytes, { streams, sharedFrom })
-  if (plan !== undefined) return { holder, plan, concurrency: streams }
-  await holder.close()
-  return undefined
-}
-
-/** One archive takes the locks of one whole-schema run. */
-async function demandSlots(session: PostgresSession, database: string): Promise<void> {
-  const { tables, views } = lockedRelations(await listRelations(session))
-  const relations = tables.length + views.length
-  const table = await readLockTable(session)
-  if (lockVerdict(relations, table) === 'refuse') throw tooFewSlots(database, relations, table)
-}
-
 /** The whole database as one archive. */
 async function whole(
   { target, database, facts, context, options }: DatabaseJob,
   tool: FoundTool,
   bytes: number,
   purpose: string,
+  snapshot: string | undefined,
 ): Promise<DumpStream> {
   return {
     name: '000-full',
@@ -192,6 +142,7 @@ async function whole(
       program: tool.path,
       args: [
         ...['-Fc', '-Z0', '--no-password', `--lock-wait-timeout=${lockWait}`],
+        ...(snapshot === undefined ? [] : [`--snapshot=${snapshot}`]),
         ...['-d', conninfo(database)],
       ],
       env: await dumpEnvironment(target, context, purpose, facts, options.unreadLimit),
