@@ -72,7 +72,7 @@ describe.skipIf(here.missing)('what people are told, by real processes over a re
       interval: 100,
     })
   const login = (password: string) => pg.psql(`ALTER ROLE backup PASSWORD '${password}'`)
-  const gaps = async () => (await stack.holdfast('gap', 'list')).code
+  const gaps = async () => (await stack.look('gap', 'list')).code
 
   test('while all is well nobody is told anything, and the watchdog is pinged', async () => {
     await waitUntil(async () => (await gaps()) === 0, { what: 'no gap', timeout: 25_000, interval: 200 })

@@ -75,7 +75,7 @@ test.skipIf(servers.missing)(
         )
         return jobs.find(each => each.subject_name.includes('orders-db/orders'))
       },
-      { what: 'the backup with hooks', timeout: 90_000 },
+      { what: 'the backup with hooks', timeout: 90_000, interval: 200 },
     )
     const one = await job(first.job_id)
     expect(one.job.state).toBe('succeeded')
@@ -103,7 +103,7 @@ test.skipIf(servers.missing)(
         const found = await job(second)
         return found.job.state === 'succeeded' ? found : undefined
       },
-      { what: 'the job of the agent that was killed', timeout: 90_000 },
+      { what: 'the job of the agent that was killed', timeout: 90_000, interval: 200 },
     )
     expect(runs(two)).toEqual(['after thaw failed'])
     expect(existsSync(frozen)).toBe(false)

@@ -63,7 +63,7 @@ describe.skipIf(here.missing)('the logs of real processes', () => {
         }>('job', 'list', '--state', 'succeeded')
         return jobs.find(each => each.subject_name.endsWith('/orders'))
       },
-      { what: 'a backup of orders', timeout: 60_000 },
+      { what: 'a backup of orders', timeout: 60_000, interval: 200 },
     )
     const agent = () => linesOf(stack.agent('db1').log())
     await waitUntil(

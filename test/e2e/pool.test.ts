@@ -22,12 +22,13 @@ test.skipIf(servers.missing)(
     await stack.start()
     type Gaps = { gaps: { reason: string; subjectName: string }[] }
     const gaps = async () => {
-      const { stdout } = await stack.holdfast('gap', 'list', '-o', 'json')
+      const { stdout } = await stack.look('gap', 'list', '-o', 'json')
       return (JSON.parse(stdout) as Gaps).gaps ?? []
     }
     await waitUntil(async () => (await gaps()).some(each => each.reason === 'no-agent'), {
       what: 'the gap of a server nobody looks after',
       timeout: 60_000,
+      interval: 200,
     })
     await consul.register({ ...managed, meta: { ...engine, 'holdfast-pool': 'any' } })
     type Backups = { backups: { databases?: unknown[]; agentHost?: string }[] }
@@ -36,9 +37,13 @@ test.skipIf(servers.missing)(
         const { backups } = await stack.ask<Backups>('backup', 'list')
         return backups.length > 0 && JSON.stringify(backups).includes('orders') ? backups : undefined
       },
-      { what: 'its backup', timeout: 90_000 },
+      { what: 'its backup', timeout: 90_000, interval: 200 },
     )
     expect(done.length).toBeGreaterThan(0)
-    await waitUntil(async () => (await gaps()).length === 0, { what: 'no gap', timeout: 60_000 })
+    await waitUntil(async () => (await gaps()).length === 0, {
+      what: 'no gap',
+      timeout: 60_000,
+      interval: 200,
+    })
   },
 )

@@ -54,7 +54,7 @@ describe.skipIf(here.missing)('the README, run as written', () => {
       ],
     })
     await stack.start()
-    await waitUntil(async () => (await stack.holdfast('gap', 'list')).code === 0, {
+    await waitUntil(async () => (await stack.look('gap', 'list')).code === 0, {
       what: 'every database to be protected',
       timeout: 60_000,
       interval: 300,

@@ -291,16 +291,17 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
     })
     const gap = await waitUntil(
       async () => {
-        const answer = await stack.holdfast('gap', 'list', '--reason', 'no-agent')
+        const answer = await stack.look('gap', 'list', '--reason', 'no-agent')
         return answer.code === 1 && answer
       },
-      { what: 'the gap', timeout: 15_000 },
+      { what: 'the gap', timeout: 15_000, interval: 200 },
     )
     expect(gap.stdout).toMatch(/instance +shop-db@elsewhere +unprotected +no-agent/)
     await consul.request('PUT', '/v1/catalog/deregister', { Node: 'elsewhere' })
-    await waitUntil(async () => (await stack.holdfast('gap', 'list', '--reason', 'no-agent')).code === 0, {
+    await waitUntil(async () => (await stack.look('gap', 'list', '--reason', 'no-agent')).code === 0, {
       what: 'the gap to close',
       timeout: 15_000,
+      interval: 200,
     })
   })
 

@@ -148,7 +148,7 @@ describe.skipIf(servers.missing)('secrets that are planted', () => {
   })
 
   const known = (name: string) =>
-    waitUntil(async () => (await stack.holdfast('database', 'list', '--all')).stdout.includes(name), {
+    waitUntil(async () => (await stack.look('database', 'list', '--all')).stdout.includes(name), {
       ...{ what: `${name} to be known`, timeout: 60_000, interval: 300 },
     })
 

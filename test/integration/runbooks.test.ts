@@ -24,6 +24,7 @@ import {
   temporaryFolder,
   waitUntil,
 } from '../harness/index.ts'
+import { launcherEnvironment } from '../harness/launcher-environment.ts'
 import { readManifestStrictly } from '../harness/manifest-schema.ts'
 import { projectRoot } from '../harness/project-root.ts'
 
@@ -43,6 +44,7 @@ function shell(script: string, env: Readonly<Record<string, string>>, ...folders
   return run('bash', ['-euo', 'pipefail', '-c', script], {
     cwd: env['WORK'] ?? '/tmp',
     env: {
+      ...launcherEnvironment(),
       HOME: env['WORK'] ?? '/nonexistent',
       ...env,
       PATH: [...folders, join(projectRoot, 'bin'), process.env['PATH'] ?? ''].join(':'),
@@ -402,7 +404,7 @@ describe.skipIf(lost.missing || !hasSqlite)('coordinator-lost.md', () => {
     expect(audit.stdout).toContain('unknown-attempt')
 
     async function backups(): Promise<string[]> {
-      const answer = await stack.holdfast('backup', 'list', '-o', 'json')
+      const answer = await stack.look('backup', 'list', '-o', 'json')
       if (answer.code !== 0) return []
       return (JSON.parse(answer.stdout) as { backups: { backup_id: string }[] }).backups.map(
         each => each.backup_id,
@@ -443,13 +445,13 @@ describe.skipIf(lost.missing)('host-lost.md', () => {
       )
       good(await stack.holdfast('backup', 'start', 'orders'))
       await waitUntil(
-        async () => (await stack.holdfast('job', 'list', '--state', 'running')).stdout.includes('orders'),
+        async () => (await stack.look('job', 'list', '--state', 'running')).stdout.includes('orders'),
         {
-          ...{ what: 'the backup to run', timeout: 15_000 },
+          ...{ what: 'the backup to run', timeout: 15_000, interval: 100 },
         },
       )
       await stack.agent('db').kill('SIGKILL')
-      await waitUntil(async () => (await stack.holdfast('gap', 'list')).code === 1, {
+      await waitUntil(async () => (await stack.look('gap', 'list')).code === 1, {
         ...{ what: 'the agent to be silent', timeout: 20_000, interval: 200 },
       })
       const env = { WORK: stack.folder, HOLDFAST_COORDINATOR: stack.address }
@@ -457,9 +459,11 @@ describe.skipIf(lost.missing)('host-lost.md', () => {
       expect(look).toMatch(/agent-silent|silent/)
       expect(look).toContain('bak_')
       const cleaned = await block('host-lost.md', 'cleaned')
-      await waitUntil(async () => /delete.*succeeded/.test((await shell(cleaned, env)).stdout), {
+      const gone = /delete.*succeeded/
+      await waitUntil(async () => gone.test((await stack.look('job', 'list', '--kind', 'delete')).stdout), {
         ...{ what: 'a keeper to clean up', timeout: 60_000, interval: 300 },
       })
+      expect(good(await shell(cleaned, env))).toMatch(gone)
     } finally {
       await holder.stop('SIGKILL')
     }
