@@ -4,8 +4,6 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
-import { load } from '@grpc/proto-loader'
-import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation } from 'grpc-health-check'
 import { parseHostPort } from '../../shared/config/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
@@ -15,9 +13,9 @@ import { isLoopback, largestMessage } from '../../shared/wire/channel.ts'
 import { limitsSchema } from '../limits-config.ts'
 import { Admission, type AdmissionLimits } from './admission.ts'
 import type { CallerOf } from './caller.ts'
-import { contractFiles, contractFolder } from './contract-files.ts'
 import { doors, type RefusedCall } from './doors.ts'
 import { readable } from './readable.ts'
+import { addReflection } from './reflection.ts'
 import { TlsCredentials } from './tls-credentials.ts'
 
 /** Every service of it gets its messages read in a way that ends no call as a defect of ours. */
@@ -93,8 +91,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     Object.fromEntries(['', ...names].map(name => [name, 'NOT_SERVING' as const])),
   )
   health.addToServer(server)
-  const contract = await load([...contractFiles], { includeDirs: [contractFolder] })
-  new ReflectionService(contract).addToServer(server)
+  addReflection(server)
   const port = await bind(server, address.host, address.port, credentialsOf(tls))
   if (tls === undefined)
     log.warn('listening in plaintext: whoever may open a port of this machine is its admin', {

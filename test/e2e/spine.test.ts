@@ -305,13 +305,15 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
     })
   })
 
-  test('a database dropped between planning and dump fails with what happened, and loses nothing', async () => {
+  test('a database dropped between planning and dump fails with what happened, and loses nothing', {
+    timeout: 120_000,
+  }, async () => {
     await pg.createDatabase('doomed')
     await waitUntil(
       async () => (await databases()).some(each => each.name === 'doomed' && each.last_backup_id !== ''),
       {
         what: 'a first backup of doomed',
-        timeout: 25_000,
+        timeout: 60_000,
         interval: 200,
       },
     )
