@@ -29,8 +29,7 @@ export function isManualRestore(job: QueuedJob): boolean {
 export function inOrder(queue: Queue, now: Millis): Order {
   const ranks = new Ranks(queue)
   for (let n = 0; n < queue.jobs.length; n++) {
-    const job = queue.jobs[n]
-    if (job === undefined) continue
+    const job = queue.job(n)
     const restore = isManualRestore(job)
     const urgency = urgencyOf(job, now, restore ? 0 : queue.aheadOf(n))
     const pressure = job.urgent === true ? 2 : queue.pressureOn(n)

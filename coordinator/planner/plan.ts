@@ -1,3 +1,4 @@
+import type { JobId } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import { inOrder, isManualRestore } from './order.ts'
 import type { Demand, Pool } from './pool.ts'
@@ -44,14 +45,13 @@ class Planning {
   readonly #queue: Queue
   readonly #later: Asleep[] = []
   /** By number of the cluster. */
-  readonly #clusters: (Pool | undefined)[] = []
   readonly #tight: (readonly QueuedJob[] | undefined)[] = []
 
   constructor(input: PlanInput) {
     this.#input = input
-    this.#room = new Room(input)
     this.#now = input.now.wall
     this.#queue = new Queue(this.#awake(), input)
+    this.#room = new Room(input, this.#queue.clusterNames)
   }
 
   run(): readonly PlanDecision[] {
@@ -66,7 +66,7 @@ class Planning {
           if (decision.kind === 'defer') {
             const { pool } = decision
             deferred.push({ at: decisions.length, job, rank, pool })
-            decisions.push(wait(this.#queue.job(job), [because.unfair(pool)]))
+            decisions.push(wait(this.#queue.idOf(job), [because.unfair(pool)]))
           } else decisions.push(decision)
         }
       // what others of the class left over is no longer unfair to take
@@ -81,15 +81,20 @@ class Planning {
     return decisions
   }
 
-  /** The jobs that something else than time may wake. */
+  /** The jobs that something else than time may wake: mostly all. */
   #awake(): readonly QueuedJob[] {
-    const awake: QueuedJob[] = []
-    for (const job of this.#input.queued) {
+    const { queued } = this.#input
+    let awake: QueuedJob[] | undefined
+    for (let n = 0; n < queued.length; n++) {
+      const job = queued[n] as QueuedJob
       const asleep = this.#asleep(job)
-      if (asleep === undefined) awake.push(job)
-      else this.#later.push(asleep)
+      if (asleep === undefined) awake?.push(job)
+      else {
+        awake ??= queued.slice(0, n)
+        this.#later.push(asleep)
+      }
     }
-    return awake
+    return awake ?? queued
   }
 
   /** A job that only time can wake. */
@@ -112,17 +117,18 @@ class Planning {
     fairly: boolean,
   ): PlanDecision | { readonly kind: 'defer'; readonly pool: Pool } {
     const { restore, urgency } = rank
-    const cluster = this.#cluster(n)
+    const cluster = this.#room.cluster(this.#queue.clusterOf(n))
+    const id = this.#queue.idOf(n)
     const job = this.#queue.job(n)
-    if (!this.#queue.hasCandidate(n)) return wait(job, [because.noCandidate(job)])
+    if (!this.#queue.hasCandidate(n)) return wait(id, [because.noCandidate(job)])
     if (!restore && cluster !== undefined && !cluster.hasSlot(0))
       return wait(
-        job,
+        id,
         cluster.full(() => because.clusterBusy(cluster)),
       )
 
     const first = restore || cluster === undefined ? undefined : this.#letsGoFirst(n, job)
-    if (first !== undefined) return wait(job, [because.letsGoFirst(job, first)])
+    if (first !== undefined) return wait(job.id, [because.letsGoFirst(job, first)])
 
     const rate = restore ? 0 : Math.ceil(job.rate ?? 0)
     const { id: jobId, bufferBytes, stagingBytes } = job
@@ -131,9 +137,9 @@ class Planning {
     for (const destination of destinations) {
       const lacking = lack(destination, demand, 0, destination.name, job)
       if (lacking === undefined) continue
-      if (lacking[0].code === 'reserved') return wait(job, lacking)
+      if (lacking[0].code === 'reserved') return wait(job.id, lacking)
       destination.waits(job.clusterId)
-      return this.#reserve(job, urgency, demand, destination) ?? wait(job, lacking)
+      return this.#reserve(job, urgency, demand, destination, cluster) ?? wait(job.id, lacking)
     }
     const unfair = fairly ? destinations.find(each => each.isUnfair(job.clusterId, rate)) : undefined
     if (unfair !== undefined) return { kind: 'defer', pool: unfair }
@@ -141,8 +147,8 @@ class Planning {
       const inCluster = lack(cluster, demand, 0, cluster.name, job)
       if (inCluster !== undefined) {
         const kept =
-          inCluster[0].code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, cluster)
-        return kept ?? wait(job, inCluster)
+          inCluster[0].code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, cluster, cluster)
+        return kept ?? wait(job.id, inCluster)
       }
     }
     return this.#seatOf(job, rank, demand, cluster, destinations)
@@ -186,8 +192,9 @@ class Planning {
       } else passedOver.push(this.#second(seat, rank, bestRank, extra, job))
     }
     if (best === undefined) {
-      const kept = contended === undefined ? undefined : this.#reserve(job, urgency, demand, contended)
-      return kept ?? wait(job, passedOver)
+      const kept =
+        contended === undefined ? undefined : this.#reserve(job, urgency, demand, contended, cluster)
+      return kept ?? wait(job.id, passedOver)
     }
     const { agent, host } = best
     const reason = because.placed(job, standing, host, agent, host.slots + extra, this.#now)
@@ -228,9 +235,15 @@ class Planning {
    * Keeps budget for the first job of a class that `contended` keeps from starting: at its earliest start, on all
    * pools it will pass through. Undefined where another of its class has one there, or nothing will ever free it.
    */
-  #reserve(job: QueuedJob, urgency: number, demand: Demand, contended: Pool): PlanDecision | undefined {
+  #reserve(
+    job: QueuedJob,
+    urgency: number,
+    demand: Demand,
+    contended: Pool,
+    cluster: Pool | undefined,
+  ): PlanDecision | undefined {
     if (contended.isReservedIn(urgency)) return undefined
-    const shared = [this.#room.cluster(job.clusterId), ...this.#room.destinations(job)]
+    const shared = [cluster, ...this.#room.destinations(job)]
     let best: { readonly seat: Seat; readonly at: Millis; readonly pools: readonly Pool[] } | undefined
     for (const id of job.candidates) {
       const seat = this.#room.seat(id)
@@ -290,13 +303,6 @@ class Planning {
     return this.#tight[cluster]
   }
 
-  #cluster(n: number): Pool | undefined {
-    const cluster = this.#queue.clusterOf(n)
-    if (cluster < 0) return undefined
-    this.#clusters[cluster] ??= this.#room.cluster(this.#queue.clusterId(cluster))
-    return this.#clusters[cluster]
-  }
-
   #couldStart(job: QueuedJob): boolean {
     const rate = Math.ceil(job.rate ?? 0)
     if (this.#room.destinations(job).some(each => !each.hasSlot(0) || !each.hasRate(rate))) return false
@@ -307,8 +313,8 @@ class Planning {
   }
 }
 
-function wait(job: QueuedJob, reasons: readonly Reason[]): PlanDecision {
-  return { kind: 'wait', jobId: job.id, reasons }
+function wait(jobId: JobId, reasons: readonly Reason[]): PlanDecision {
+  return { kind: 'wait', jobId, reasons }
 }
 
 /** What of a pool a job lacks now, if anything: slots, bytes a second, or what is kept for another. */

@@ -1,4 +1,4 @@
-import type { ClusterId } from '../../shared/model/identifiers.ts'
+import type { ClusterId, JobId } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
 import { Numbering } from './numbering.ts'
 import type { Budget, PlanInput, QueuedJob } from './port.ts'
@@ -13,42 +13,52 @@ import { type Level, Pressures, stepOf, worth } from './pressure.ts'
 export class Queue {
   readonly jobs: readonly QueuedJob[]
   readonly #now: Millis
-  readonly #clusterNames = new Numbering<ClusterId>()
+  readonly clusterNames = new Numbering<ClusterId>()
   readonly #destinationNames = new Numbering<string>()
-  /** By job: its cluster and destination, -1 without; the step of its slack; whether anyone could do it. */
+  /** By job: its id and median; its cluster and destination, -1 without; the step of its slack; whether anyone could do it. */
+  readonly #id: JobId[] = []
+  readonly #p50: Float64Array
   readonly #cluster: Int32Array
   readonly #destination: Int32Array
   readonly #step: Uint8Array
   readonly #hasCandidate: Uint8Array
+  /** By cluster: median work, the longest P90, the first latest start that has not passed. */
+  readonly #backlog: number[] = []
+  readonly #longest: number[] = []
+  readonly #tightest: number[] = []
+  /** The last job of each cluster, and before each job the one of its cluster before it; -1: none. */
+  readonly #last: number[] = []
+  readonly #before: Int32Array
   readonly #clusterPressure: Pressures
   readonly #destinationPressure: Pressures
-  /** By cluster: median work, the longest P90, the first latest start that has not passed. */
-  readonly #backlog: Float64Array
-  readonly #longest: Float64Array
-  readonly #tightest: Float64Array
-  /** The last job of each cluster, and before each job the one of its cluster before it; -1: none. */
-  readonly #last: Int32Array
-  readonly #before: Int32Array
 
   constructor(jobs: readonly QueuedJob[], input: PlanInput) {
     this.jobs = jobs
     this.#now = input.now.wall
+    this.#p50 = new Float64Array(jobs.length)
     this.#cluster = new Int32Array(jobs.length)
     this.#destination = new Int32Array(jobs.length)
     this.#step = new Uint8Array(jobs.length)
     this.#hasCandidate = new Uint8Array(jobs.length)
-    const last = this.#number()
-    const clusters = this.#clusterNames.count
-    this.#clusterPressure = new Pressures(clusters, last)
-    this.#destinationPressure = new Pressures(this.#destinationNames.count, last)
-    this.#backlog = new Float64Array(clusters)
-    this.#longest = new Float64Array(clusters)
-    this.#tightest = new Float64Array(clusters).fill(Number.POSITIVE_INFINITY)
-    this.#last = new Int32Array(clusters).fill(-1)
     this.#before = new Int32Array(jobs.length)
-    this.#sum(input)
-    this.#clusterPressure.judge()
-    this.#destinationPressure.judge()
+    const rate = new Float64Array(jobs.length)
+    const last = this.#read(rate)
+    this.#clusterPressure = new Pressures(this.clusters, last)
+    this.#destinationPressure = new Pressures(this.#destinationNames.count, last)
+    this.#press(rate, input)
+    for (const [clusterId, more] of input.backlogs ?? []) {
+      const cluster = this.clusterNames.find(clusterId)
+      if (cluster >= 0 && more > this.backlogOf(cluster)) this.#backlog[cluster] = more
+    }
+  }
+
+  idOf(job: number): JobId {
+    return this.#id[job] as JobId
+  }
+
+  /** The median of its duration. */
+  p50Of(job: number): Duration {
+    return this.#p50[job] ?? 0
   }
 
   job(n: number): QueuedJob {
@@ -62,16 +72,12 @@ export class Queue {
   }
 
   get clusters(): number {
-    return this.#clusterNames.count
+    return this.clusterNames.count
   }
 
   /** The number of its cluster; -1 where it has none. */
   clusterOf(job: number): number {
     return this.#cluster[job] ?? -1
-  }
-
-  clusterId(cluster: number): ClusterId | undefined {
-    return this.#clusterNames.names[cluster]
   }
 
   /** Median work queued in a cluster. */
@@ -105,63 +111,69 @@ export class Queue {
       .sort((a, b) => latestStart(a) - latestStart(b))
   }
 
-  /** Gives clusters and destinations their numbers. Returns the last step of a slack. */
-  #number(): number {
+  /** Fills the columns, `rate` among them. Returns the last step of a slack. */
+  #read(rate: Float64Array): number {
     let last = 0
-    let n = 0
-    for (const { clusterId, destination, deadline, candidates } of this.jobs) {
-      const step = stepOf(deadline - this.#now)
+    for (let n = 0; n < this.jobs.length; n++) {
+      const job = this.job(n)
+      const step = stepOf(job.deadline - this.#now)
       if (step > last) last = step
+      this.#id.push(job.id)
+      this.#p50[n] = job.p50
       this.#step[n] = step
-      this.#hasCandidate[n] = candidates.length > 0 ? 1 : 0
-      this.#cluster[n] = this.#clusterNames.of(clusterId)
-      this.#destination[n] = this.#destinationNames.of(destination)
-      n++
+      this.#hasCandidate[n] = job.candidates.length > 0 ? 1 : 0
+      this.#destination[n] = this.#destinationNames.of(job.destination)
+      this.#cluster[n] = this.#join(n, job)
+      rate[n] = job.rate ?? 0
     }
     return last
   }
 
-  /** What runs holds up the others; what waits beyond the picture counts for the backlog. */
-  #sum({ budgets, jobsPerCluster = 1, running, backlogs }: PlanInput): void {
-    const clusterBudgets = budgetsOf(this.#clusterNames.names, budgets?.clusters, budgets?.cluster ?? {})
+  /** Puts a job into its cluster. Returns the number of that. */
+  #join(n: number, job: QueuedJob): number {
+    const cluster = this.clusterNames.of(job.clusterId)
+    if (cluster < 0) return cluster
+    if (cluster === this.#last.length) {
+      this.#backlog.push(0)
+      this.#longest.push(0)
+      this.#tightest.push(Number.POSITIVE_INFINITY)
+      this.#last.push(-1)
+    }
+    this.#before[n] = this.#last[cluster] ?? -1
+    this.#last[cluster] = n
+    this.#backlog[cluster] = this.backlogOf(cluster) + job.p50
+    if (job.p90 > (this.#longest[cluster] ?? 0)) this.#longest[cluster] = job.p90
+    const latest = latestStart(job)
+    if (latest >= this.#now && latest < (this.#tightest[cluster] ?? 0)) this.#tightest[cluster] = latest
+    return cluster
+  }
+
+  /** What waits presses by its deadline; what runs holds up all. */
+  #press(rates: Float64Array, { budgets, jobsPerCluster = 1, running }: PlanInput): void {
+    const clusterBudgets = budgetsOf(this.clusterNames.names, budgets?.clusters, budgets?.cluster ?? {})
     const destinationBudgets = budgetsOf(
       this.#destinationNames.names,
       budgets?.destinations,
       budgets?.destination,
     )
     const press = (cluster: number, destination: number, step: number, time: Duration, rate: number) => {
-      const own = clusterBudgets[cluster]
+      const own = cluster < 0 ? undefined : clusterBudgets[cluster]
       if (own !== undefined) this.#clusterPressure.add(cluster, step, worth(time, rate, own, jobsPerCluster))
-      const other = destinationBudgets[destination]
+      const other = destination < 0 ? undefined : destinationBudgets[destination]
       if (other !== undefined) this.#destinationPressure.add(destination, step, worth(time, rate, other))
     }
-    let n = 0
-    for (const job of this.jobs) {
-      const { p50, p90, rate = 0 } = job
-      const cluster = this.clusterOf(n)
-      press(cluster, this.#destination[n] ?? -1, this.#step[n] ?? 0, p50, rate)
-      if (cluster >= 0) {
-        this.#before[n] = this.#last[cluster] ?? -1
-        this.#last[cluster] = n
-        this.#backlog[cluster] = this.backlogOf(cluster) + p50
-        if (p90 > (this.#longest[cluster] ?? 0)) this.#longest[cluster] = p90
-        const latest = latestStart(job)
-        if (latest >= this.#now && latest < (this.#tightest[cluster] ?? 0)) this.#tightest[cluster] = latest
-      }
-      n++
-    }
+    for (let n = 0; n < this.jobs.length; n++)
+      press(this.clusterOf(n), this.#destination[n] ?? -1, this.#step[n] ?? 0, this.p50Of(n), rates[n] ?? 0)
     for (const { clusterId, destination, rate = 0, endsAt = this.#now } of running)
       press(
-        this.#clusterNames.find(clusterId),
+        this.clusterNames.find(clusterId),
         this.#destinationNames.find(destination),
         0,
         Math.max(0, endsAt - this.#now),
         rate,
       )
-    for (const [clusterId, more] of backlogs ?? []) {
-      const cluster = this.#clusterNames.find(clusterId)
-      if (cluster >= 0 && more > this.backlogOf(cluster)) this.#backlog[cluster] = more
-    }
+    this.#clusterPressure.judge()
+    this.#destinationPressure.judge()
   }
 
   /** In the order they were told. */

@@ -60,7 +60,7 @@ export class Ranks {
       this.#of[job] = n
       return
     }
-    const backlog = cluster < 0 ? (this.#queue.jobs[job]?.p50 ?? 0) : this.#queue.backlogOf(cluster)
+    const backlog = cluster < 0 ? this.#queue.p50Of(job) : this.#queue.backlogOf(cluster)
     this.#of[job] = this.#ranks.push({ restore, urgency, pressure, weight, backlog, from: 0, to: 1 }) - 1
     this.#before.push(cluster < 0 ? -1 : (this.#last[cluster] ?? -1))
     if (cluster >= 0) this.#last[cluster] = this.#ranks.length - 1
@@ -106,10 +106,9 @@ export class Ranks {
 
   /** The longest first; then by id. */
   #isBefore(one: number, other: number): boolean {
-    const a = this.#queue.jobs[one]
-    const b = this.#queue.jobs[other]
-    if (a === undefined || b === undefined) return false
-    return a.p50 > b.p50 || (a.p50 === b.p50 && a.id < b.id)
+    const a = this.#queue.p50Of(one)
+    const b = this.#queue.p50Of(other)
+    return a > b || (a === b && this.#queue.idOf(one) < this.#queue.idOf(other))
   }
 }
 

@@ -1,5 +1,6 @@
 import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
+import { Numbering } from './numbering.ts'
 import { type Demand, Pool } from './pool.ts'
 import type { AgentCapacity, Budget, PlanInput, QueuedJob } from './port.ts'
 
@@ -26,16 +27,20 @@ function slower(budget: Budget, agent: AgentCapacity): number | undefined {
 export class Room {
   readonly #input: PlanInput
   readonly #now: Millis
-  readonly #agents = new Map<AgentId, AgentCapacity>()
-  readonly #seats = new Map<AgentId, Seat>()
+  readonly #agentNames = new Numbering<AgentId>()
+  readonly #agents: AgentCapacity[] = []
+  readonly #seats: (Seat | undefined)[] = []
   readonly #sites = new Map<string, Pool>()
-  readonly #clusters = new Map<ClusterId, Pool>()
+  readonly #clusterNames: Numbering<ClusterId>
+  readonly #clusters: (Pool | undefined)[] = []
   readonly #destinations = new Map<string, readonly Pool[]>()
 
-  constructor(input: PlanInput) {
+  /** @param clusters those that have anything to do with the look */
+  constructor(input: PlanInput, clusters: Numbering<ClusterId>) {
     this.#input = input
     this.#now = input.now.wall
-    for (const agent of input.agents) this.#agents.set(agent.id, agent)
+    this.#clusterNames = clusters
+    for (const agent of input.agents) this.#agents[this.#agentNames.of(agent.id)] = agent
     for (const job of input.running) {
       const demand = {
         jobId: job.id,
@@ -45,7 +50,13 @@ export class Room {
         endsAt: job.endsAt ?? this.#now,
       }
       const seat = this.seat(job.agentId)
-      this.take(demand, seat, this.cluster(job.clusterId), this.destinations(job), job.clusterId)
+      this.take(
+        demand,
+        seat,
+        this.cluster(clusters.find(job.clusterId)),
+        this.destinations(job),
+        job.clusterId,
+      )
     }
   }
 
@@ -64,26 +75,19 @@ export class Room {
   }
 
   seat(id: AgentId): Seat | undefined {
-    const known = this.#seats.get(id)
-    if (known !== undefined) return known
-    const agent = this.#agents.get(id)
+    const n = this.#agentNames.find(id)
+    const agent = n < 0 ? undefined : this.#agents[n]
     if (agent === undefined) return undefined
-    const { budgets } = this.#input
-    const budget = budgets?.hosts?.get(agent.host) ?? budgets?.host ?? none
-    const slots = Math.min(agent.slots, budget.slots ?? agent.slots)
-    const host = new Pool('host', agent.host, slots, slower(budget, agent), this.#now)
-    const seat = { agent, host, stores: this.#storesOf(agent), site: this.#site(agent.site) }
-    this.#seats.set(id, seat)
-    return seat
+    this.#seats[n] ??= this.#seatOf(agent)
+    return this.#seats[n]
   }
 
-  cluster(id: ClusterId | undefined): Pool | undefined {
+  /** @param n its number; -1 is none */
+  cluster(n: number): Pool | undefined {
+    const id = n < 0 ? undefined : this.#clusterNames.names[n]
     if (id === undefined) return undefined
-    return madeOnce(this.#clusters, id, () => {
-      const { budgets, jobsPerCluster = 1 } = this.#input
-      const { slots, bytesPerSecond } = budgets?.clusters?.get(id) ?? budgets?.cluster ?? none
-      return new Pool('cluster', id, slots ?? jobsPerCluster, bytesPerSecond, this.#now)
-    })
+    this.#clusters[n] ??= this.#clusterOf(id)
+    return this.#clusters[n]
   }
 
   /** Those a job stores in that have a budget. */
@@ -95,6 +99,20 @@ export class Room {
 
   nextClass(): void {
     for (const [pool] of this.#destinations.values()) pool?.nextClass()
+  }
+
+  #seatOf(agent: AgentCapacity): Seat {
+    const { budgets } = this.#input
+    const budget = budgets?.hosts?.get(agent.host) ?? budgets?.host ?? none
+    const slots = Math.min(agent.slots, budget.slots ?? agent.slots)
+    const host = new Pool('host', agent.host, slots, slower(budget, agent), this.#now)
+    return { agent, host, stores: this.#storesOf(agent), site: this.#site(agent.site) }
+  }
+
+  #clusterOf(id: ClusterId): Pool {
+    const { budgets, jobsPerCluster = 1 } = this.#input
+    const { slots = jobsPerCluster, bytesPerSecond } = budgets?.clusters?.get(id) ?? budgets?.cluster ?? none
+    return new Pool('cluster', id, slots, bytesPerSecond, this.#now)
   }
 
   #storesOf({ host, bufferBytes, stagingBytes }: AgentCapacity): readonly Pool[] {
@@ -122,18 +140,10 @@ export class Room {
     if (name === undefined) return undefined
     const budget = this.#input.budgets?.sites?.get(name) ?? this.#input.budgets?.site
     if (budget === undefined) return undefined
-    return madeOnce(
-      this.#sites,
-      name,
-      () => new Pool('site', name, budget.slots, budget.bytesPerSecond, this.#now),
-    )
+    const known = this.#sites.get(name)
+    if (known !== undefined) return known
+    const fresh = new Pool('site', name, budget.slots, budget.bytesPerSecond, this.#now)
+    this.#sites.set(name, fresh)
+    return fresh
   }
-}
-
-function madeOnce<K>(pools: Map<K, Pool>, key: K, make: () => Pool): Pool {
-  const known = pools.get(key)
-  if (known !== undefined) return known
-  const fresh = make()
-  pools.set(key, fresh)
-  return fresh
 }
