@@ -277,12 +277,14 @@ class Planning {
    * going to be late anyway waits for little ones only.
    */
   #letsGoFirst(n: number, job: QueuedJob): QueuedJob | undefined {
+    const mates = this.#tightOf(this.#queue.clusterOf(n))
+    if (mates.length === 0) return undefined
     const { p50, p90 } = job
     const spare = job.deadline - this.#now - p50
     const room = spare < 0 ? p50 / 10 : spare
     let first: QueuedJob | undefined
     let needed = 0
-    for (const mate of this.#tightOf(this.#queue.clusterOf(n))) {
+    for (const mate of mates) {
       const slack = latestStart(mate) - this.#now
       if (slack >= p90 + margin) break
       if (mate.p90 >= p90 || !this.#couldStart(mate)) continue

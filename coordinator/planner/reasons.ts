@@ -18,22 +18,23 @@ export function placed(
   now: Millis,
 ): Reason {
   const { urgency, pressure, weight, backlog, restore } = rank
+  const numbers: Record<string, number> = {
+    urgency,
+    pressure,
+    slack_ms: job.deadline - now,
+    weight,
+    backlog_ms: backlog,
+    p50_ms: job.p50,
+    p90_ms: job.p90,
+    used: pool.used,
+    slots: limit,
+  }
+  if (job.rate !== undefined && job.rate !== 0) numbers['bytes_per_second'] = Math.ceil(job.rate)
   return {
     code: 'placed',
     subject: agent.host,
     text: restore ? 'a person waits for this restore' : urgencies[urgency],
-    numbers: {
-      urgency,
-      pressure,
-      slack_ms: job.deadline - now,
-      weight,
-      backlog_ms: backlog,
-      p50_ms: job.p50,
-      p90_ms: job.p90,
-      used: pool.used,
-      slots: limit,
-      ...(job.rate === undefined || job.rate === 0 ? {} : { bytes_per_second: Math.ceil(job.rate) }),
-    },
+    numbers,
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
-import { Numbering } from './numbering.ts'
+import type { Numbering } from './numbering.ts'
 import { type Demand, Pool } from './pool.ts'
 import type { AgentCapacity, Budget, PlanInput, QueuedJob } from './port.ts'
 
@@ -27,9 +27,9 @@ function slower(budget: Budget, agent: AgentCapacity): number | undefined {
 export class Room {
   readonly #input: PlanInput
   readonly #now: Millis
-  readonly #agentNames = new Numbering<AgentId>()
-  readonly #agents: AgentCapacity[] = []
-  readonly #seats: (Seat | undefined)[] = []
+  /** Where in the input each is, and its seat by that place. */
+  readonly #agents = new Map<AgentId, number>()
+  readonly #seats: (Seat | undefined)[]
   readonly #sites = new Map<string, Pool>()
   readonly #clusterNames: Numbering<ClusterId>
   readonly #clusters: (Pool | undefined)[] = []
@@ -40,7 +40,8 @@ export class Room {
     this.#input = input
     this.#now = input.now.wall
     this.#clusterNames = clusters
-    for (const agent of input.agents) this.#agents[this.#agentNames.of(agent.id)] = agent
+    this.#seats = input.agents.map(() => undefined)
+    for (const [n, agent] of input.agents.entries()) this.#agents.set(agent.id, n)
     for (const job of input.running) {
       const demand = {
         jobId: job.id,
@@ -75,9 +76,9 @@ export class Room {
   }
 
   seat(id: AgentId): Seat | undefined {
-    const n = this.#agentNames.find(id)
-    const agent = n < 0 ? undefined : this.#agents[n]
-    if (agent === undefined) return undefined
+    const n = this.#agents.get(id)
+    const agent = n === undefined ? undefined : this.#input.agents[n]
+    if (n === undefined || agent === undefined) return undefined
     this.#seats[n] ??= this.#seatOf(agent)
     return this.#seats[n]
   }
