@@ -24,6 +24,7 @@ import { retentionCommand } from './commands/retention.ts'
 import { statusCommand } from './commands/status.ts'
 import { tokenCommand } from './commands/token.ts'
 import { topCommand } from './commands/top.ts'
+import { verificationCommand } from './commands/verification.ts'
 import { versionCommand } from './commands/version.ts'
 import { whoamiCommand } from './commands/whoami.ts'
 import { complete } from './complete.ts'
@@ -53,6 +54,7 @@ export function program(terminal: Terminal): Command {
     backupCommand,
     restoreCommand,
     retentionCommand,
+    verificationCommand,
     reportCommand,
     alertCommand,
     policyCommand,

@@ -363,6 +363,18 @@ const findings: Readonly<Record<(typeof findingCodes)[number], readonly [string,
     'warning',
     'fewer backups of databases that have some would be kept; can take a second person (`shorten-retention`)',
   ],
+  'verification-weakened': [
+    'warning',
+    'databases that have backups would be proven more rarely, without a census, or not at all; can take a second person (`weaken-verification`)',
+  ],
+  'verification-too-often': [
+    'warning',
+    'the restores of a policy’s databases are predicted to take longer than `verification.every`, by all agents that verify together',
+  ],
+  'no-verifier': [
+    'warning',
+    'no agent can verify backups of an engine whose databases a policy wants verified',
+  ],
   'meta-refused': [
     'warning',
     'service meta names a policy that there is none of, or that would weaken the one the rules choose: those hold',

@@ -16,6 +16,7 @@ export function backupTable(rows: readonly Backup[], terminal: Terminal): string
       { heading: 'COPIES', value: b => copiesOf(b), align: 'right', drop: 3 },
       { heading: 'RAW', value: b => bytes(b.rawBytes), align: 'right', drop: 2 },
       { heading: 'JOB', value: b => b.jobId, wide: true },
+      { heading: 'VERIFIED', value: b => proofOf(b, terminal.now()), wide: true },
       { heading: 'HELD', value: b => (b.hold === undefined ? '-' : b.hold.by), wide: true },
       { heading: 'KEPT BY', value: b => b.keptBy.join(' '), wide: true },
       { heading: 'GOES', value: b => goesText(b, terminal.now()), drop: 4 },
@@ -23,6 +24,11 @@ export function backupTable(rows: readonly Backup[], terminal: Terminal): string
     ],
     terminal.width,
   )
+}
+
+/** What its last verification showed, and when. */
+function proofOf({ verification }: Backup, now: number): string {
+  return verification === undefined ? '-' : `${verification.verdict} ${ago(verification.at, now)}`
 }
 
 /** How many of the copies that are asked for are there. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { Backup, type Copy } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import { Backup, type BackupVerification, type Copy } from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, paged, selected, selectorOf } from '../list.ts'
 import { mutating, mutationOf } from '../mutation.ts'
@@ -15,7 +15,7 @@ import { observedFields } from './observed.ts'
 /** What backups may be sorted by beside time, the most first. */
 const sorts = ['size', 'duration']
 
-/** `holdfast backup list|get|start|copy|hold|release|delete`. */
+/** `holdfast backup list|get|start|copy|verify|hold|release|delete`. */
 export function backupCommand(terminal: Terminal): Command {
   const listing = leaf(
     terminal,
@@ -127,7 +127,33 @@ export function backupCommand(terminal: Terminal): Command {
       )
     },
   )
-  return noun('backup', 'committed backups', [listing, get, start, copy, ...keepingCommands(terminal)])
+  const verify = leaf(
+    terminal,
+    {
+      name: 'verify',
+      summary: 'prove a backup now: restore it into a throw-away server and compare it with its census',
+      examples: ['holdfast backup verify bak_01890a5d-… --reason "before the audit" --wait'],
+      exits: waitExits,
+    },
+    command => waitOption(mutating(command.argument('<backup>', 'backup id'))),
+    async (session, [backupId = ''], options) => {
+      const answer = await session.coordinator.ask('verifyBackup', { backupId, ...mutationOf(options) })
+      await waitFor(
+        session,
+        answer.job,
+        options,
+        answer.existing ? 'an open job for it was there already' : 'queued',
+      )
+    },
+  )
+  return noun('backup', 'committed backups', [
+    listing,
+    get,
+    start,
+    copy,
+    verify,
+    ...keepingCommands(terminal),
+  ])
 }
 
 function backupCard(backup: Backup, manifest: Uint8Array, terminal: Terminal): string {
@@ -148,6 +174,7 @@ function backupCard(backup: Backup, manifest: Uint8Array, terminal: Terminal): s
       ['surplus', backup.surplus ? 'yes: made by an attempt that was no longer current' : ''],
       ['job', backup.jobId],
       ['attempt', backup.attemptId],
+      ['verified', verifiedText(backup.verification, now)],
       ['held', holdText(backup)],
       ['kept by', backup.keptBy.join(', ')],
       ['goes', goesFields(backup, now)],
@@ -158,6 +185,16 @@ function backupCard(backup: Backup, manifest: Uint8Array, terminal: Terminal): s
     terminal.width,
   )
   return streams.length === 0 ? fields : `${fields}\n\n${stageTable(streams, terminal.width)}`
+}
+
+/** What its last verification showed. */
+function verifiedText(verification: BackupVerification | undefined, now: number): string {
+  if (verification === undefined) return 'never'
+  const { at, verdict, restoreMs, detail } = verification
+  const when = `${instant(at)} (${ago(at, now)})`
+  return detail === ''
+    ? `${verdict} ${when}, restored in ${shortDuration(restoreMs)}`
+    : `BAD, counts for nothing: ${verdict} ${when}: ${detail}`
 }
 
 function copyText(copy: Copy, now: number): string {

@@ -1,5 +1,9 @@
 import type { Command } from 'commander'
-import { Database, type Trend } from '../../shared/wire/gen/holdfast/v1/operator.ts'
+import {
+  Database,
+  type DatabaseVerification,
+  type Trend,
+} from '../../shared/wire/gen/holdfast/v1/operator.ts'
 import { leaf, noun, type Terminal } from '../command.ts'
 import { list, orderOf, paged, selected, selectorOf } from '../list.ts'
 import { trendLines } from '../print/outlook.ts'
@@ -129,6 +133,7 @@ function databaseCard(
           ? 'none'
           : `${database.lastBackupId}, data as of ${instant(database.lastBackupDataAsOf)} (${ago(database.lastBackupDataAsOf, now)})`,
       ],
+      ...proofLines(database.verification, now),
       [
         'next due',
         database.nextDueAt === 0 ? '-' : `${instant(database.nextDueAt)} (${ago(database.nextDueAt, now)})`,
@@ -145,6 +150,28 @@ function databaseCard(
     ],
     width,
   )
+}
+
+/** When a restore last proved a backup and how long that took, and what stands in the way of the next proof. */
+function proofLines(
+  proof: DatabaseVerification | undefined,
+  now: number,
+): readonly (readonly [string, string])[] {
+  if (proof === undefined) return []
+  const { goodAt, goodBackupId, restoreMs, lastVerdict, wanted, gap, gapDetail } = proof
+  const verdict = lastVerdict === 'restored' ? ', without a census' : ''
+  return [
+    [
+      'last verified',
+      goodAt === 0
+        ? wanted
+          ? 'never, though its policy asks for it'
+          : 'never'
+        : `${instant(goodAt)} (${ago(goodAt, now)}), ${goodBackupId}${verdict}`,
+    ],
+    ['restore took', goodAt === 0 ? '' : `${shortDuration(restoreMs)} (measured RTO)`],
+    ['unproven', gap === '' ? '' : `${gap} · ${gapDetail}`],
+  ]
 }
 
 /** The last backups as a line, what they began and ended with, and what that comes to; nothing of fewer than two. */

@@ -40,7 +40,7 @@ function listing(terminal: Terminal): Command {
     command =>
       inTime(selected(paged(command)))
         .option('--state <state>', 'queued, assigned, running, cancelling, succeeded, failed, cancelled')
-        .option('--kind <kind>', 'backup, restore, delete, copy')
+        .option('--kind <kind>', 'backup, restore, delete, copy, verify')
         .option('--database <database>', 'database id, name, or service/name'),
     async (session, _args, options) => {
       const words = Object.fromEntries(

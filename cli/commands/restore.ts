@@ -32,6 +32,12 @@ export function restoreCommand(terminal: Terminal): Command {
         instance: String(options.instance ?? ''),
         ...approvableOf(options),
       })
+      const { backup } = await session.coordinator.ask('getBackup', { backupId: String(options.backup) })
+      const { verdict = '', detail = '' } = backup?.verification ?? {}
+      if (detail !== '' && session.forPeople)
+        terminal.err(
+          `warning: this backup was found bad (${verdict}: ${detail}); look at what is restored before anybody uses it\n`,
+        )
       await waitFor(session, answer.job, options, 'queued')
     },
   )

@@ -48,6 +48,18 @@ export const databaseSeries: readonly SeriesDeclaration[] = [
     name: 'database_outgrows_window_timestamp_seconds',
     help: 'When backups will take longer than they may, Unix time; absent when that cannot be told.',
   },
+  {
+    name: 'database_last_verified_timestamp_seconds',
+    help: 'When a restore last showed that a backup holds, Unix time; absent while none did.',
+  },
+  {
+    name: 'database_restore_seconds',
+    help: 'How long that restore took, from the first byte to the last index: the measured RTO.',
+  },
+  {
+    name: 'database_backups_bad',
+    help: 'Backups that restores showed to be bad since the last that was proven.',
+  },
 ]
 
 /** Labels of every series; names need not be unique, ids are. */
@@ -100,6 +112,9 @@ function* rowsOf(fleet: FleetMap): Generator<SeriesRow> {
         seconds(state?.trend?.durationGrowth?.perDay),
         seconds(state?.allowedMs),
         seconds(state?.outgrowsAt),
+        seconds(state?.verification?.good?.at),
+        seconds(state?.verification?.good?.restoreMs),
+        state?.verification?.bad?.count ?? 0,
       ],
     }
   }

@@ -64,6 +64,11 @@ function declareFleet(gauge: Declare): Show {
     'Databases whose last attempts failed, by code of the failure.',
     ['code'],
   )
+  const unproven = gauge(
+    'databases_unproven',
+    'Databases whose backups no restore has proven as their policies ask, by reason.',
+    ['reason'],
+  )
   const backups = gauge('backups', 'Backups recorded and not deleted.')
   const stored = gauge('stored_bytes', 'Bytes of recorded backups as stored.')
   return ({ status: { aggregates }, ...rest }) => {
@@ -75,6 +80,7 @@ function declareFleet(gauge: Declare): Show {
     copies.replace(by('state', rest.copiesMissing))
     leaving.replace(by('state', rest.leaving))
     failing.replace(by('code', rest.failing))
+    unproven.replace(by('reason', rest.unproven))
     backups.set(aggregates.backups)
     stored.set(aggregates.storedBytes)
   }
@@ -88,6 +94,11 @@ function declarePolicies(gauge: Declare): Show {
   const oldest = gauge(
     'policy_oldest_data_timestamp_seconds',
     'For the database of a policy whose last good backup is oldest: when its data was true, Unix time.',
+    ['policy'],
+  )
+  const proof = gauge(
+    'policy_oldest_proof_timestamp_seconds',
+    'For the database of a policy whose last proof by restore is oldest: when it was, Unix time.',
     ['policy'],
   )
   const outgrowing = gauge(
@@ -125,6 +136,11 @@ function declarePolicies(gauge: Declare): Show {
     databases.replace(
       policies.flatMap(({ name, protection }) =>
         [...protection].map(([state, value]) => ({ labels: { policy: name, protection: state }, value })),
+      ),
+    )
+    proof.replace(
+      policies.flatMap(({ name, oldestProof }) =>
+        oldestProof === undefined ? [] : [{ labels: { policy: name }, value: oldestProof / 1_000 }],
       ),
     )
     oldest.replace(

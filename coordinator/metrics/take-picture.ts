@@ -20,6 +20,8 @@ export interface PolicyPicture {
   readonly runs: Runs
   /** Databases that outgrow the time they may take within so long that people are told. */
   readonly outgrowing: number
+  /** When a backup of the database that waits longest was last proven, of those that were; ms. */
+  readonly oldestProof?: number
 }
 
 /** The fleet at one moment, as the gauges show it. */
@@ -36,6 +38,8 @@ export interface Picture {
   readonly leaving: Tally
   /** Databases whose last attempts failed, by the code of the last failure. */
   readonly failing: Tally
+  /** Databases that stand in the ledger for want of a proof by restore, by reason. */
+  readonly unproven: Tally
   readonly policies: readonly PolicyPicture[]
   readonly agents: readonly (LiveAgent & { readonly hostname: string; readonly clockOffsetMs: number })[]
   readonly leases: number
@@ -58,14 +62,16 @@ export async function takePicture(
   const status = await operations.status()
   const breaches = new Map<string, number>()
   const failing = new Map<string, number>()
+  const unproven = new Map<string, number>()
   const policies = new Map<
     string,
-    { name: string; protection: Map<string, number>; oldest: number; outgrowing: number }
+    { name: string; protection: Map<string, number>; oldest: number; outgrowing: number; oldestProof: number }
   >()
   for (const { state } of term?.fleet.databases() ?? []) {
     if (state === undefined) continue
     if (state.protection === 'breached') add(breaches, state.reason)
     if (state.consecutiveFailures > 0 && state.lastFailure !== undefined) add(failing, state.lastFailure.code)
+    if (state.verification?.gap !== undefined) add(unproven, state.verification.gap.reason)
     if (state.policyName === undefined) continue
     let policy = policies.get(state.policyName)
     if (policy === undefined) {
@@ -74,6 +80,7 @@ export async function takePicture(
         protection: new Map(),
         oldest: Number.POSITIVE_INFINITY,
         outgrowing: 0,
+        oldestProof: Number.POSITIVE_INFINITY,
       }
       policies.set(state.policyName, policy)
     }
@@ -83,6 +90,11 @@ export async function takePicture(
       state.outgrowsAt - status.now <= (term?.settings.alerts.outgrow.ahead ?? 0)
     )
       policy.outgrowing++
+    if (state.verification?.wantedSince !== undefined)
+      policy.oldestProof = Math.min(
+        policy.oldestProof,
+        state.verification.good?.at ?? Number.POSITIVE_INFINITY,
+      )
     policy.oldest = Math.min(policy.oldest, state.lastDataAsOf ?? Number.POSITIVE_INFINITY)
   }
   const gaps = new Map<string, number>()
@@ -96,12 +108,14 @@ export async function takePicture(
     copiesMissing: (await term?.store.read.missingCounts()) ?? new Map(),
     leaving: (await term?.store.read.leavingCounts()) ?? new Map(),
     failing,
-    policies: [...policies.values()].map(({ name, protection, oldest, outgrowing }) => ({
+    unproven,
+    policies: [...policies.values()].map(({ name, protection, oldest, outgrowing, oldestProof }) => ({
       name,
       protection,
       outgrowing,
       runs: term?.runs.byPolicy.get(name) ?? { expected: 0, made: 0 },
       ...(Number.isFinite(oldest) ? { oldestDataAsOf: oldest } : {}),
+      ...(Number.isFinite(oldestProof) ? { oldestProof } : {}),
     })),
     agents: [...operations.liveAgents().values()].map(agent => {
       const record = term?.live.record(agent.id)

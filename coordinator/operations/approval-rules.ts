@@ -7,6 +7,7 @@ export const approvableActs = [
   'delete-backup',
   'release-hold',
   'shorten-retention',
+  'weaken-verification',
 ] as const
 export type ApprovableAct = (typeof approvableActs)[number]
 

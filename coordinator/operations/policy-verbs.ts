@@ -21,7 +21,7 @@ export interface PolicyCheck {
 
 const nothing: PolicyReview = {
   ...{ findings: [], fresh: [], effects: [] },
-  ...{ changed: 0, databases: 0, shortened: 0 },
+  ...{ changed: 0, databases: 0, shortened: 0, weakened: 0 },
 }
 
 /** Looks at a text and at what it would change, and changes nothing. */
@@ -73,12 +73,14 @@ export async function applyPolicies(
   const read: ReadPolicies = fromConfiguration
     ? { book: configured.book, lines: configured.lines }
     : readPolicies(text, 'policies', destinationsOf(term))
-  const { fresh, shortened } = await reviewPolicies(withBudgets(read, term), term)
+  const { fresh, shortened, weakened } = await reviewPolicies(withBudgets(read, term), term)
   refuseErrors(fresh)
   const asked = { text, fromConfiguration }
   return onceApproved(term, principal, 'apply-policies', request, asked, async (tx, approved) => {
     if (shortened > 0)
       await approved('shorten-retention', `keep fewer backups of ${shortened} databases (policy apply)`)
+    if (weakened > 0)
+      await approved('weaken-verification', `prove backups of ${weakened} databases less (policy apply)`)
     return adoptPolicies(
       tx,
       {

@@ -6,6 +6,7 @@ import { type Finding, FleetLint } from '../policy/lint/index.ts'
 import { shortenings } from '../retention/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
 import { budgetFindings } from './budget-findings.ts'
+import { ProofLint, WeakerProofs } from './proof-lint.ts'
 import { nameOf, policySubjectOf, takes } from './subject.ts'
 import type { Term } from './term.ts'
 
@@ -33,6 +34,8 @@ export interface PolicyReview {
   readonly databases: number
   /** Databases of whose backups fewer are kept. */
   readonly shortened: number
+  /** Databases whose backups are proven less. */
+  readonly weakened: number
 }
 
 /** Tries policies on every database of the fleet, beside those in force. */
@@ -43,6 +46,8 @@ export async function reviewPolicies(
   const now = term.clock.now().wall
   const { book, budgets } = term.policies
   const [lint, before] = [new FleetLint(candidate.book, now), new FleetLint(book, now)]
+  const [proofs, proofsBefore] = [new ProofLint(term), new ProofLint(term)]
+  const weaker = new WeakerProofs()
   const effects = new Map<string, PolicyEffect>()
   let looked = 0
   let databases = 0
@@ -73,6 +78,9 @@ export async function reviewPolicies(
     lint.look(next)
     before.look(last)
     const [was, will] = [last.effective.policy, next.effective.policy]
+    proofs.look(will, engine, state, next.p50)
+    proofsBefore.look(was, engine, state, last.p50)
+    weaker.look(name, was, will, state)
     const less = shortenings(was?.retention, will?.retention)
     // what has no backup yet loses none
     if (less.length > 0 && (state?.backups ?? 0) > 0) {
@@ -90,9 +98,13 @@ export async function reviewPolicies(
     ...lint.findings(),
     ...losses(effects, kept),
     ...shortenedFindings(shorter, term.settings.retention.grace),
+    ...weaker.findings(),
+    ...proofs.findings(),
     ...budgetFindings(candidate.budgets ?? budgets, term),
   ]
-  const stood = new Set([...before.findings(), ...budgetFindings(budgets, term)].map(keyOf))
+  const stood = new Set(
+    [...before.findings(), ...proofsBefore.findings(), ...budgetFindings(budgets, term)].map(keyOf),
+  )
   return {
     findings,
     fresh: findings.filter(each => !stood.has(keyOf(each))),
@@ -100,6 +112,7 @@ export async function reviewPolicies(
     changed,
     databases,
     shortened,
+    weakened: weaker.count,
   }
 }
 

@@ -61,12 +61,16 @@ export class WatchedPolicies {
       if (text.trim() === '')
         throw new AppError('policy.invalid', { message: `there are no policies: ${where} is empty` })
       const read = readPolicies(text, where, destinationsOf(term))
-      const { fresh, shortened } = await reviewPolicies(withBudgets(read, term), term)
+      const { fresh, shortened, weakened } = await reviewPolicies(withBudgets(read, term), term)
       refuseErrors(fresh)
       // nobody asks here, so nobody could be asked
       if (shortened > 0 && term.settings.approvals.required.has('shorten-retention'))
         throw invalidPolicies([
           `of ${shortened} databases fewer backups would be kept, and that takes a second person: leave \`retention\` as it is, or take \`shorten-retention\` out of \`access.approvals\``,
+        ])
+      if (weakened > 0 && term.settings.approvals.required.has('weaken-verification'))
+        throw invalidPolicies([
+          `backups of ${weakened} databases would be proven less, and that takes a second person: leave \`verification\` as it is, or take \`weaken-verification\` out of \`access.approvals\``,
         ])
       await write(term, 'policies', tx =>
         adoptPolicies(tx, { read, text, home, by: home, reason: `changed in ${where}` }, term),

@@ -31,4 +31,4 @@ export {
   type SettingValues,
 } from './rule.ts'
 export { policyVersion } from './version.ts'
-export { grantWish, type WishVerdict, withImportance } from './wish.ts'
+export { grantWish, rarerProofs, type WishVerdict, withImportance } from './wish.ts'

@@ -1,5 +1,5 @@
 import { shortenings } from '../retention/index.ts'
-import type { Policy } from './policy.ts'
+import type { Policy, PolicyVerification } from './policy.ts'
 
 /** What the policy a service's meta names came to. */
 export interface WishVerdict {
@@ -36,9 +36,23 @@ export function weaknesses(than: Policy, of: Policy): readonly string[] {
     ...(of.replica === 'require' && than.replica !== 'require' ? ['no backup without a replica'] : []),
     ...((of.importance ?? 1) < (than.importance ?? 1) ? ['less importance'] : []),
     ...shortenings(than.retention, of.retention).map(each => `shorter retention (${each})`),
+    ...rarerProofs(than.verification, of.verification),
     ...(of.globalsPasswords === true && than.globalsPasswords !== true ? ['passwords in globals'] : []),
     // without one a backup may not be consistent, with another one programs run that nobody here asked for
     ...(sameHooks(than, of) ? [] : ['other hooks']),
+  ]
+}
+
+/** What one policy proves less than another, in words. */
+export function rarerProofs(
+  than: PolicyVerification | undefined,
+  of: PolicyVerification | undefined,
+): readonly string[] {
+  if (than === undefined) return []
+  if (of === undefined) return ['no verification']
+  return [
+    ...(of.every > than.every ? ['rarer verification'] : []),
+    ...(of.census === 'none' && than.census === 'rows' ? ['verification without a census'] : []),
   ]
 }
 

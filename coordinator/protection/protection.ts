@@ -32,6 +32,8 @@ export type GapReason = (typeof gapReasons)[number]
 export const furtherGapReasons = [
   'not-discovered',
   'copy-missing',
+  'verification-failed',
+  'verification-overdue',
   'discovery-never-answered',
   'nothing-known',
 ] as const

@@ -40,9 +40,11 @@ export const access: ReadonlyMap<string, readonly Role[]> = new Map<string, read
     'WhoAmI',
     'ListApprovals',
     'PreviewRetention',
+    'ListVerifications',
   ].map(method => [operatorPath(method), operators] as const),
   [operatorPath('StartBackup'), ['operator', 'admin']],
   [operatorPath('CopyBackup'), ['operator', 'admin']],
+  [operatorPath('VerifyBackup'), ['operator', 'admin']],
   [operatorPath('HoldBackup'), ['operator', 'restorer', 'admin']],
   ...['DeleteBackup', 'ReleaseBackup', 'ReleaseBrake'].map(
     method => [operatorPath(method), ['admin']] as const,

@@ -31,6 +31,7 @@ const nobody: Picture = {
     discovery: [],
     outbox: { pending: 1, dead: 2 },
   } as Picture['status'],
+  unproven: new Map(),
   copiesMissing: new Map([['missing', 2]]),
   leaving: new Map([['expired', 3]]),
   breaches: new Map([['overdue', 1]]),

@@ -15,6 +15,9 @@ export const findingCodes = [
   'budget-too-small',
   'retention-only-counts',
   'retention-shortened',
+  'verification-weakened',
+  'verification-too-often',
+  'no-verifier',
   'meta-refused',
 ] as const
 export type FindingCode = (typeof findingCodes)[number]

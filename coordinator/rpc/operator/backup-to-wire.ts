@@ -52,6 +52,7 @@ export async function backupToWire(
     agentId: backup.agentId,
     serverVersion: backup.serverVersion,
     ...stayingToWire(backup, staying),
+    verification: backup.verification && { ...backup.verification },
   }
 }
 

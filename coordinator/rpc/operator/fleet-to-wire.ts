@@ -1,4 +1,5 @@
 import { version } from '../../../shared/model/version.ts'
+import { failureToWire } from '../../../shared/wire/failure.ts'
 import type { HostResources } from '../../../shared/wire/gen/holdfast/v1/common.ts'
 import type {
   Agent as WireAgent,
@@ -9,7 +10,13 @@ import { versionSkew } from '../../fleet/version-skew.ts'
 import type { AgentWork, LiveAgent } from '../../operations/index.ts'
 import { doubtText, type HostClaim } from '../../planner/host-claim.ts'
 import type { ReadModel } from '../../store/port.ts'
-import type { AgentRecord, DatabaseRecord, DatabaseStateRecord, InstanceRecord } from '../../store/records.ts'
+import type {
+  AgentRecord,
+  DatabaseRecord,
+  DatabaseStateRecord,
+  InstanceRecord,
+  VerificationState,
+} from '../../store/records.ts'
 import type { Names } from './naming.ts'
 
 /** An agent: its row, what the leader hears of it now, what it does, and how many instances it answers for. */
@@ -140,5 +147,33 @@ export async function databaseToWire(
     recentRawBytes: [...(state?.recentRawBytes ?? [])],
     recentStoredBytes: [...(state?.recentStoredBytes ?? [])],
     recentDurationMs: [...(state?.recentDurations ?? [])],
+    verification: state?.verification && proofToWire(state.verification),
+  }
+}
+
+/** How the proof of a database's backups stands. */
+function proofToWire({
+  last,
+  good,
+  bad,
+  failing,
+  gap,
+  wantedSince,
+}: VerificationState): NonNullable<WireDatabase['verification']> {
+  return {
+    lastAt: last?.at ?? 0,
+    lastVerdict: last?.verdict ?? '',
+    lastBackupId: last?.backupId ?? '',
+    goodAt: good?.at ?? 0,
+    goodBackupId: good?.backupId ?? '',
+    restoreMs: good?.restoreMs ?? 0,
+    badSince: bad?.since ?? 0,
+    badBackupId: bad?.backupId ?? '',
+    badDetail: bad?.detail ?? '',
+    failingSince: failing?.since ?? 0,
+    failure: failing && failureToWire(failing.failure),
+    gap: gap?.reason ?? '',
+    gapDetail: gap?.detail ?? '',
+    wanted: wantedSince !== undefined,
   }
 }

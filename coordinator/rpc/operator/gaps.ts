@@ -3,7 +3,7 @@ import type { FleetMap } from '../../fleet/fleet-map.ts'
 import { type AccessScope, covers } from '../../operations/principal.ts'
 import { furtherGapReasons, gapReasons, isObstacle } from '../../protection/index.ts'
 import type { Page, PageRequest, ReadModel } from '../../store/port.ts'
-import type { InstanceRecord } from '../../store/records.ts'
+import type { DatabaseRecord, InstanceRecord, VerificationState } from '../../store/records.ts'
 import type { CallContext } from '../handle.ts'
 import { subjectOf } from './backup-to-wire.ts'
 import type { OperatorDeps } from './deps.ts'
@@ -13,13 +13,13 @@ import { filterOf, invalid, oneOf, pageOf } from './narrow.ts'
 import { type Narrowing, narrowingOf, selectsSubject } from './selected.ts'
 
 /** The ledger's chapters, in order; a page token names its chapter and the place in it. */
-const chapters = ['instance', 'gone', 'breached', 'unprotected', 'at-risk', 'copy'] as const
+const chapters = ['instance', 'gone', 'breached', 'unprotected', 'at-risk', 'copy', 'verification'] as const
 type Chapter = (typeof chapters)[number]
 
 /**
  * ListGaps (P1): what is not known at all, instances that nobody can look after, then broken promises, databases
  * without one, promises at risk because something stands in their way, then copies that are not where policies want
- * them. The list ends where no token comes back.
+ * them, and databases whose backups no restore has proven as their policies ask. The list ends where no token comes back.
  */
 export function listGaps({ store, operations }: Pick<OperatorDeps, 'store' | 'operations'>) {
   return async (request: ListGapsRequest, { scope }: CallContext): Promise<ListGapsResponse> => {
@@ -46,7 +46,9 @@ export function listGaps({ store, operations }: Pick<OperatorDeps, 'store' | 'op
             ? await goneGaps(store.read, lists, page, operations.goneSinceAtLeast())
             : chapter === 'copy'
               ? await copyGaps(store.read, page, operations.copiesMissingSinceAtMost(), narrowing)
-              : await databaseGaps(lists, page, chapter, names)
+              : chapter === 'verification'
+                ? await verificationGaps(store.read, page, narrowing, names)
+                : await databaseGaps(lists, page, chapter, names)
       gaps.push(...found.items.filter(gap => wanted(gap.reason)))
       after = found.next
       if (after !== undefined) continue
@@ -227,6 +229,41 @@ async function copyGaps(
         detail: `of ${backup.id}${copy.failure === undefined ? '' : `, last ${copy.failure.code}: ${copy.failure.message}`}`,
         since: copy.since,
       })),
+  }
+}
+
+/** Databases whose backups are not proven by restores as their policies ask, or were found bad. */
+async function verificationGaps(
+  read: ReadModel,
+  page: PageRequest,
+  narrowing: Narrowing | undefined,
+  names: Names,
+) {
+  const { items, next } = await read.verificationGaps(page)
+  const listed = items.filter(
+    ({ database }) => narrowing === undefined || narrowing.selection.database(database),
+  )
+  return {
+    next,
+    items: await Promise.all(
+      listed.flatMap(({ database, state: { verification } }) =>
+        verification?.gap === undefined ? [] : [verificationGap(database, verification.gap, names)],
+      ),
+    ),
+  }
+}
+
+async function verificationGap(
+  database: DatabaseRecord,
+  { reason, detail, since }: NonNullable<VerificationState['gap']>,
+  names: Names,
+): Promise<Gap> {
+  return {
+    subjectKind: 'verification',
+    subjectId: database.id,
+    subjectName: `${await names.cluster(database.clusterId)}/${database.name}`,
+    state: reason === 'verification-failed' ? 'breached' : 'at-risk',
+    ...{ reason, detail, since },
   }
 }
 

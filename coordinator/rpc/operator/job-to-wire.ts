@@ -12,12 +12,7 @@ import type { Names } from './naming.ts'
 export async function jobToWire({ job, progress }: JobView, names: Names, read: ReadModel): Promise<WireJob> {
   const { state, subject } = job
   const attempt = attemptOf(state)
-  const backupId =
-    state.kind === 'succeeded'
-      ? state.backupId
-      : job.order.kind === 'restore' || job.order.kind === 'copy'
-        ? job.order.backupId
-        : undefined
+  const backupId = state.kind === 'succeeded' && job.kind !== 'verify' ? state.backupId : readsBackup(job)
   const made =
     state.kind === 'succeeded' && state.backupId !== undefined ? await read.backup(state.backupId) : undefined
   return {
@@ -58,6 +53,11 @@ export async function jobToWire({ job, progress }: JobView, names: Names, read: 
     destination: 'destination' in job.order && job.kind !== 'restore' ? job.order.destination : '',
     observed: undefined,
   }
+}
+
+/** The backup that a job is about, other than by making it. */
+function readsBackup({ order }: Job): string | undefined {
+  return 'backupId' in order ? order.backupId : undefined
 }
 
 /** Why it failed, why it waits for another try, or who cancelled it and why. */

@@ -27,7 +27,7 @@ import { resolveDatabase } from './resolve.ts'
 import { narrowingOf, seekOf, selectsSubject } from './selected.ts'
 
 const states = ['queued', 'assigned', 'running', 'cancelling', 'succeeded', 'failed', 'cancelled'] as const
-const kinds = ['backup', 'restore', 'delete', 'copy'] as const
+const kinds = ['backup', 'restore', 'delete', 'copy', 'verify'] as const
 
 /** ListJobs, newest first. */
 export function listJobs({ store, operations }: OperatorDeps) {

@@ -24,6 +24,7 @@ import { endSilence, listSilences, silenceAlerts } from './silences.ts'
 import { getStatus } from './status.ts'
 import { createToken, listTokens, revokeToken } from './tokens.ts'
 import { listTrends } from './trends.ts'
+import { listVerifications, verifyBackup } from './verifications.ts'
 import { whoAmI } from './who-am-i.ts'
 
 /** The operator service: every RPC of the contract, wrapped so that no handler can end the process. */
@@ -49,6 +50,8 @@ export function operatorService(env: HandleEnv, deps: OperatorDeps) {
     getBackup: unary(env, getBackup(deps)),
     startBackup: unary(env, startBackup(deps)),
     copyBackup: unary(env, copyBackup(deps)),
+    verifyBackup: unary(env, verifyBackup(deps)),
+    listVerifications: unary(env, listVerifications(deps)),
     startRestore: unary(env, startRestore(deps)),
     deleteBackup: unary(env, deleteBackup(deps)),
     holdBackup: unary(env, holdBackup(deps)),

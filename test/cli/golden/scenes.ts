@@ -88,6 +88,17 @@ export const scenes: Readonly<Record<string, readonly string[]>> = {
   'backup get': [`backup get ${id('backup', 1)}`, `backup get ${id('backup', 3)}`],
   'backup start': [`backup start ${wideName} --reason "by hand"`],
   'backup copy': [`backup copy ${id('backup', 3)} --to nowhere --reason "second region"`],
+  'backup verify': [
+    `backup verify ${id('backup', 4)} --reason "before the audit"`,
+    `backup verify ${id('backup', 2)} --reason "before the audit"`,
+    `backup verify ${id('backup', 9)} --reason x`,
+  ],
+  'verification list': [
+    'verification list',
+    `verification list --database ${orders} --verdict verified`,
+    'verification list --verdict fine',
+    'verification list --since 1h',
+  ],
   'backup hold': [
     `backup hold ${id('backup', 1)} --until yesterday --reason x`,
     `backup hold ${id('backup', 1)} --for 90d --reason "evidence, CASE-7"`,

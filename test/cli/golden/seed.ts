@@ -177,6 +177,14 @@ export async function seed(store: Store): Promise<void> {
         recentRawBytes: [180, 182, 185, 189, 190, 194, 199, 204, 207, 212].map(gib => gib * 2 ** 30),
         recentStoredBytes: [45, 45, 46, 47, 47, 48, 49, 51, 51, 53].map(gib => gib * 2 ** 30),
         recentDurations: [61, 60, 63, 64, 62, 66, 67, 69, 70, 71].map(minutes => minutes * minute),
+        verification: {
+          wantedSince: since.firstSeenAt,
+          last: { at: now - 3 * hour, verdict: 'verified', backupId: id('backup', 1) },
+          good: {
+            ...{ at: now - 3 * hour, verdict: 'verified', backupId: id('backup', 1) },
+            ...{ dataAsOf: now - 5 * hour, restoreMs: 94 * minute },
+          },
+        },
       }),
       records.state({
         ...kept,
@@ -348,7 +356,12 @@ export async function seed(store: Store): Promise<void> {
     ])
 
     const backups: readonly Partial<BackupRecord>[] = [
-      { subjectName: 'orders-db/orders', rawBytes: 212 * 2 ** 30, storedBytes: 53 * 2 ** 30 },
+      {
+        subjectName: 'orders-db/orders',
+        rawBytes: 212 * 2 ** 30,
+        storedBytes: 53 * 2 ** 30,
+        verification: { at: now - 3 * hour, verdict: 'verified', restoreMs: 94 * minute, detail: '' },
+      },
       {
         subjectName: 'orders-db/(globals)',
         scope: 'cluster',
@@ -412,6 +425,28 @@ export async function seed(store: Store): Promise<void> {
         }),
       )
     }
+
+    for (const [n, verdict] of (['verified', 'differs'] as const).entries())
+      await tx.verifications.append({
+        id: id('attempt', 31 + n),
+        jobId: id('job', 31 + n),
+        backupId: id('backup', n === 0 ? 1 : 3),
+        databaseId: id('database', n === 0 ? 1 : 3),
+        clusterId: id('cluster', n === 0 ? 1 : 2),
+        agentId: id('agent', 1),
+        subjectName: n === 0 ? 'orders-db/orders' : `shop-${longName}/${longName}`,
+        engine: n === 0 ? 'postgres' : 'mariadb',
+        at: now - (3 + n) * hour,
+        verdict,
+        restoreMs: 94 * minute,
+        totalMs: 101 * minute,
+        serverVersion: n === 0 ? '15.18' : '10.11.19',
+        tables: 812,
+        rows: 1_204_118_033,
+        rawBytes: 212 * 2 ** 30,
+        differences: n === 0 ? [] : ['table shop.baskets has 9 rows; it had 10', 'table shop.old is missing'],
+        differenceCount: n === 0 ? 0 : 2,
+      })
 
     await tx.alerts.put(
       records.alert({

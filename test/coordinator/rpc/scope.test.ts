@@ -57,6 +57,11 @@ const questions: Readonly<
     ask: (o, f) => o.ask('copyBackup', { backupId: f.backupId, destination: 'main', ...asked() }),
     refused: 'not-found',
   },
+  verifyBackup: {
+    ask: (o, f) => o.ask('verifyBackup', { backupId: f.backupId, ...asked() }),
+    refused: 'not-found',
+  },
+  listVerifications: { ask: o => o.ask('listVerifications', page) },
   holdBackup: {
     ask: (o, f) => o.ask('holdBackup', { backupId: f.backupId, until: 0, ...asked() }),
     refused: 'not-found',

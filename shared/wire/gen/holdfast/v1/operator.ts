@@ -408,6 +408,34 @@ export interface Database {
   recentDurationMs: number[];
   /** Why the policy that service meta names for it is not in effect; of one database only, not in lists. */
   policyRefused: string;
+  /** How the proof of its backups stands; absent: none was asked for, and none is there. */
+  verification: DatabaseVerification | undefined;
+}
+
+/** How the proof of a database's backups by restores stands. */
+export interface DatabaseVerification {
+  /** The last judgement of any of its backups; 0 and empty: there was none. */
+  lastAt: number;
+  lastVerdict: string;
+  lastBackupId: string;
+  /** The last one that was good, and how long that restore took (the measured RTO). */
+  goodAt: number;
+  goodBackupId: string;
+  restoreMs: number;
+  /** Since when a backup is known to be bad with nothing as new proven since, which one, and what is wrong. */
+  badSince: number;
+  badBackupId: string;
+  badDetail: string;
+  /** Since when none comes to a judgement, and why. */
+  failingSince: number;
+  failure:
+    | Failure
+    | undefined;
+  /** verification-failed, verification-overdue; empty: it does not stand in the ledger. */
+  gap: string;
+  gapDetail: string;
+  /** Whether its policy asks for proofs. */
+  wanted: boolean;
 }
 
 export interface ListDatabasesRequest {
@@ -711,6 +739,73 @@ export interface Backup {
   deletedFor: string;
   /** Why it stays, where that was asked for: codes such as keep-last, daily, held. */
   keptBy: string[];
+  /** What its last verification showed; absent: nobody tried. */
+  verification: BackupVerification | undefined;
+}
+
+/** What the last restore of a backup to be looked at showed. */
+export interface BackupVerification {
+  at: number;
+  /** verified, restored (no census to be compared with), differs, unrestorable. The last two: it counts for nothing. */
+  verdict: string;
+  /** How long the restore took: the measured RTO. */
+  restoreMs: number;
+  /** What differs, or why it could not be restored. */
+  detail: string;
+}
+
+/** One judgement of one backup. */
+export interface Verification {
+  /** The attempt that made it. */
+  verificationId: string;
+  jobId: string;
+  backupId: string;
+  databaseId: string;
+  clusterId: string;
+  subjectName: string;
+  engine: string;
+  at: number;
+  verdict: string;
+  restoreMs: number;
+  totalMs: number;
+  /** Of the throw-away server. */
+  serverVersion: string;
+  tables: number;
+  rows: number;
+  rawBytes: number;
+  /** The first of what differs, and how much does. */
+  differences: string[];
+  differenceCount: number;
+  /** Why it could not be restored. */
+  failure: Failure | undefined;
+  agentId: string;
+  agentHost: string;
+}
+
+export interface VerifyBackupRequest {
+  backupId: string;
+  requestId: string;
+  reason: string;
+}
+
+export interface VerifyBackupResponse {
+  job:
+    | Job
+    | undefined;
+  /** An open job for the same backup was there already and is returned instead (J9). */
+  existing: boolean;
+}
+
+export interface ListVerificationsRequest {
+  pageSize: number;
+  pageToken: string;
+  /** database, backup, verdict, selector, since, until, order. */
+  filter: string;
+}
+
+export interface ListVerificationsResponse {
+  verifications: Verification[];
+  nextPageToken: string;
 }
 
 /** Somebody wants a backup kept. */
@@ -6734,6 +6829,7 @@ function createBaseDatabase(): Database {
     recentStoredBytes: [],
     recentDurationMs: [],
     policyRefused: "",
+    verification: undefined,
   };
 }
 
@@ -6828,6 +6924,9 @@ export const Database: MessageFns<Database> = {
     }
     if (message.policyRefused !== "") {
       writer.uint32(346).string(message.policyRefused);
+    }
+    if (message.verification !== undefined) {
+      DatabaseVerification.encode(message.verification, writer.uint32(882).fork()).join();
     }
     return writer;
   },
@@ -7083,6 +7182,14 @@ export const Database: MessageFns<Database> = {
             message.policyRefused = reader.string();
             continue;
           }
+          case 110: {
+            if (tag !== 882) {
+              break;
+            }
+
+            message.verification = DatabaseVerification.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -7193,6 +7300,7 @@ export const Database: MessageFns<Database> = {
         : isSet(object.policy_refused)
         ? globalThis.String(object.policy_refused)
         : "",
+      verification: isSet(object.verification) ? DatabaseVerification.fromJSON(object.verification) : undefined,
     };
   },
 
@@ -7276,6 +7384,9 @@ export const Database: MessageFns<Database> = {
     if (message.policyRefused !== "") {
       obj.policyRefused = message.policyRefused;
     }
+    if (message.verification !== undefined) {
+      obj.verification = DatabaseVerification.toJSON(message.verification);
+    }
     return obj;
   },
 
@@ -7310,6 +7421,347 @@ export const Database: MessageFns<Database> = {
     message.recentStoredBytes = object.recentStoredBytes?.map((e) => e) || [];
     message.recentDurationMs = object.recentDurationMs?.map((e) => e) || [];
     message.policyRefused = object.policyRefused ?? "";
+    message.verification = (object.verification !== undefined && object.verification !== null)
+      ? DatabaseVerification.fromPartial(object.verification)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseDatabaseVerification(): DatabaseVerification {
+  return {
+    lastAt: 0,
+    lastVerdict: "",
+    lastBackupId: "",
+    goodAt: 0,
+    goodBackupId: "",
+    restoreMs: 0,
+    badSince: 0,
+    badBackupId: "",
+    badDetail: "",
+    failingSince: 0,
+    failure: undefined,
+    gap: "",
+    gapDetail: "",
+    wanted: false,
+  };
+}
+
+export const DatabaseVerification: MessageFns<DatabaseVerification> = {
+  encode(message: DatabaseVerification, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.lastAt !== 0) {
+      writer.uint32(8).int64(message.lastAt);
+    }
+    if (message.lastVerdict !== "") {
+      writer.uint32(18).string(message.lastVerdict);
+    }
+    if (message.lastBackupId !== "") {
+      writer.uint32(26).string(message.lastBackupId);
+    }
+    if (message.goodAt !== 0) {
+      writer.uint32(32).int64(message.goodAt);
+    }
+    if (message.goodBackupId !== "") {
+      writer.uint32(42).string(message.goodBackupId);
+    }
+    if (message.restoreMs !== 0) {
+      writer.uint32(48).int64(message.restoreMs);
+    }
+    if (message.badSince !== 0) {
+      writer.uint32(56).int64(message.badSince);
+    }
+    if (message.badBackupId !== "") {
+      writer.uint32(66).string(message.badBackupId);
+    }
+    if (message.badDetail !== "") {
+      writer.uint32(74).string(message.badDetail);
+    }
+    if (message.failingSince !== 0) {
+      writer.uint32(80).int64(message.failingSince);
+    }
+    if (message.failure !== undefined) {
+      Failure.encode(message.failure, writer.uint32(90).fork()).join();
+    }
+    if (message.gap !== "") {
+      writer.uint32(98).string(message.gap);
+    }
+    if (message.gapDetail !== "") {
+      writer.uint32(106).string(message.gapDetail);
+    }
+    if (message.wanted !== false) {
+      writer.uint32(112).bool(message.wanted);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DatabaseVerification {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDatabaseVerification();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.lastAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.lastVerdict = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.lastBackupId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.goodAt = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.goodBackupId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.restoreMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.badSince = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.badBackupId = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.badDetail = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.failingSince = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.failure = Failure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.gap = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 106) {
+              break;
+            }
+
+            message.gapDetail = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.wanted = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): DatabaseVerification {
+    return {
+      lastAt: isSet(object.lastAt)
+        ? globalThis.Number(object.lastAt)
+        : isSet(object.last_at)
+        ? globalThis.Number(object.last_at)
+        : 0,
+      lastVerdict: isSet(object.lastVerdict)
+        ? globalThis.String(object.lastVerdict)
+        : isSet(object.last_verdict)
+        ? globalThis.String(object.last_verdict)
+        : "",
+      lastBackupId: isSet(object.lastBackupId)
+        ? globalThis.String(object.lastBackupId)
+        : isSet(object.last_backup_id)
+        ? globalThis.String(object.last_backup_id)
+        : "",
+      goodAt: isSet(object.goodAt)
+        ? globalThis.Number(object.goodAt)
+        : isSet(object.good_at)
+        ? globalThis.Number(object.good_at)
+        : 0,
+      goodBackupId: isSet(object.goodBackupId)
+        ? globalThis.String(object.goodBackupId)
+        : isSet(object.good_backup_id)
+        ? globalThis.String(object.good_backup_id)
+        : "",
+      restoreMs: isSet(object.restoreMs)
+        ? globalThis.Number(object.restoreMs)
+        : isSet(object.restore_ms)
+        ? globalThis.Number(object.restore_ms)
+        : 0,
+      badSince: isSet(object.badSince)
+        ? globalThis.Number(object.badSince)
+        : isSet(object.bad_since)
+        ? globalThis.Number(object.bad_since)
+        : 0,
+      badBackupId: isSet(object.badBackupId)
+        ? globalThis.String(object.badBackupId)
+        : isSet(object.bad_backup_id)
+        ? globalThis.String(object.bad_backup_id)
+        : "",
+      badDetail: isSet(object.badDetail)
+        ? globalThis.String(object.badDetail)
+        : isSet(object.bad_detail)
+        ? globalThis.String(object.bad_detail)
+        : "",
+      failingSince: isSet(object.failingSince)
+        ? globalThis.Number(object.failingSince)
+        : isSet(object.failing_since)
+        ? globalThis.Number(object.failing_since)
+        : 0,
+      failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
+      gap: isSet(object.gap) ? globalThis.String(object.gap) : "",
+      gapDetail: isSet(object.gapDetail)
+        ? globalThis.String(object.gapDetail)
+        : isSet(object.gap_detail)
+        ? globalThis.String(object.gap_detail)
+        : "",
+      wanted: isSet(object.wanted) ? globalThis.Boolean(object.wanted) : false,
+    };
+  },
+
+  toJSON(message: DatabaseVerification): unknown {
+    const obj: any = {};
+    if (message.lastAt !== 0) {
+      obj.lastAt = Math.round(message.lastAt);
+    }
+    if (message.lastVerdict !== "") {
+      obj.lastVerdict = message.lastVerdict;
+    }
+    if (message.lastBackupId !== "") {
+      obj.lastBackupId = message.lastBackupId;
+    }
+    if (message.goodAt !== 0) {
+      obj.goodAt = Math.round(message.goodAt);
+    }
+    if (message.goodBackupId !== "") {
+      obj.goodBackupId = message.goodBackupId;
+    }
+    if (message.restoreMs !== 0) {
+      obj.restoreMs = Math.round(message.restoreMs);
+    }
+    if (message.badSince !== 0) {
+      obj.badSince = Math.round(message.badSince);
+    }
+    if (message.badBackupId !== "") {
+      obj.badBackupId = message.badBackupId;
+    }
+    if (message.badDetail !== "") {
+      obj.badDetail = message.badDetail;
+    }
+    if (message.failingSince !== 0) {
+      obj.failingSince = Math.round(message.failingSince);
+    }
+    if (message.failure !== undefined) {
+      obj.failure = Failure.toJSON(message.failure);
+    }
+    if (message.gap !== "") {
+      obj.gap = message.gap;
+    }
+    if (message.gapDetail !== "") {
+      obj.gapDetail = message.gapDetail;
+    }
+    if (message.wanted !== false) {
+      obj.wanted = message.wanted;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<DatabaseVerification>): DatabaseVerification {
+    return DatabaseVerification.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<DatabaseVerification>): DatabaseVerification {
+    const message = createBaseDatabaseVerification();
+    message.lastAt = object.lastAt ?? 0;
+    message.lastVerdict = object.lastVerdict ?? "";
+    message.lastBackupId = object.lastBackupId ?? "";
+    message.goodAt = object.goodAt ?? 0;
+    message.goodBackupId = object.goodBackupId ?? "";
+    message.restoreMs = object.restoreMs ?? 0;
+    message.badSince = object.badSince ?? 0;
+    message.badBackupId = object.badBackupId ?? "";
+    message.badDetail = object.badDetail ?? "";
+    message.failingSince = object.failingSince ?? 0;
+    message.failure = (object.failure !== undefined && object.failure !== null)
+      ? Failure.fromPartial(object.failure)
+      : undefined;
+    message.gap = object.gap ?? "";
+    message.gapDetail = object.gapDetail ?? "";
+    message.wanted = object.wanted ?? false;
     return message;
   },
 };
@@ -11365,6 +11817,7 @@ function createBaseBackup(): Backup {
     deletedBy: "",
     deletedFor: "",
     keptBy: [],
+    verification: undefined,
   };
 }
 
@@ -11453,6 +11906,9 @@ export const Backup: MessageFns<Backup> = {
     }
     for (const v of message.keptBy) {
       writer.uint32(226).string(v!);
+    }
+    if (message.verification !== undefined) {
+      BackupVerification.encode(message.verification, writer.uint32(882).fork()).join();
     }
     return writer;
   },
@@ -11694,6 +12150,14 @@ export const Backup: MessageFns<Backup> = {
             message.keptBy.push(reader.string());
             continue;
           }
+          case 110: {
+            if (tag !== 882) {
+              break;
+            }
+
+            message.verification = BackupVerification.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -11830,6 +12294,7 @@ export const Backup: MessageFns<Backup> = {
         : globalThis.Array.isArray(object?.kept_by)
         ? object.kept_by.map((e: any) => globalThis.String(e))
         : [],
+      verification: isSet(object.verification) ? BackupVerification.fromJSON(object.verification) : undefined,
     };
   },
 
@@ -11919,6 +12384,9 @@ export const Backup: MessageFns<Backup> = {
     if (message.keptBy?.length) {
       obj.keptBy = message.keptBy;
     }
+    if (message.verification !== undefined) {
+      obj.verification = BackupVerification.toJSON(message.verification);
+    }
     return obj;
   },
 
@@ -11957,6 +12425,974 @@ export const Backup: MessageFns<Backup> = {
     message.deletedBy = object.deletedBy ?? "";
     message.deletedFor = object.deletedFor ?? "";
     message.keptBy = object.keptBy?.map((e) => e) || [];
+    message.verification = (object.verification !== undefined && object.verification !== null)
+      ? BackupVerification.fromPartial(object.verification)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseBackupVerification(): BackupVerification {
+  return { at: 0, verdict: "", restoreMs: 0, detail: "" };
+}
+
+export const BackupVerification: MessageFns<BackupVerification> = {
+  encode(message: BackupVerification, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.at !== 0) {
+      writer.uint32(8).int64(message.at);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(18).string(message.verdict);
+    }
+    if (message.restoreMs !== 0) {
+      writer.uint32(24).int64(message.restoreMs);
+    }
+    if (message.detail !== "") {
+      writer.uint32(34).string(message.detail);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BackupVerification {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBackupVerification();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.at = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.restoreMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.detail = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): BackupVerification {
+    return {
+      at: isSet(object.at) ? globalThis.Number(object.at) : 0,
+      verdict: isSet(object.verdict) ? globalThis.String(object.verdict) : "",
+      restoreMs: isSet(object.restoreMs)
+        ? globalThis.Number(object.restoreMs)
+        : isSet(object.restore_ms)
+        ? globalThis.Number(object.restore_ms)
+        : 0,
+      detail: isSet(object.detail) ? globalThis.String(object.detail) : "",
+    };
+  },
+
+  toJSON(message: BackupVerification): unknown {
+    const obj: any = {};
+    if (message.at !== 0) {
+      obj.at = Math.round(message.at);
+    }
+    if (message.verdict !== "") {
+      obj.verdict = message.verdict;
+    }
+    if (message.restoreMs !== 0) {
+      obj.restoreMs = Math.round(message.restoreMs);
+    }
+    if (message.detail !== "") {
+      obj.detail = message.detail;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<BackupVerification>): BackupVerification {
+    return BackupVerification.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<BackupVerification>): BackupVerification {
+    const message = createBaseBackupVerification();
+    message.at = object.at ?? 0;
+    message.verdict = object.verdict ?? "";
+    message.restoreMs = object.restoreMs ?? 0;
+    message.detail = object.detail ?? "";
+    return message;
+  },
+};
+
+function createBaseVerification(): Verification {
+  return {
+    verificationId: "",
+    jobId: "",
+    backupId: "",
+    databaseId: "",
+    clusterId: "",
+    subjectName: "",
+    engine: "",
+    at: 0,
+    verdict: "",
+    restoreMs: 0,
+    totalMs: 0,
+    serverVersion: "",
+    tables: 0,
+    rows: 0,
+    rawBytes: 0,
+    differences: [],
+    differenceCount: 0,
+    failure: undefined,
+    agentId: "",
+    agentHost: "",
+  };
+}
+
+export const Verification: MessageFns<Verification> = {
+  encode(message: Verification, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.verificationId !== "") {
+      writer.uint32(10).string(message.verificationId);
+    }
+    if (message.jobId !== "") {
+      writer.uint32(18).string(message.jobId);
+    }
+    if (message.backupId !== "") {
+      writer.uint32(26).string(message.backupId);
+    }
+    if (message.databaseId !== "") {
+      writer.uint32(34).string(message.databaseId);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(42).string(message.clusterId);
+    }
+    if (message.subjectName !== "") {
+      writer.uint32(50).string(message.subjectName);
+    }
+    if (message.engine !== "") {
+      writer.uint32(58).string(message.engine);
+    }
+    if (message.at !== 0) {
+      writer.uint32(64).int64(message.at);
+    }
+    if (message.verdict !== "") {
+      writer.uint32(74).string(message.verdict);
+    }
+    if (message.restoreMs !== 0) {
+      writer.uint32(80).int64(message.restoreMs);
+    }
+    if (message.totalMs !== 0) {
+      writer.uint32(88).int64(message.totalMs);
+    }
+    if (message.serverVersion !== "") {
+      writer.uint32(98).string(message.serverVersion);
+    }
+    if (message.tables !== 0) {
+      writer.uint32(104).int64(message.tables);
+    }
+    if (message.rows !== 0) {
+      writer.uint32(112).int64(message.rows);
+    }
+    if (message.rawBytes !== 0) {
+      writer.uint32(120).int64(message.rawBytes);
+    }
+    for (const v of message.differences) {
+      writer.uint32(130).string(v!);
+    }
+    if (message.differenceCount !== 0) {
+      writer.uint32(136).int64(message.differenceCount);
+    }
+    if (message.failure !== undefined) {
+      Failure.encode(message.failure, writer.uint32(146).fork()).join();
+    }
+    if (message.agentId !== "") {
+      writer.uint32(154).string(message.agentId);
+    }
+    if (message.agentHost !== "") {
+      writer.uint32(162).string(message.agentHost);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Verification {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerification();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verificationId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.jobId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.databaseId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.subjectName = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.engine = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.at = longToNumber(reader.int64());
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.verdict = reader.string();
+            continue;
+          }
+          case 10: {
+            if (tag !== 80) {
+              break;
+            }
+
+            message.restoreMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 11: {
+            if (tag !== 88) {
+              break;
+            }
+
+            message.totalMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 12: {
+            if (tag !== 98) {
+              break;
+            }
+
+            message.serverVersion = reader.string();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.tables = longToNumber(reader.int64());
+            continue;
+          }
+          case 14: {
+            if (tag !== 112) {
+              break;
+            }
+
+            message.rows = longToNumber(reader.int64());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.rawBytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 16: {
+            if (tag !== 130) {
+              break;
+            }
+
+            message.differences.push(reader.string());
+            continue;
+          }
+          case 17: {
+            if (tag !== 136) {
+              break;
+            }
+
+            message.differenceCount = longToNumber(reader.int64());
+            continue;
+          }
+          case 18: {
+            if (tag !== 146) {
+              break;
+            }
+
+            message.failure = Failure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 19: {
+            if (tag !== 154) {
+              break;
+            }
+
+            message.agentId = reader.string();
+            continue;
+          }
+          case 20: {
+            if (tag !== 162) {
+              break;
+            }
+
+            message.agentHost = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Verification {
+    return {
+      verificationId: isSet(object.verificationId)
+        ? globalThis.String(object.verificationId)
+        : isSet(object.verification_id)
+        ? globalThis.String(object.verification_id)
+        : "",
+      jobId: isSet(object.jobId)
+        ? globalThis.String(object.jobId)
+        : isSet(object.job_id)
+        ? globalThis.String(object.job_id)
+        : "",
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      databaseId: isSet(object.databaseId)
+        ? globalThis.String(object.databaseId)
+        : isSet(object.database_id)
+        ? globalThis.String(object.database_id)
+        : "",
+      clusterId: isSet(object.clusterId)
+        ? globalThis.String(object.clusterId)
+        : isSet(object.cluster_id)
+        ? globalThis.String(object.cluster_id)
+        : "",
+      subjectName: isSet(object.subjectName)
+        ? globalThis.String(object.subjectName)
+        : isSet(object.subject_name)
+        ? globalThis.String(object.subject_name)
+        : "",
+      engine: isSet(object.engine) ? globalThis.String(object.engine) : "",
+      at: isSet(object.at) ? globalThis.Number(object.at) : 0,
+      verdict: isSet(object.verdict) ? globalThis.String(object.verdict) : "",
+      restoreMs: isSet(object.restoreMs)
+        ? globalThis.Number(object.restoreMs)
+        : isSet(object.restore_ms)
+        ? globalThis.Number(object.restore_ms)
+        : 0,
+      totalMs: isSet(object.totalMs)
+        ? globalThis.Number(object.totalMs)
+        : isSet(object.total_ms)
+        ? globalThis.Number(object.total_ms)
+        : 0,
+      serverVersion: isSet(object.serverVersion)
+        ? globalThis.String(object.serverVersion)
+        : isSet(object.server_version)
+        ? globalThis.String(object.server_version)
+        : "",
+      tables: isSet(object.tables) ? globalThis.Number(object.tables) : 0,
+      rows: isSet(object.rows) ? globalThis.Number(object.rows) : 0,
+      rawBytes: isSet(object.rawBytes)
+        ? globalThis.Number(object.rawBytes)
+        : isSet(object.raw_bytes)
+        ? globalThis.Number(object.raw_bytes)
+        : 0,
+      differences: globalThis.Array.isArray(object?.differences)
+        ? object.differences.map((e: any) => globalThis.String(e))
+        : [],
+      differenceCount: isSet(object.differenceCount)
+        ? globalThis.Number(object.differenceCount)
+        : isSet(object.difference_count)
+        ? globalThis.Number(object.difference_count)
+        : 0,
+      failure: isSet(object.failure) ? Failure.fromJSON(object.failure) : undefined,
+      agentId: isSet(object.agentId)
+        ? globalThis.String(object.agentId)
+        : isSet(object.agent_id)
+        ? globalThis.String(object.agent_id)
+        : "",
+      agentHost: isSet(object.agentHost)
+        ? globalThis.String(object.agentHost)
+        : isSet(object.agent_host)
+        ? globalThis.String(object.agent_host)
+        : "",
+    };
+  },
+
+  toJSON(message: Verification): unknown {
+    const obj: any = {};
+    if (message.verificationId !== "") {
+      obj.verificationId = message.verificationId;
+    }
+    if (message.jobId !== "") {
+      obj.jobId = message.jobId;
+    }
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.databaseId !== "") {
+      obj.databaseId = message.databaseId;
+    }
+    if (message.clusterId !== "") {
+      obj.clusterId = message.clusterId;
+    }
+    if (message.subjectName !== "") {
+      obj.subjectName = message.subjectName;
+    }
+    if (message.engine !== "") {
+      obj.engine = message.engine;
+    }
+    if (message.at !== 0) {
+      obj.at = Math.round(message.at);
+    }
+    if (message.verdict !== "") {
+      obj.verdict = message.verdict;
+    }
+    if (message.restoreMs !== 0) {
+      obj.restoreMs = Math.round(message.restoreMs);
+    }
+    if (message.totalMs !== 0) {
+      obj.totalMs = Math.round(message.totalMs);
+    }
+    if (message.serverVersion !== "") {
+      obj.serverVersion = message.serverVersion;
+    }
+    if (message.tables !== 0) {
+      obj.tables = Math.round(message.tables);
+    }
+    if (message.rows !== 0) {
+      obj.rows = Math.round(message.rows);
+    }
+    if (message.rawBytes !== 0) {
+      obj.rawBytes = Math.round(message.rawBytes);
+    }
+    if (message.differences?.length) {
+      obj.differences = message.differences;
+    }
+    if (message.differenceCount !== 0) {
+      obj.differenceCount = Math.round(message.differenceCount);
+    }
+    if (message.failure !== undefined) {
+      obj.failure = Failure.toJSON(message.failure);
+    }
+    if (message.agentId !== "") {
+      obj.agentId = message.agentId;
+    }
+    if (message.agentHost !== "") {
+      obj.agentHost = message.agentHost;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Verification>): Verification {
+    return Verification.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Verification>): Verification {
+    const message = createBaseVerification();
+    message.verificationId = object.verificationId ?? "";
+    message.jobId = object.jobId ?? "";
+    message.backupId = object.backupId ?? "";
+    message.databaseId = object.databaseId ?? "";
+    message.clusterId = object.clusterId ?? "";
+    message.subjectName = object.subjectName ?? "";
+    message.engine = object.engine ?? "";
+    message.at = object.at ?? 0;
+    message.verdict = object.verdict ?? "";
+    message.restoreMs = object.restoreMs ?? 0;
+    message.totalMs = object.totalMs ?? 0;
+    message.serverVersion = object.serverVersion ?? "";
+    message.tables = object.tables ?? 0;
+    message.rows = object.rows ?? 0;
+    message.rawBytes = object.rawBytes ?? 0;
+    message.differences = object.differences?.map((e) => e) || [];
+    message.differenceCount = object.differenceCount ?? 0;
+    message.failure = (object.failure !== undefined && object.failure !== null)
+      ? Failure.fromPartial(object.failure)
+      : undefined;
+    message.agentId = object.agentId ?? "";
+    message.agentHost = object.agentHost ?? "";
+    return message;
+  },
+};
+
+function createBaseVerifyBackupRequest(): VerifyBackupRequest {
+  return { backupId: "", requestId: "", reason: "" };
+}
+
+export const VerifyBackupRequest: MessageFns<VerifyBackupRequest> = {
+  encode(message: VerifyBackupRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.backupId !== "") {
+      writer.uint32(10).string(message.backupId);
+    }
+    if (message.requestId !== "") {
+      writer.uint32(18).string(message.requestId);
+    }
+    if (message.reason !== "") {
+      writer.uint32(26).string(message.reason);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyBackupRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyBackupRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.backupId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.requestId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyBackupRequest {
+    return {
+      backupId: isSet(object.backupId)
+        ? globalThis.String(object.backupId)
+        : isSet(object.backup_id)
+        ? globalThis.String(object.backup_id)
+        : "",
+      requestId: isSet(object.requestId)
+        ? globalThis.String(object.requestId)
+        : isSet(object.request_id)
+        ? globalThis.String(object.request_id)
+        : "",
+      reason: isSet(object.reason) ? globalThis.String(object.reason) : "",
+    };
+  },
+
+  toJSON(message: VerifyBackupRequest): unknown {
+    const obj: any = {};
+    if (message.backupId !== "") {
+      obj.backupId = message.backupId;
+    }
+    if (message.requestId !== "") {
+      obj.requestId = message.requestId;
+    }
+    if (message.reason !== "") {
+      obj.reason = message.reason;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyBackupRequest>): VerifyBackupRequest {
+    return VerifyBackupRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyBackupRequest>): VerifyBackupRequest {
+    const message = createBaseVerifyBackupRequest();
+    message.backupId = object.backupId ?? "";
+    message.requestId = object.requestId ?? "";
+    message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseVerifyBackupResponse(): VerifyBackupResponse {
+  return { job: undefined, existing: false };
+}
+
+export const VerifyBackupResponse: MessageFns<VerifyBackupResponse> = {
+  encode(message: VerifyBackupResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.job !== undefined) {
+      Job.encode(message.job, writer.uint32(10).fork()).join();
+    }
+    if (message.existing !== false) {
+      writer.uint32(16).bool(message.existing);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): VerifyBackupResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseVerifyBackupResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.job = Job.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.existing = reader.bool();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): VerifyBackupResponse {
+    return {
+      job: isSet(object.job) ? Job.fromJSON(object.job) : undefined,
+      existing: isSet(object.existing) ? globalThis.Boolean(object.existing) : false,
+    };
+  },
+
+  toJSON(message: VerifyBackupResponse): unknown {
+    const obj: any = {};
+    if (message.job !== undefined) {
+      obj.job = Job.toJSON(message.job);
+    }
+    if (message.existing !== false) {
+      obj.existing = message.existing;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<VerifyBackupResponse>): VerifyBackupResponse {
+    return VerifyBackupResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<VerifyBackupResponse>): VerifyBackupResponse {
+    const message = createBaseVerifyBackupResponse();
+    message.job = (object.job !== undefined && object.job !== null) ? Job.fromPartial(object.job) : undefined;
+    message.existing = object.existing ?? false;
+    return message;
+  },
+};
+
+function createBaseListVerificationsRequest(): ListVerificationsRequest {
+  return { pageSize: 0, pageToken: "", filter: "" };
+}
+
+export const ListVerificationsRequest: MessageFns<ListVerificationsRequest> = {
+  encode(message: ListVerificationsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    if (message.filter !== "") {
+      writer.uint32(26).string(message.filter);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVerificationsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVerificationsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.filter = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListVerificationsRequest {
+    return {
+      pageSize: isSet(object.pageSize)
+        ? globalThis.Number(object.pageSize)
+        : isSet(object.page_size)
+        ? globalThis.Number(object.page_size)
+        : 0,
+      pageToken: isSet(object.pageToken)
+        ? globalThis.String(object.pageToken)
+        : isSet(object.page_token)
+        ? globalThis.String(object.page_token)
+        : "",
+      filter: isSet(object.filter) ? globalThis.String(object.filter) : "",
+    };
+  },
+
+  toJSON(message: ListVerificationsRequest): unknown {
+    const obj: any = {};
+    if (message.pageSize !== 0) {
+      obj.pageSize = Math.round(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      obj.pageToken = message.pageToken;
+    }
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListVerificationsRequest>): ListVerificationsRequest {
+    return ListVerificationsRequest.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListVerificationsRequest>): ListVerificationsRequest {
+    const message = createBaseListVerificationsRequest();
+    message.pageSize = object.pageSize ?? 0;
+    message.pageToken = object.pageToken ?? "";
+    message.filter = object.filter ?? "";
+    return message;
+  },
+};
+
+function createBaseListVerificationsResponse(): ListVerificationsResponse {
+  return { verifications: [], nextPageToken: "" };
+}
+
+export const ListVerificationsResponse: MessageFns<ListVerificationsResponse> = {
+  encode(message: ListVerificationsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.verifications) {
+      Verification.encode(v!, writer.uint32(10).fork()).join();
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListVerificationsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListVerificationsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.verifications.push(Verification.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): ListVerificationsResponse {
+    return {
+      verifications: globalThis.Array.isArray(object?.verifications)
+        ? object.verifications.map((e: any) => Verification.fromJSON(e))
+        : [],
+      nextPageToken: isSet(object.nextPageToken)
+        ? globalThis.String(object.nextPageToken)
+        : isSet(object.next_page_token)
+        ? globalThis.String(object.next_page_token)
+        : "",
+    };
+  },
+
+  toJSON(message: ListVerificationsResponse): unknown {
+    const obj: any = {};
+    if (message.verifications?.length) {
+      obj.verifications = message.verifications.map((e) => Verification.toJSON(e));
+    }
+    if (message.nextPageToken !== "") {
+      obj.nextPageToken = message.nextPageToken;
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<ListVerificationsResponse>): ListVerificationsResponse {
+    return ListVerificationsResponse.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<ListVerificationsResponse>): ListVerificationsResponse {
+    const message = createBaseListVerificationsResponse();
+    message.verifications = object.verifications?.map((e) => Verification.fromPartial(e)) || [];
+    message.nextPageToken = object.nextPageToken ?? "";
     return message;
   },
 };
@@ -21507,6 +22943,29 @@ export const OperatorServiceService = {
     responseSerialize: (value: CopyBackupResponse): Buffer => Buffer.from(CopyBackupResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): CopyBackupResponse => CopyBackupResponse.decode(value),
   },
+  /** Restores a backup into a throw-away server of an agent and compares it with its census, now (P5). */
+  verifyBackup: {
+    path: "/holdfast.v1.OperatorService/VerifyBackup" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: VerifyBackupRequest): Buffer => Buffer.from(VerifyBackupRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): VerifyBackupRequest => VerifyBackupRequest.decode(value),
+    responseSerialize: (value: VerifyBackupResponse): Buffer =>
+      Buffer.from(VerifyBackupResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): VerifyBackupResponse => VerifyBackupResponse.decode(value),
+  },
+  /** What such restores showed, newest first. */
+  listVerifications: {
+    path: "/holdfast.v1.OperatorService/ListVerifications" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: ListVerificationsRequest): Buffer =>
+      Buffer.from(ListVerificationsRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): ListVerificationsRequest => ListVerificationsRequest.decode(value),
+    responseSerialize: (value: ListVerificationsResponse): Buffer =>
+      Buffer.from(ListVerificationsResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): ListVerificationsResponse => ListVerificationsResponse.decode(value),
+  },
   /** Deletes a backup everywhere: at once it is none any more, and keepers remove what lies in buckets. */
   deleteBackup: {
     path: "/holdfast.v1.OperatorService/DeleteBackup" as const,
@@ -21815,6 +23274,10 @@ export interface OperatorServiceServer extends UntypedServiceImplementation {
   startRestore: handleUnaryCall<StartRestoreRequest, StartRestoreResponse>;
   /** Makes a missing copy of a backup, or makes one anew, now. */
   copyBackup: handleUnaryCall<CopyBackupRequest, CopyBackupResponse>;
+  /** Restores a backup into a throw-away server of an agent and compares it with its census, now (P5). */
+  verifyBackup: handleUnaryCall<VerifyBackupRequest, VerifyBackupResponse>;
+  /** What such restores showed, newest first. */
+  listVerifications: handleUnaryCall<ListVerificationsRequest, ListVerificationsResponse>;
   /** Deletes a backup everywhere: at once it is none any more, and keepers remove what lies in buckets. */
   deleteBackup: handleUnaryCall<DeleteBackupRequest, DeleteBackupResponse>;
   /** A held backup stays, whatever a rule says, until it is released or its time is over. */
@@ -22281,6 +23744,38 @@ export interface OperatorServiceClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: CopyBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** Restores a backup into a throw-away server of an agent and compares it with its census, now (P5). */
+  verifyBackup(
+    request: VerifyBackupRequest,
+    callback: (error: ServiceError | null, response: VerifyBackupResponse) => void,
+  ): ClientUnaryCall;
+  verifyBackup(
+    request: VerifyBackupRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: VerifyBackupResponse) => void,
+  ): ClientUnaryCall;
+  verifyBackup(
+    request: VerifyBackupRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: VerifyBackupResponse) => void,
+  ): ClientUnaryCall;
+  /** What such restores showed, newest first. */
+  listVerifications(
+    request: ListVerificationsRequest,
+    callback: (error: ServiceError | null, response: ListVerificationsResponse) => void,
+  ): ClientUnaryCall;
+  listVerifications(
+    request: ListVerificationsRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: ListVerificationsResponse) => void,
+  ): ClientUnaryCall;
+  listVerifications(
+    request: ListVerificationsRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: ListVerificationsResponse) => void,
   ): ClientUnaryCall;
   /** Deletes a backup everywhere: at once it is none any more, and keepers remove what lies in buckets. */
   deleteBackup(
