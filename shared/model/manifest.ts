@@ -51,6 +51,8 @@ export const requirementsSchema = z.object({
   locales: z.array(z.string()).default([]),
   tablespaces: z.array(z.string()).default([]),
   roles: z.array(z.string()).default([]),
+  /** Of the server, name → value: what names in the dump mean depends on them (`lower_case_table_names`). */
+  server_settings: z.record(z.string(), z.string()).optional(),
 })
 
 export const stageSchema = z.object({

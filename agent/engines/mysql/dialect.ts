@@ -51,6 +51,12 @@ export interface Dialect {
   readonly sandboxSince: Readonly<Record<string, number>>
   /** First series that has it in every version. */
   readonly sandboxSeries?: readonly [number, number]
+  /** The server program, what makes its data folder (empty: itself), and with which arguments. */
+  readonly server: {
+    readonly programs: readonly string[]
+    readonly installers: readonly string[]
+    readonly installerArgs: readonly string[]
+  }
   /** How two snapshots are proven to be the same (snapshot.ts). */
   readonly snapshots: {
     /** Any of these lets a role read `logStatus`. */
@@ -93,6 +99,14 @@ export const dialects: Readonly<Record<MysqlKind, Dialect>> = {
     databaseComment: true,
     sandboxSince: { '10.5': 25, '10.6': 18, '10.11': 8, '11.0': 6, '11.1': 5, '11.2': 4, '11.4': 2 },
     sandboxSeries: [11, 5],
+    server: {
+      programs: ['mariadbd', 'mysqld'],
+      installers: ['mariadb-install-db', 'mysql_install_db'],
+      installerArgs: [
+        '--auth-root-authentication-method=normal',
+        ...['--skip-test-db', '--skip-name-resolve'],
+      ],
+    },
     snapshots: {
       privileges: ['BINLOG MONITOR', 'REPLICATION CLIENT', 'SUPER'],
       logStatus: () => 'SHOW MASTER STATUS',
@@ -125,6 +139,7 @@ export const dialects: Readonly<Record<MysqlKind, Dialect>> = {
     dumpArgs: ['--set-gtid-purged=OFF'],
     databaseComment: false,
     sandboxSince: {},
+    server: { programs: ['mysqld'], installers: [], installerArgs: ['--initialize-insecure'] },
     // Its tool tells a position only under a lock on every table, which is more than a census is worth.
     snapshots: {
       privileges: ['REPLICATION CLIENT', 'SUPER'],

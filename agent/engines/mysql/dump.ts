@@ -63,6 +63,7 @@ export async function openDump(
       throw new AppError('database.privilege-missing', { context: { database, missing } })
     const tables = await readTables(session, database)
     const accounts = await readDefiners(session, database)
+    const [letterCase = '0'] = await session.run('SELECT @@GLOBAL.lower_case_table_names')
     const series = versionOf(tool.version)
     const keepsHistory =
       dialect.historyArg !== undefined && series !== undefined && !olderSeries(series, [10, 11, 0])
@@ -140,7 +141,10 @@ export async function openDump(
       evidence: facts.evidence,
       ...(moment.gtid === '' ? {} : { position: { kind: 'gtid', value: moment.gtid } }),
       settings,
-      requirements: { extensions: [], preload_libraries: [], locales: [], tablespaces: [], roles: accounts },
+      requirements: {
+        ...{ extensions: [], preload_libraries: [], locales: [], tablespaces: [], roles: accounts },
+        server_settings: { lower_case_table_names: letterCase },
+      },
       streams: [stream, ...scripts].sort((a, b) => (a.name < b.name ? -1 : 1)),
       warnings,
       diagnose: (failed, stderrTail) => clientFailure(stderrTail, { database, stage: failed.command.name }),

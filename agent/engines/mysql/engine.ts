@@ -6,6 +6,7 @@ import { inventory } from './inventory.ts'
 import { maxNameBytes } from './name.ts'
 import { probe } from './probe.ts'
 import { openRestore } from './restore.ts'
+import { throwawayOf } from './throwaway.ts'
 
 /** One implementation for both servers of the family; what differs is in `dialect.ts`. */
 export function mysqlFamily(kind: MysqlKind): Engine {
@@ -18,6 +19,7 @@ export function mysqlFamily(kind: MysqlKind): Engine {
     openDump: (target, subject, context, options) => openDump(target, dialect, subject, context, options),
     openRestore: (target, source, into, _attemptId, context) =>
       openRestore(target, dialect, source, into, context),
+    throwaway: throwawayOf(dialect),
     count: (target, database, context) => count(target, dialect, database, context),
   }
 }
