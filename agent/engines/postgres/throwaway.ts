@@ -1,16 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { chown, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { setTimeout as passing } from 'node:timers/promises'
 import { AppError } from '../../../shared/errors/index.ts'
 import type { Requirements } from '../../../shared/model/manifest.ts'
-import {
-  type OtherUser,
-  otherUser,
-  type RunningServer,
-  runCommand,
-  startServer,
-} from '../../process/index.ts'
+import { type RunningServer, runCommand, startServer } from '../../process/index.ts'
 import type {
   EngineContext,
   InstanceTarget,
@@ -20,18 +13,22 @@ import type {
   ToolFinder,
 } from '../port.ts'
 import { writePrivate } from '../secret-file.ts'
+import {
+  answering,
+  mayRunServers,
+  serverFailed,
+  type ThrowawayPlace,
+  takePlace,
+  throwawayStartMs,
+} from '../throwaway.ts'
 import { quoteIdentifier, quoteLiteral } from './name.ts'
 import { openSession, type PostgresSession, withSession } from './session.ts'
 import { majorOf } from './tools.ts'
 
 /** The oldest major whose server is looked for, and how many above it; one appears a year. */
 const majors = Array.from({ length: 31 }, (_, index) => 10 + index)
-/** How long initdb and the start of a server may take on a busy host, ms. */
-const startMs = 120_000
 const stopMs = 10_000
 const port = 5432
-/** The longest path of a socket Linux takes. */
-const longestSocket = 107
 /** Nobody's database has this name, so that a backup of any, `postgres` included, can be restored beside it. */
 const maintenance = 'holdfast-verify'
 
@@ -91,14 +88,7 @@ interface ServerProgram {
 
 /** The oldest first. None for root without another user to run them as. */
 async function programs(tools: ToolFinder, user: string | undefined): Promise<readonly ServerProgram[]> {
-  if (isRoot()) {
-    if (user === undefined) return []
-    const known = await otherUser(user, tools).then(
-      ({ uid }) => uid !== 0,
-      () => false,
-    )
-    if (!known) return []
-  }
+  if (!(await mayRunServers(tools, user))) return []
   const found = new Map<string, ServerProgram>()
   for (const folders of [
     [],
@@ -117,7 +107,7 @@ async function programs(tools: ToolFinder, user: string | undefined): Promise<re
 async function start(options: ThrowawayOptions, context: EngineContext): Promise<ThrowawayServer> {
   const { folder, requirements, serverVersion, user } = options
   const { tools, signal } = context
-  const as = await runAs(user, tools)
+  const place = await takePlace(options, `.s.PGSQL.${port}`, tools)
   const there = await programs(tools, user)
   const chosen = chooseVersion(
     there.map(({ version }) => version),
@@ -132,18 +122,8 @@ async function start(options: ThrowawayOptions, context: EngineContext): Promise
         found: there.map(({ version }) => version),
       },
     })
-  if (Buffer.byteLength(join(folder, `.s.PGSQL.${port}`)) > longestSocket)
-    throw new AppError('verify.server-failed', {
-      message: 'the path of the verify folder is too long for a socket',
-      hint: 'Give `verify.folder` a shorter path.',
-      context: { folder },
-    })
-  if (as !== undefined) await chown(folder, as.uid, as.gid)
-  const env = await tools.find(['env'], [], 'path')
-  // not every folder we may be in is one that the other user may
-  const through = [...(as?.through ?? []), env.path, `--chdir=${folder}`]
   const password = randomBytes(24).toString('base64url')
-  await initialize(program, password, { folder, as, through }, context)
+  await initialize(program, password, place, context)
   const server = await startServer(
     {
       name: 'postgres',
@@ -155,7 +135,7 @@ async function start(options: ThrowawayOptions, context: EngineContext): Promise
           `${name}=${value}`,
         ]),
       ],
-      through,
+      through: place.through,
     },
     folder,
     tools,
@@ -170,7 +150,7 @@ async function start(options: ThrowawayOptions, context: EngineContext): Promise
       maintenanceDatabase: maintenance,
       tls: 'disable',
     }
-    await prepare(target, server, { folder, requirements, as, signal })
+    await prepare(target, server, { ...place, requirements, signal })
     return {
       target,
       version: program.version,
@@ -186,29 +166,10 @@ async function start(options: ThrowawayOptions, context: EngineContext): Promise
   }
 }
 
-function isRoot(): boolean {
-  return process.getuid?.() === 0
-}
-
-/** The server refuses to run as root; whoever else we are it runs as that. */
-async function runAs(user: string | undefined, tools: ToolFinder): Promise<OtherUser | undefined> {
-  if (!isRoot()) return undefined
-  if (user === undefined) throw new AppError('verify.user-missing')
-  const found = await otherUser(user, tools)
-  if (found.uid === 0) throw new AppError('verify.user-missing', { context: { user } })
-  return found
-}
-
-interface Place {
-  readonly folder: string
-  readonly as: OtherUser | undefined
-  readonly through: readonly string[]
-}
-
 async function initialize(
   { bin }: ServerProgram,
   password: string,
-  { folder, as, through }: Place,
+  { folder, as, through }: ThrowawayPlace,
   { tools, signal }: EngineContext,
 ): Promise<void> {
   const passwordFile = join(folder, 'password')
@@ -234,10 +195,10 @@ async function initialize(
         ],
         through,
       },
-      { tools, signal, timeoutMs: startMs },
+      { tools, signal, timeoutMs: throwawayStartMs },
     )
   } catch (thrown) {
-    throw failed(AppError.from(thrown))
+    throw serverFailed(AppError.from(thrown))
   } finally {
     await rm(passwordFile, { force: true })
   }
@@ -247,15 +208,17 @@ async function initialize(
 async function prepare(
   target: InstanceTarget,
   server: RunningServer,
-  options: {
-    readonly folder: string
+  options: Pick<ThrowawayPlace, 'folder' | 'as'> & {
     readonly requirements: Requirements
-    readonly as: OtherUser | undefined
     readonly signal: AbortSignal
   },
 ): Promise<void> {
   const { signal } = options
-  const first = await answering(target, server, signal)
+  const first = await answering(
+    () => openSession(target, 'postgres', { purpose: 'throw-away', signal }),
+    server,
+    signal,
+  )
   try {
     await first.query(`CREATE DATABASE ${quoteIdentifier(maintenance)} TEMPLATE template0`)
   } finally {
@@ -288,7 +251,7 @@ async function makeRoles(session: PostgresSession, roles: readonly string[]): Pr
 async function makeTablespaces(
   session: PostgresSession,
   tablespaces: readonly string[],
-  { folder, as }: Pick<Place, 'folder' | 'as'>,
+  { folder, as }: Pick<ThrowawayPlace, 'folder' | 'as'>,
 ): Promise<void> {
   for (const [index, tablespace] of tablespaces.entries()) {
     const path = join(folder, `tablespace-${index}`)
@@ -296,31 +259,4 @@ async function makeTablespaces(
     if (as !== undefined) await chown(path, as.uid, as.gid)
     await session.query(`CREATE TABLESPACE ${quoteIdentifier(tablespace)} LOCATION ${quoteLiteral(path)}`)
   }
-}
-
-async function answering(
-  target: InstanceTarget,
-  server: RunningServer,
-  signal: AbortSignal,
-): Promise<PostgresSession> {
-  const until = performance.now() + startMs
-  for (;;) {
-    try {
-      return await openSession(target, 'postgres', { purpose: 'throw-away', signal })
-    } catch (thrown) {
-      signal.throwIfAborted()
-      if (!server.running) throw failed(AppError.from(thrown), (await server.exited).stderr.text)
-      if (performance.now() > until) throw failed(AppError.from(thrown))
-      await passing(50, undefined, { signal }).catch(() => {})
-    }
-  }
-}
-
-/** Says nothing of a backup: none was touched yet. */
-function failed(cause: AppError, stderr = ''): AppError {
-  if (cause.code !== 'stage.failed' && cause.code !== 'database.unreachable') return cause
-  return new AppError('verify.server-failed', {
-    context: { ...cause.context, ...(stderr === '' ? {} : { stderr }) },
-    cause,
-  })
 }
