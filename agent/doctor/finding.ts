@@ -1,7 +1,7 @@
 import type { ProbeLevel } from '../../shared/object-store/index.ts'
 
 /** What the doctor looked at on this host. */
-export type DoctorArea = 'tools' | 'host' | 'state' | 'hooks' | 'instance'
+export type DoctorArea = 'tools' | 'host' | 'state' | 'hooks' | 'verify' | 'instance'
 
 /** One thing found out about this host. */
 export interface DoctorFinding {

@@ -74,7 +74,8 @@ async function refusedResults(folder: string): Promise<readonly DoctorFinding[]>
       ]
 }
 
-async function nearestFolder(path: string): Promise<string> {
+/** The folder itself, or the nearest one above it that is there. */
+export async function nearestFolder(path: string): Promise<string> {
   for (let at = path; ; at = dirname(at)) {
     const found = await stat(at).catch(() => undefined)
     if (found?.isDirectory() === true || at === dirname(at)) return at

@@ -3,15 +3,14 @@ import { AppError } from '../../shared/errors/index.ts'
 import type { Destination } from '../../shared/model/destination.ts'
 import type { AttemptResult } from '../jobs/result.ts'
 import { type ManifestPlace, manifestPlace, urlOf } from './manifest-url.ts'
-import type { CommonOptions } from './options.ts'
-import { destinationOf } from './store-options.ts'
+import { destinationOf, type StoreOptions } from './store-options.ts'
 
 type Environment = Readonly<Record<string, string | undefined>>
 
 /** Destinations by their URLs, the first one preferred. Several are called by their URLs: that is what people know them by. */
 export function destinationsOf(
   urls: readonly string[],
-  options: CommonOptions,
+  options: StoreOptions,
   environment: Environment,
 ): { readonly first: Destination; readonly further: readonly Destination[] } {
   const [first, ...further] = urls.map(url => {
@@ -25,7 +24,7 @@ export function destinationsOf(
 /** Where a backup's copies lie, by the URLs of its manifest: one key, several destinations. @throws AppError `usage.invalid` */
 export function sourcesOf(
   urls: readonly string[],
-  options: CommonOptions,
+  options: StoreOptions,
   environment: Environment,
 ): { readonly key: string; readonly first: Destination; readonly further: readonly Destination[] } {
   const places: readonly ManifestPlace[] = urls.map(manifestPlace)

@@ -15,6 +15,7 @@ import { checkHost } from '../doctor/host.ts'
 import { checkInstances } from '../doctor/instances.ts'
 import { hostTable, probeTable, verdict } from '../doctor/print.ts'
 import { checkTools } from '../doctor/tools.ts'
+import { checkVerify } from '../doctor/verify.ts'
 import { engineFor } from '../engines/index.ts'
 import { credentialsOf } from '../host/destinations.ts'
 import { createToolFinder } from '../process/index.ts'
@@ -80,6 +81,7 @@ async function examineHost(config: AgentConfig, options: DoctorOptions, terminal
       ...(await checkTools(tools, config.codec)),
       ...(await checkHost({ stateFolder: config.state_dir, partBudget: config.part_budget })),
       ...checkHooksOfHost(new Map(Object.entries(config.hooks))),
+      ...(await checkVerify(config.verify, engineFor, tools)),
       ...(await checkInstances(config.instances, engineFor, { scratch, tools, signal: terminal.stop })),
     ]
   } finally {

@@ -25,7 +25,11 @@ export interface CommonOptions extends StoreOptions {
 
 /** Adds them to a command. */
 export function withCommonOptions(command: Command): Command {
-  return withStoreOptions(command)
+  return withRunOptions(withServerOptions(withStoreOptions(command)))
+}
+
+function withServerOptions(command: Command): Command {
+  return command
     .option('--host <host>', 'host or socket folder of the server', '127.0.0.1')
     .option('--port <port>', 'port of the server (default by engine)', portNumber)
     .option('--user <name>', 'user to log in as')
@@ -40,6 +44,11 @@ export function withCommonOptions(command: Command): Command {
       ]),
     )
     .option('--tls-ca-file <file>', 'CA for verify-full')
+}
+
+/** Adds those of every command that runs a job by itself. */
+export function withRunOptions(command: Command): Command {
+  return command
     .option('--tool-folder <folder...>', 'folders searched for database tools before PATH')
     .option('--part-budget <size>', 'memory for part buffers', byteCount, 256 << 20)
     .option('--state-dir <folder>', 'where the commit journal lies (default: ~/.local/state/holdfast)')

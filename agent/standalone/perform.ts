@@ -17,7 +17,7 @@ import type { Terminal } from './terminal.ts'
 const logEvery = 10_000
 
 /** The log of a standalone command: quiet beside a progress line, JSON lines elsewhere. */
-export function standaloneLog(options: CommonOptions, terminal: Terminal): Log {
+export function standaloneLog(options: Pick<CommonOptions, 'logLevel'>, terminal: Terminal): Log {
   return createLogger({
     name: 'holdfast-agent',
     level: options.logLevel ?? (terminal.interactive ? 'warn' : 'info'),

@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, (terminal: Terminal) => Promise<Command>
   run: async terminal => (await import('./run-command.ts')).runCommand(terminal),
   backup: async terminal => (await import('./backup-command.ts')).backupCommand(terminal),
   restore: async terminal => (await import('./restore-command.ts')).restoreCommand(terminal),
+  verify: async terminal => (await import('./verify-command.ts')).verifyCommand(terminal),
   check: async terminal => (await import('./check-command.ts')).checkCommand(terminal),
   doctor: async terminal => (await import('./doctor-command.ts')).doctorCommand(terminal),
   config: async terminal => (await import('./config-command.ts')).configCommand(terminal),

@@ -16,6 +16,7 @@ import { Journal } from '../jobs/journal.ts'
 import { leftBehind, recover } from '../jobs/recover.ts'
 import { Spool } from '../jobs/spool.ts'
 import type { Surroundings } from '../jobs/surroundings.ts'
+import { VerifyArea } from '../jobs/verify-area.ts'
 import { PartBudget } from '../pipeline/index.ts'
 import { StagingArea } from '../pipeline/staging/index.ts'
 import { type ChildPriority, createToolFinder } from '../process/index.ts'
@@ -33,6 +34,8 @@ export interface WorkplaceOptions {
   readonly partBudget: number
   /** Default folder: `staging` below the state root, for all runs. */
   readonly staging?: { readonly folder?: string | undefined; readonly reserveBytes: number }
+  /** Where a throw-away server lives, and as whom; absent: this run starts none. */
+  readonly verify?: { readonly folder: string; readonly user?: string | undefined }
   readonly childPriority?: ChildPriority
   readonly encryption?: EncryptionSettings
   readonly log: Log
@@ -66,12 +69,20 @@ export async function openWorkplace(options: WorkplaceOptions): Promise<Workplac
     await staging
       .sweep()
       .catch((error: unknown) => log.warn('the staging folder could not be swept', { error }))
+    const verifying =
+      options.verify === undefined
+        ? undefined
+        : new VerifyArea({ ...options.verify, atOnce: 1, log, freeSpace })
+    await verifying
+      ?.sweep()
+      .catch((error: unknown) => log.warn('the verify folder could not be swept', { error }))
     const world: Surroundings = {
       ...(await openRun(folder, log)),
       tools: createToolFinder({ folders: options.toolFolders }),
       budget: new PartBudget(options.partBudget),
       codec: 'zstd',
       staging,
+      ...(verifying === undefined ? {} : { verifying }),
       ...(options.childPriority === undefined ? {} : { childPriority: options.childPriority }),
       encryption: { settings: options.encryption ?? noEncryption, keyService: () => awsKms() },
       scratch: join(folder, 'scratch'),

@@ -1,5 +1,8 @@
-import { chmod, chown, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { noEncryption } from '../../agent/encryption/index.ts'
 import type { DumpSession, Engine, InstanceTarget } from '../../agent/engines/port.ts'
@@ -7,6 +10,7 @@ import { postgres } from '../../agent/engines/postgres/engine.ts'
 import type { AttemptResult } from '../../agent/jobs/result.ts'
 import type { Surroundings } from '../../agent/jobs/surroundings.ts'
 import { createToolFinder } from '../../agent/process/index.ts'
+import { run } from '../../agent/standalone/program.ts'
 import type { Manifest } from '../../shared/model/manifest.ts'
 import type { BackupSpec } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { identityFile } from '../agent/encryption/identities.ts'
@@ -255,6 +259,68 @@ for (const [label, wanted] of [
       good(await verify(await backup('postgres', {}, at), at))
     })
 
+    it('by hand, without a coordinator: a report, and an exit status', async () => {
+      const made = await backup('small', {}, await world())
+      const url = `${pathToFileURL(places.bucket).href}/${made.key}`
+      const ask = async (...more: readonly string[]) => {
+        let out = ''
+        let err = ''
+        const never = new AbortController().signal
+        const status = await run(
+          [
+            ...['verify', '--from', url, '--run-as', 'nobody', '--folder', join(places.state, 'by-hand')],
+            ...['--state-dir', join(places.state, 'runs'), '--tool-folder', server.bin, ...more],
+          ],
+          {
+            out: text => {
+              out += text
+            },
+            err: text => {
+              err += text
+            },
+            ...{ interactive: false, columns: () => 100, stop: never, abort: never, environment: {} },
+          },
+        )
+        return { status, out, err }
+      }
+      const well = await ask()
+      expect(well.out, well.err).toMatch(/^small: verified: restored, .*\n2 tables, 1600 rows, /)
+      expect(well.status).toBe(0)
+      await rm(join(places.bucket, made.manifest.streams[0]?.objects[0]?.key ?? ''))
+      const bad = await ask('-o', 'json')
+      expect(bad.status).toBe(31)
+      expect(JSON.parse(bad.out)).toMatchObject({
+        ...{ ok: false, verdict: 'unrestorable', backup_id: made.manifest.backup_id },
+        failure: { code: 'backup.incomplete' },
+      })
+    })
+
+    it('killed with -9, an agent takes its server with it; the next one removes the folder', async () => {
+      const child = spawn(
+        process.execPath,
+        [join(import.meta.dirname, 'verify-child.ts'), places.state, server.bin, String(server.version)],
+        { stdio: ['ignore', 'pipe', 'inherit'] },
+      )
+      const [said] = await once(child.stdout, 'data')
+      const folder = String(said).trim()
+      const pid = Number((await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8')).split('\n')[0])
+      const area = verifyIn(places.state, { user: 'nobody' })
+      await area.sweep()
+      expect(await readdir(join(places.state, 'verify'))).toHaveLength(1)
+      child.kill('SIGKILL')
+      await once(child, 'exit')
+      await area.sweep()
+      expect(await readdir(join(places.state, 'verify'))).toEqual([])
+      await waitUntil(
+        async () =>
+          readFile(`/proc/${pid}/stat`, 'utf8').then(
+            stat => /\) [ZX]/.test(stat),
+            () => true,
+          ),
+        { what: 'the server to be gone' },
+      )
+    })
+
     describe('the census of an open dump', () => {
       const open = async (database: string, options = {}) =>
         postgres.openDump(
@@ -340,20 +406,30 @@ for (const [label, wanted] of [
         }
       })
 
-      it('ends when it is told to, and its session is one of those the guard watches', async () => {
-        const dump = await open('hard')
+      it('is counted by one of the sessions the guard watches, and ends when it is told to', async () => {
+        const dump = await open('small')
         const stop = new AbortController()
+        let altering: Promise<string> | undefined
         try {
-          const holding = server.psql(
-            `BEGIN; LOCK TABLE hard.self IN ROW EXCLUSIVE MODE; SELECT pg_sleep(0.1); COMMIT`,
-            'hard',
+          altering = server.psql('ALTER TABLE self ADD COLUMN more int', 'small')
+          await waitUntil(
+            async () => (await server.psql('SELECT count(*) FROM pg_locks WHERE NOT granted')) !== '0',
+            { what: 'ALTER TABLE to wait for the holder' },
           )
-          const counting = dump.census?.(stop.signal)
+          const counting = dump.census?.(stop.signal).then(
+            () => 'counted',
+            () => 'ended',
+          )
+          // it waits behind that, by the name of the holder
+          const ours = `SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'holdfast dump %'`
+          await waitUntil(async () => Number(await server.psql(ours)) >= 2, {
+            what: 'the session that counts',
+          })
           stop.abort(new Error('enough'))
-          await expect(counting).rejects.toThrow()
-          await holding
+          expect(await counting).toBe('ended')
         } finally {
           await dump.close()
+          await altering
         }
       })
     })

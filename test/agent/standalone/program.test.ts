@@ -29,6 +29,7 @@ describe('holdfast-agent', () => {
     ['run', '--help'],
     ['backup', '--help'],
     ['restore', '--help'],
+    ['verify', '--help'],
     ['doctor', '--help'],
     ['config', 'show', '--help'],
     ['version', '--help'],
@@ -49,6 +50,7 @@ describe('holdfast-agent', () => {
     ],
     [['backup', '--engine', 'postgres', '--port', 'x'], 2, 'usage.invalid'],
     [['restore', '--from', 's3://bucket/x.json', '--into', 'y'], 2, 'usage.invalid'],
+    [['verify', '--from', 's3://bucket/x.json'], 2, 'usage.invalid'],
     [
       ['run', '--coordinator', '10.0.0.1:7400', '--insecure-loopback', '--state-dir', '/tmp'],
       10,

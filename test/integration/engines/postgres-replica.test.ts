@@ -150,4 +150,34 @@ describe.skipIf(servers.missing)('the PostgreSQL engine on a replica', () => {
       await session.close()
     }
   })
+
+  it('counts in a snapshot of its own, without what a replica does not have (P5)', async () => {
+    await primary.createDatabase('counted')
+    await primary.psql(
+      `CREATE UNLOGGED TABLE quick AS SELECT 1; CREATE TABLE t (id serial);
+       INSERT INTO t SELECT FROM generate_series(1, 40)`,
+      'counted',
+    )
+    await waitUntil(
+      async () =>
+        (await postgres.inventory(target, await context())).some(({ name }) => name === 'counted') &&
+        (await primary.psql(
+          'SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication',
+        )) === 't',
+      { what: 'the rows to arrive' },
+    )
+    const dump = await postgres.openDump(target, { scope: 'database', name: 'counted' }, await context(), {
+      census: true,
+    })
+    try {
+      expect(await dump.census?.(new AbortController().signal)).toMatchObject({
+        tables: [{ schema: 'public', name: 't', rows: '40' }],
+        sequences: [{ schema: 'public', name: 't_id_seq' }],
+        skipped: [{ name: 'public.quick', reason: expect.stringContaining('unlogged') }],
+      })
+      expect(dump.warnings).toEqual([])
+    } finally {
+      await dump.close()
+    }
+  })
 })
