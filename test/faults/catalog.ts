@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import pg from 'pg'
 import type { Job } from '../../coordinator/jobs/index.ts'
 import type { AttemptRecord, BackupRecord, DebrisRecord } from '../../coordinator/store/records.ts'
 import type { PostgresServer } from '../harness/index.ts'
@@ -28,9 +29,14 @@ export function sqliteCatalog(file: string): Catalog {
 
 /** The store in a database of a test's PostgreSQL. */
 export function postgresCatalog(server: PostgresServer, database: string): Catalog {
+  // one connection that is kept: a psql for each of the looks of a wait took more than the fleet that was looked at
+  const pool = new pg.Pool({ connectionString: server.url(database), max: 1, allowExitOnIdle: true })
+  pool.on('error', () => undefined)
   return catalog(async sql => {
-    const text = await server.psql(`select coalesce(json_agg(t), '[]') from (${sql}) t`, database)
-    return (JSON.parse(text) as Record<string, unknown>[]).map(row => ({
+    const answer = await pool.query<{ found: string }>(
+      `select coalesce(json_agg(t), '[]')::text as found from (${sql}) t`,
+    )
+    return (JSON.parse(answer.rows[0]?.found ?? '[]') as Record<string, unknown>[]).map(row => ({
       ...row,
       ...(typeof row['manifest'] === 'string'
         ? { manifest: Buffer.from(row['manifest'].replace(/^\\x/, ''), 'hex') }

@@ -282,12 +282,14 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
         {
           what: `the first backup of ${name}`,
           timeout: 60_000,
+          interval: 50,
         },
       )
     if (databases !== undefined)
       await waitUntil(async () => (await catalog.jobs()).every(each => isEnd(each.state.kind)), {
         what: 'the first jobs to end',
         timeout: 60_000,
+        interval: 50,
       })
   }
 
@@ -339,7 +341,7 @@ export async function layFleet(options: FleetOptions): Promise<Fleet> {
           last = (await catalog.jobs()).find(each => each.id === jobId)?.state.kind ?? 'nothing'
           return states.includes(last)
         },
-        { what: `job ${jobId} to be ${states.join(' or ')}`, timeout: 60_000 },
+        { what: `job ${jobId} to be ${states.join(' or ')}`, timeout: 60_000, interval: 50 },
       ).catch((error: unknown) => {
         throw new Error(`${String(error)}; it is ${last}`)
       })
@@ -384,7 +386,7 @@ export async function ready(process: FleetProcess): Promise<void> {
       if (!process.running) return 'ended'
       return (await fetch(`${process.statusUrl}/readyz`)).ok ? 'ready' : undefined
     },
-    { what: `${process.name} to be ready`, timeout: 60_000 },
+    { what: `${process.name} to be ready`, timeout: 60_000, interval: 50 },
   )
   if (answer === 'ended') throw new Error(`${process.name} ended: ${process.log().slice(-2000)}`)
 }

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 
 import { freePort } from './free-port.ts'
+import { mariadbTemplate } from './mariadb-template.ts'
 import { type OwnedProcess, startProcess } from './owned-process.ts'
 import { servicesFolder } from './project-root.ts'
 import { provision } from './provision.ts'
@@ -95,7 +97,9 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
       { name: 'mariadb', logFile: join(folder.path, 'output.log') },
     )
     server = started
-    const up = await waitUntil(async () => !started.running || (await sql('SELECT 1')) === '1', {
+    // a client is not started before there is something to talk to
+    const answers = async () => (await greets(port)) && (await sql('SELECT 1')) === '1'
+    const up = await waitUntil(async () => !started.running || (await answers()), {
       what: 'MariaDB to accept connections',
       timeout: 30_000,
       interval: 50,
@@ -110,7 +114,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     await folder.remove()
   }
   try {
-    await run(script, ['init', root, folder.path])
+    await run('cp', ['-a', join(await mariadbTemplate(root), 'data'), folder.path])
     await start()
   } catch (error) {
     await stop()
@@ -146,6 +150,19 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     log: () => readFile(logFile, 'utf8'),
     stop,
     [Symbol.asyncDispose]: stop,
+  }
+}
+
+/** Whether a server says who it is, as MariaDB does before anything else. */
+async function greets(port: number): Promise<boolean> {
+  const socket = connect({ host: '127.0.0.1', port, timeout: 1_000 })
+  try {
+    return await new Promise(resolve => {
+      socket.once('data', () => resolve(true))
+      for (const end of ['error', 'close', 'timeout']) socket.once(end, () => resolve(false))
+    })
+  } finally {
+    socket.destroy()
   }
 }
 
