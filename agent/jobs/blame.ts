@@ -12,7 +12,7 @@ const lacking: readonly RegExp[] = [
   /could not (access|load|open) (file|library)|shared_preload_libraries|must be (pre)?loaded|unrecognized configuration parameter/i,
   /role ".*" does not exist|tablespace ".*" does not exist|permission denied|must be superuser/i,
   /collation ".*" .*does not exist|unknown collation|unknown character set|unknown storage engine/i,
-  /plugin .* is not loaded|access denied/i,
+  /plugin .* is not loaded|access denied|unknown or incorrect time zone/i,
 ]
 
 /** Codes of failures that lie in the backup whatever server it is restored into. */

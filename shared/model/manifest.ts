@@ -53,6 +53,8 @@ export const requirementsSchema = z.object({
   roles: z.array(z.string()).default([]),
   /** Of the server, name → value: what names in the dump mean depends on them (`lower_case_table_names`). */
   server_settings: z.record(z.string(), z.string()).optional(),
+  /** Named time zones the server must know, of events (MySQL, MariaDB). */
+  time_zones: z.array(z.string()).optional(),
 })
 
 export const stageSchema = z.object({

@@ -37,7 +37,8 @@ describe.skipIf(servers.missing)('MariaDB: proven by restore', () => {
     // the throw-away server is another user's
     await chmod(root.path, 0o711)
     places = await folders(root.path)
-    server = await startMariadb()
+    // names in lower case, as Windows and many who came from there have them
+    server = await startMariadb({ settings: { 'lower-case-table-names': '1' } })
     toolFolders = [server.bin, join(found.root ?? '/', 'usr/sbin')]
     const role = await server.createUser(
       'backup',
@@ -102,12 +103,19 @@ describe.skipIf(servers.missing)('MariaDB: proven by restore', () => {
     await server.sql(
       `CREATE DEFINER=\`o'wner\`@\`%\` VIEW owned AS SELECT 1 AS i;
        CREATE DEFINER=\`o'wner\`@\`%\` SQL SECURITY DEFINER VIEW owned_twice AS SELECT * FROM owned;
+       INSERT INTO mysql.time_zone VALUES (1, 'N'); INSERT INTO mysql.time_zone_name VALUES ('Europe/Berlin', 1);
+       INSERT INTO mysql.time_zone_transition_type VALUES (1, 0, 3600, 0, 'CET'); SET time_zone = 'Europe/Berlin';
+       CREATE TABLE Upper (i int); CREATE TRIGGER on_upper BEFORE INSERT ON Upper FOR EACH ROW SET NEW.i = 1;
        CREATE DEFINER=\`o'wner\`@\`%\` EVENT zoned ON SCHEDULE EVERY 1 SECOND DO CREATE TABLE fired (i int)`,
       'hard',
     )
     const at = await world()
     const made = await backup('hard', at)
     expect(made.manifest.census).toBeDefined()
+    expect(made.manifest.requirements).toMatchObject({
+      server_settings: { lower_case_table_names: '1' },
+      time_zones: ['Europe/Berlin'],
+    })
     const result = await verify(made, at)
     good(result)
     expect(result.verify?.server_version).toBe(

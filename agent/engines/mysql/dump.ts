@@ -63,6 +63,7 @@ export async function openDump(
       throw new AppError('database.privilege-missing', { context: { database, missing } })
     const tables = await readTables(session, database)
     const accounts = await readDefiners(session, database)
+    const zones = await readZones(session, database)
     const [letterCase = '0'] = await session.run('SELECT @@GLOBAL.lower_case_table_names')
     const series = versionOf(tool.version)
     const keepsHistory =
@@ -144,6 +145,7 @@ export async function openDump(
       requirements: {
         ...{ extensions: [], preload_libraries: [], locales: [], tablespaces: [], roles: accounts },
         server_settings: { lower_case_table_names: letterCase },
+        ...(zones.length === 0 ? {} : { time_zones: zones }),
       },
       streams: [stream, ...scripts].sort((a, b) => (a.name < b.name ? -1 : 1)),
       warnings,
@@ -266,4 +268,13 @@ async function readDefiners(session: MysqlSession, database: string): Promise<st
        UNION SELECT definer FROM information_schema.events WHERE event_schema = ${name}) d ORDER BY definer`,
   )
   return rows.map(row => row.account)
+}
+
+/** The zones of its events that a server has to know by their names. */
+async function readZones(session: MysqlSession, database: string): Promise<string[]> {
+  const rows = await session.rows<{ zone: string }>(
+    `SELECT DISTINCT JSON_OBJECT('zone', time_zone) FROM information_schema.events
+      WHERE event_schema = ${quoteLiteral(database)} AND time_zone <> 'SYSTEM' AND time_zone NOT RLIKE '^[-+]'`,
+  )
+  return rows.map(({ zone }) => zone).sort()
 }

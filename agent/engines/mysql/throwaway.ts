@@ -20,6 +20,7 @@ import {
   throwawayStartMs,
 } from '../throwaway.ts'
 import type { Dialect } from './dialect.ts'
+import { quoteLiteral } from './name.ts'
 import { chooseServer, findServers, type ServerProgram } from './server-program.ts'
 import { openSession } from './session.ts'
 import { olderSeries, versionOf } from './tools.ts'
@@ -127,6 +128,8 @@ async function start(
     )
     try {
       for (const role of requirements.roles) for (const sql of accountOf(role)) await session.run(sql)
+      for (const [index, zone] of (requirements.time_zones ?? []).entries())
+        for (const sql of zoneOf(zone, index + 1)) await session.run(sql)
     } finally {
       await session.close()
     }
@@ -200,5 +203,19 @@ function accountOf(role: string): readonly string[] {
   return [
     `CREATE USER IF NOT EXISTS ${account} IDENTIFIED BY '${password}'`,
     `GRANT ALL ON *.* TO ${account}`,
+  ]
+}
+
+/**
+ * What makes a time zone known by its name, and no more: events are made in it, and never fire here.
+ *
+ * @param id of its own, from 1
+ */
+function zoneOf(name: string, id: number): readonly string[] {
+  return [
+    `INSERT INTO mysql.time_zone (Time_zone_id, Use_leap_seconds) VALUES (${id}, 'N')`,
+    `INSERT INTO mysql.time_zone_name (Name, Time_zone_id) VALUES (${quoteLiteral(name)}, ${id})`,
+    `INSERT INTO mysql.time_zone_transition_type (Time_zone_id, Transition_type_id, \`Offset\`, Is_DST, Abbreviation)
+       VALUES (${id}, 0, 0, 0, 'UTC')`,
   ]
 }
