@@ -79,8 +79,11 @@ export async function answering<T>(
       return await open()
     } catch (thrown) {
       signal.throwIfAborted()
-      if (!server.running) throw serverFailed(AppError.from(thrown), (await server.exited).stderr.text)
-      if (performance.now() > until) throw serverFailed(AppError.from(thrown))
+      const error = AppError.from(thrown)
+      // no waiting brings what this host has not
+      if (error.code === 'tool.missing') throw error
+      if (!server.running) throw serverFailed(error, (await server.exited).stderr.text)
+      if (performance.now() > until) throw serverFailed(error)
       await passing(50, undefined, { signal }).catch(() => {})
     }
   }

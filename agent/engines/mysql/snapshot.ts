@@ -45,6 +45,9 @@ const patientPaceMs = 250
 const settleMs = 50
 const settleTries = 8
 
+/** An account with so few sessions at once needs them for dumps beside each other. */
+const fewConnections = 16
+
 // without REPEATABLE READ it would be ignored with a warning
 const isolation = 'SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ'
 const begin = 'COMMIT; START TRANSACTION WITH CONSISTENT SNAPSHOT'
@@ -54,6 +57,9 @@ const busy =
 /** Chooses the best proof that this server and role allow. */
 export async function proofFor(session: MysqlSession, dialect: Dialect, facts: ServerFacts): Promise<Proof> {
   const { privileges, logStatus, positionArg, counter } = dialect.snapshots
+  const [limit = '0'] = await session.run('SELECT @@SESSION.max_user_connections')
+  if (Number(limit) > 0 && Number(limit) < fewConnections)
+    return { kind: 'none', why: `the backup role may have ${limit} sessions only, which are for dumps` }
   const version = versionOf(facts.version)
   const status = logStatus(version === undefined || !olderSeries(version, [8, 2, 0]))
   const mayAsk = privileges.some(privilege => facts.grants.everywhere(privilege))
@@ -76,12 +82,13 @@ async function logsEverything(session: MysqlSession, status: string): Promise<bo
   if (file === '' || only !== '' || except !== '') return false
   const values = pairs(
     await session.run(
-      "SHOW GLOBAL VARIABLES WHERE variable_name IN ('log_slave_updates', 'log_replica_updates', 'gtid_slave_pos')",
+      "SHOW GLOBAL VARIABLES WHERE variable_name IN ('log_slave_updates', 'log_replica_updates', 'gtid_slave_pos', 'wsrep_on')",
     ),
   )
   const received = values.get('log_replica_updates') ?? values.get('log_slave_updates')
-  // MariaDB tells up to where it received; empty: it never did
-  return received === 'ON' || values.get('gtid_slave_pos') === ''
+  if (received === 'ON') return true
+  // MariaDB tells up to where it received, empty if it never did; what Galera applies is not in there
+  return values.get('gtid_slave_pos') === '' && values.get('wsrep_on') !== 'ON'
 }
 
 /** How many sessions a proof needs. */

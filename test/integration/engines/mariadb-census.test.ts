@@ -236,6 +236,12 @@ describe.skipIf(servers.missing)('the census of MariaDB', () => {
     expect(logged.streams[0]?.command.args).toContain('--master-data=2')
     expect((await dump(logged)).census?.tables).toEqual([{ name: 't', rows: '1' }])
     await logged.close()
+    // an account with few sessions keeps them for dumps
+    await server.sql('ALTER USER least WITH MAX_USER_CONNECTIONS 3')
+    const few = await open('poor', at)
+    expect((await dump(few)).census).toBeUndefined()
+    expect(few.warnings).toEqual([expect.stringMatching(/no census.*3 sessions only/)])
+    await few.close()
   })
 
   it('leaves out what was made or dropped while the dump ran', async () => {
