@@ -141,7 +141,10 @@ class Planning {
       destination.waits(job.clusterId)
       return this.#reserve(job, urgency, demand, destination, cluster) ?? wait(job.id, lacking)
     }
-    const unfair = fairly ? destinations.find(each => each.isUnfair(job.clusterId, rate)) : undefined
+    // a cluster's first job is never unfair
+    const alone = cluster === undefined || cluster.used === 0
+    const unfair =
+      alone || !fairly ? undefined : destinations.find(each => each.isUnfair(job.clusterId, rate))
     if (unfair !== undefined) return { kind: 'defer', pool: unfair }
     if (cluster !== undefined && !restore && cluster.rate !== Number.POSITIVE_INFINITY) {
       const inCluster = lack(cluster, demand, 0, cluster.name, job)

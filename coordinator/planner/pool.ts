@@ -13,12 +13,6 @@ export interface Demand {
   readonly endsAt: Millis
 }
 
-/** What of one pool is taken, and until when. */
-interface Taken {
-  readonly amount: number
-  readonly endsAt: Millis
-}
-
 /** Budget kept for a job from a time on, and what of the pool is left beside it then. */
 interface Reservation {
   readonly jobId: JobId
@@ -48,14 +42,14 @@ export class Pool {
   readonly rate: number
   readonly #now: Millis
   // made when needed: most of some ten thousand pools of a look need none of them
-  #taken: Taken[] | undefined
+  #taken: Demand[] | undefined
+  #sorted = true
   #shares: Map<ClusterId, { slots: number; rate: number }> | undefined
   #reservations: Reservation[] | undefined
   #reservedIn: Set<number> | undefined
   #first: JobId | undefined
   #usedSlots = 0
   #usedRate = 0
-  #sorted = true
   /** Clusters that wait for this pool in the class that is placed now. */
   #waiting: Set<ClusterId | undefined> | undefined
   #full: readonly [Reason] | undefined
@@ -122,8 +116,9 @@ export class Pool {
     if (this.#first === undefined || demand.jobId < this.#first) this.#first = demand.jobId
     this.#usedSlots++
     this.#usedRate += rate
-    this.#taken ??= []
-    this.#taken.push({ amount: rate, endsAt: Math.max(demand.endsAt, this.#now + overrun) })
+    // mostly one: an array that is made to grow takes room for seventeen
+    if (this.#taken === undefined) this.#taken = [demand]
+    else this.#taken.push(demand)
     this.#sorted = false
     this.#full = undefined
     for (const each of this.#reservations ?? [])
@@ -173,14 +168,17 @@ export class Pool {
     let slots = this.#usedSlots
     let taken = this.#usedRate
     const fits = () => slots + 1 <= this.slots && taken + asked <= this.rate
-    const ends: Taken[] = [...this.#byEnd()]
-    for (const each of this.#reservations ?? []) {
+    const reservations = this.#reservations ?? []
+    for (const each of reservations) {
       slots++
       taken += each.rate
-      ends.push({ endsAt: each.until, amount: each.rate })
     }
     if (fits()) return this.#now
-    if (this.#reservations !== undefined) ends.sort((a, b) => a.endsAt - b.endsAt)
+    const ends = this.#byEnd().map(each => ({ endsAt: this.#endOf(each), amount: this.#amountTaken(each) }))
+    if (reservations.length > 0) {
+      for (const { until, rate: amount } of reservations) ends.push({ endsAt: until, amount })
+      ends.sort((a, b) => a.endsAt - b.endsAt)
+    }
     for (const each of ends) {
       slots--
       taken -= each.amount
@@ -194,9 +192,9 @@ export class Pool {
     let spareSlots = this.slots - 1
     let spareRate = this.rate - asked
     for (const each of this.#taken ?? [])
-      if (each.endsAt > from) {
+      if (this.#endOf(each) > from) {
         spareSlots--
-        spareRate -= each.amount
+        spareRate -= this.#amountTaken(each)
       }
     for (const each of this.#reservations ?? [])
       if (each.until > from && each.from < until) {
@@ -215,10 +213,18 @@ export class Pool {
     return this.#full
   }
 
-  #byEnd(): readonly Taken[] {
+  #byEnd(): readonly Demand[] {
     this.#taken ??= []
-    if (!this.#sorted) this.#taken.sort((a, b) => a.endsAt - b.endsAt)
+    if (!this.#sorted) this.#taken.sort((a, b) => this.#endOf(a) - this.#endOf(b))
     this.#sorted = true
     return this.#taken
+  }
+
+  #endOf({ endsAt }: Demand): Millis {
+    return Math.max(endsAt, this.#now + overrun)
+  }
+
+  #amountTaken(demand: Demand): number {
+    return this.ask(this.amountOf(demand))
   }
 }

@@ -29,7 +29,7 @@ export class Room {
   readonly #now: Millis
   /** Where in the input each is, and its seat by that place. */
   readonly #agents = new Map<AgentId, number>()
-  readonly #seats: (Seat | undefined)[]
+  readonly #seats: (Seat | undefined)[] = []
   readonly #sites = new Map<string, Pool>()
   readonly #clusterNames: Numbering<ClusterId>
   readonly #clusters: (Pool | undefined)[] = []
@@ -40,8 +40,8 @@ export class Room {
     this.#input = input
     this.#now = input.now.wall
     this.#clusterNames = clusters
-    this.#seats = input.agents.map(() => undefined)
-    for (const [n, agent] of input.agents.entries()) this.#agents.set(agent.id, n)
+    let n = 0
+    for (const { id } of input.agents) this.#agents.set(id, n++)
     for (const job of input.running) {
       const demand = {
         jobId: job.id,
