@@ -45,13 +45,14 @@ class Planning {
   readonly #queue: Queue
   readonly #later: Asleep[] = []
   /** By number of the cluster. */
-  readonly #tight: (readonly QueuedJob[] | undefined)[] = []
+  readonly #tight: (readonly QueuedJob[] | undefined)[]
 
   constructor(input: PlanInput) {
     this.#input = input
     this.#now = input.now.wall
     this.#queue = new Queue(this.#awake(), input)
     this.#room = new Room(input, this.#queue.clusterNames)
+    this.#tight = new Array<undefined>(this.#queue.clusters).fill(undefined)
   }
 
   run(): readonly PlanDecision[] {

@@ -29,10 +29,10 @@ export class Room {
   readonly #now: Millis
   /** Where in the input each is, and its seat by that place. */
   readonly #agents = new Map<AgentId, number>()
-  readonly #seats: (Seat | undefined)[] = []
+  readonly #seats: (Seat | undefined)[]
   readonly #sites = new Map<string, Pool>()
   readonly #clusterNames: Numbering<ClusterId>
-  readonly #clusters: (Pool | undefined)[] = []
+  readonly #clusters: (Pool | undefined)[]
   readonly #destinations = new Map<string, readonly Pool[]>()
 
   /** @param clusters those that have anything to do with the look */
@@ -40,6 +40,9 @@ export class Room {
     this.#input = input
     this.#now = input.now.wall
     this.#clusterNames = clusters
+    // filled: what is begun at a far end becomes a dictionary
+    this.#clusters = new Array<undefined>(clusters.count).fill(undefined)
+    this.#seats = new Array<undefined>(input.agents.length).fill(undefined)
     let n = 0
     for (const { id } of input.agents) this.#agents.set(id, n++)
     for (const job of input.running) {
