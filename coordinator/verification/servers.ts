@@ -5,21 +5,22 @@ import type { VerifyServer } from '../store/records.ts'
 export type Fit = 0 | 1
 
 /**
- * The best of some server programs for a backup; undefined: none will do. Of the same engine, never older than the
- * server the backup was made of: what a newer one wrote an older one may not read.
+ * The best of some server programs for a backup; undefined: none will do. Of the same engine, and of no older line (major
+ * of PostgreSQL, series of MySQL and MariaDB) than the server the backup was made of: what a newer one wrote an older one
+ * may not read. Agents choose by the same rule.
  */
 export function fitOf(
   servers: readonly VerifyServer[],
   engine: EngineKind,
   serverVersion: string,
 ): Fit | undefined {
-  const wanted = numbersOf(serverVersion)
+  const wanted = lineOf(engine, serverVersion)
   let best: Fit | undefined
   for (const server of servers) {
     if (server.engine !== engine) continue
-    const version = numbersOf(server.version)
-    if (compare(version, wanted) < 0) continue
-    const fit = lineOf(engine, version) === lineOf(engine, wanted) ? 0 : 1
+    const newer = compare(lineOf(engine, server.version), wanted)
+    if (newer < 0) continue
+    const fit = newer === 0 ? 0 : 1
     if (best === undefined || fit < best) best = fit
   }
   return best
@@ -27,18 +28,16 @@ export function fitOf(
 
 /** Why nobody can verify a backup, and what would help. */
 export function noVerifierText(engine: EngineKind, serverVersion: string): string {
-  return `no agent has a ${engine} server of ${serverVersion === '' ? 'any version' : `version ${serverVersion} or newer`} to restore into; give one \`verify\` in its configuration`
+  const line = lineOf(engine, serverVersion).join('.')
+  return `no agent has a ${engine} server of ${line === '' ? 'any version' : `version ${line} or newer`} to restore into; give one \`verify\` in its configuration`
 }
 
-/** `10.11.6-MariaDB-log` is 10, 11, 6; what names no number is older than everything. */
-function numbersOf(version: string): readonly number[] {
+/** `10.11.6-MariaDB-log` is of 10.11; what names no number is older than everything. */
+function lineOf(engine: EngineKind, version: string): readonly number[] {
   return (/\d+(\.\d+)*/.exec(version)?.[0] ?? '')
     .split('.')
     .flatMap(each => (each === '' ? [] : Number(each)))
-}
-
-function lineOf(engine: EngineKind, numbers: readonly number[]): string {
-  return numbers.slice(0, engine === 'postgres' ? 1 : 2).join('.')
+    .slice(0, engine === 'postgres' ? 1 : 2)
 }
 
 function compare(a: readonly number[], b: readonly number[]): number {

@@ -200,7 +200,7 @@ describe('a policy that asks for proofs', () => {
       async () => (await fleet.store.read.decisions(job.id)).find(each => each.code === 'no-verifier'),
       { what: 'the reason' },
     )
-    expect(told.text).toContain('15.8 or newer')
+    expect(told.text).toContain('version 15 or newer')
     const pool = await fleet.agent({ hostname: 'pool1', verifyServers })
     const assign = await offered(pool)
     expect(backupOf(assign)).toBe(backupId)

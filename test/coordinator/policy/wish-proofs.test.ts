@@ -37,7 +37,7 @@ test('proofs that nobody can make, or not in time, are told before they are prom
   lint.look(policy(weekly), 'mariadb', undefined, 1)
   lint.look(policy(), 'mysql', undefined, 1)
   expect(lint.findings().map(({ code, text }) => [code, text])).toEqual([
-    ['verification-too-often', expect.stringContaining('take about 30h')],
+    ['verification-too-often', expect.stringContaining('take about 1d 6h')],
     ['no-verifier', expect.stringContaining('no agent has a mariadb server')],
   ])
 })

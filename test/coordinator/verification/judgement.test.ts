@@ -60,13 +60,13 @@ describe('the proof of a database', () => {
 describe('a throw-away server', () => {
   test.each([
     ['postgres', ['14.9'], '15.8', undefined],
-    ['postgres', ['15.7'], '15.8', undefined],
+    ['postgres', ['15.7'], '15.8', 0],
     ['postgres', ['15.18', '17.2'], '15.8 (Debian 15.8-1)', 0],
     ['postgres', ['17.2'], '15.8', 1],
     ['mariadb', ['10.11.19'], '10.11.6-MariaDB-log', 0],
     ['mariadb', ['11.4.2'], '10.11.6-MariaDB', 1],
     ['mysql', ['8.4.3'], '8.0.46', 1],
-    ['mysql', ['8.0.9'], '8.0.46', undefined],
+    ['mysql', ['8.0.46'], '8.4.3', undefined],
     ['postgres', ['15.18'], '', 1],
   ] as const)('%s %j for %s', (engine, versions, wanted, fit) => {
     const servers = versions.map(version => ({ engine, version }))

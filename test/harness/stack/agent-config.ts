@@ -34,6 +34,8 @@ export interface AgentOptions {
   readonly encryption?: Readonly<Record<string, unknown>>
   /** Section `hooks` of its configuration. */
   readonly hooks?: Readonly<Record<string, unknown>>
+  /** Section `verify` of its configuration. */
+  readonly verify?: Readonly<Record<string, unknown>>
   /** Variables of its process. */
   readonly env?: Readonly<Record<string, string>>
   /** Where it dials, when not the coordinator itself (a fault proxy). */
@@ -65,6 +67,7 @@ export async function writeAgentConfig(
     })),
     ...(options.encryption === undefined ? {} : { encryption: options.encryption }),
     ...(options.hooks === undefined ? {} : { hooks: options.hooks }),
+    ...(options.verify === undefined ? {} : { verify: options.verify }),
     ...(around.s3 === undefined
       ? {}
       : { destinations: { main: { credentials: await writeKeys(folder, around.s3) } } }),

@@ -22,6 +22,7 @@ export interface StackPolicy {
   readonly compression?: Readonly<Record<string, unknown>>
   readonly encryption?: Readonly<Record<string, unknown>>
   readonly hooks?: Readonly<Record<string, readonly string[]>>
+  readonly verification?: Readonly<Record<string, string>>
   readonly retry?: { readonly attempts?: number; readonly base_delay?: string; readonly max_delay?: string }
 }
 
