@@ -247,9 +247,13 @@ describe.skipIf(here.missing)('the whole way: Consul, coordinator, agent, databa
         const body = await (
           await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))
         ).Body?.transformToString()
-        const manifest = JSON.parse(body ?? '') as { streams: { objects: { key: string }[] }[] }
+        const manifest = JSON.parse(body ?? '') as {
+          streams: { objects: { key: string }[] }[]
+          census?: { key: string }
+        }
         for (const { objects } of manifest.streams)
           for (const object of objects) named.add(`fleet/${object.key}`)
+        if (manifest.census !== undefined) named.add(`fleet/${manifest.census.key}`)
       }
       const unowned = keys.filter(key => !manifests.includes(key) && !named.has(key))
       const missing = [...named].filter(key => !keys.includes(key))

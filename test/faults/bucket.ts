@@ -41,6 +41,7 @@ export async function contentOf(store: ObjectStore): Promise<BucketContent> {
 }
 
 /** Keys of the objects a manifest names. */
-export function objectsOf(manifest: Manifest): string[] {
-  return manifest.streams.flatMap(stream => stream.objects.map(({ key }) => key))
+export function objectsOf({ streams, census }: Manifest): string[] {
+  const keys = streams.flatMap(stream => stream.objects.map(({ key }) => key))
+  return census === undefined ? keys : [...keys, census.key]
 }
