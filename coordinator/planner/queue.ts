@@ -7,8 +7,9 @@ import { type Level, Pressures, stepOf, worth } from './pressure.ts'
 /**
  * The jobs of a look by number, and the queues they stand in: their cluster's and their destination's.
  *
- * What is asked of each again and again lies in columns. As objects a hundred thousand jobs are 25 MB and what was
- * kept for each cluster another 10: a look waited for memory most of its time, and took twice as long.
+ * What is asked of each again and again lies in columns. As objects a hundred thousand jobs are some 25 MB, read
+ * again and again out of order, and what was kept for each cluster is another few: with columns a look takes half the
+ * CPU time it took (docs/architecture/scale.md).
  */
 export class Queue {
   readonly jobs: readonly QueuedJob[]

@@ -29,7 +29,7 @@ export interface Order {
 /** Manual restores first, then each urgency. */
 const classCount = 4
 const levelCount = 3
-/** Up to so many a sort by insertion is quicker than to call the engine's, which half of a look's sorting was. */
+/** Up to so many are sorted by insertion: most ranks hold a handful, which is not worth a call of the engine's sort. */
 const few = 12
 
 /** The ranks of a look while they are made: first each cluster's own, which are few; then those that stand level are one. */
