@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { AppError } from '../../shared/errors/index.ts'
+import { childEnvironment } from './environment.ts'
 
 /**
  * A real pipe of the kernel. Node's own stdio "pipes" are socket pairs: a tool that opens `/dev/fd/N` of one
@@ -76,7 +77,7 @@ async function made(count: number, mkfifo: string): Promise<readonly number[]> {
   try {
     folder = await mkdtemp(join(tmpdir(), 'holdfast-pipe-'))
     const paths = Array.from({ length: count }, (_, index) => join(folder ?? '', String(index)))
-    await promisify(execFile)(mkfifo, ['-m', '600', ...paths])
+    await promisify(execFile)(mkfifo, ['-m', '600', ...paths], { env: childEnvironment() })
     for (const path of paths) opened.push(openSync(path, constants.O_RDWR))
     return opened
   } catch (thrown) {
