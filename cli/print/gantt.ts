@@ -1,5 +1,5 @@
+import stringWidth from 'string-width'
 import { printable } from './table.ts'
-import { textWidth } from './text-width.ts'
 import { instant } from './units.ts'
 
 /** Columns beyond which a picture of a day tells no more. */
@@ -21,7 +21,7 @@ export interface Bar {
 export function gantt(bars: readonly Bar[], from: number, to: number, room: number): string {
   const width = Math.min(room, widest)
   const names = bars.map(each => shortened(printable(each.label), Math.floor(width / 3)))
-  const margin = Math.max(4, ...names.map(name => textWidth(name)))
+  const margin = Math.max(4, ...names.map(name => stringWidth(name)))
   const columns = Math.max(10, width - margin - 2)
   const at = (time: number) => Math.floor(((time - from) / Math.max(1, to - from)) * columns)
   const lines = bars.map((bar, i) => {
@@ -32,7 +32,7 @@ export function gantt(bars: readonly Bar[], from: number, to: number, room: numb
     const limit = at(bar.deadline)
     if (bar.deadline > 0 && limit >= 0 && limit < columns && cells[limit] === ' ') cells[limit] = '▏'
     const name = names[i] ?? ''
-    return `${name}${' '.repeat(margin - textWidth(name))}  ${cells.join('')}`.trimEnd()
+    return `${name}${' '.repeat(margin - stringWidth(name))}  ${cells.join('')}`.trimEnd()
   })
   return [axis(from, to, columns, margin), ...lines].join('\n')
 }
@@ -46,10 +46,10 @@ function axis(from: number, to: number, columns: number, margin: number): string
 }
 
 function shortened(text: string, width: number): string {
-  if (textWidth(text) <= width) return text
+  if (stringWidth(text) <= width) return text
   let kept = ''
   for (const character of text) {
-    if (textWidth(kept + character) > width - 1) break
+    if (stringWidth(kept + character) > width - 1) break
     kept += character
   }
   return `${kept}…`

@@ -1,5 +1,5 @@
+import stringWidth from 'string-width'
 import type { Job } from '../../shared/wire/gen/holdfast/v1/operator.ts'
-import { textWidth } from './text-width.ts'
 import { bytes, shortDuration } from './units.ts'
 
 /** Whether a job stays as it is. */
@@ -49,11 +49,11 @@ export function progressLine(job: Job, elapsed: number, width: number): string {
         ]
   let shown = [...facts, { text: shortDuration(elapsed), worth: 0 }].filter(({ text }) => text !== '')
   const line = () => [drawn, ...shown.map(({ text }) => text)].join(' · ')
-  while (shown.length > 0 && textWidth(line()) > width) {
+  while (shown.length > 0 && stringWidth(line()) > width) {
     const least = Math.min(...shown.map(({ worth }) => worth))
     shown = shown.filter(({ worth }) => worth !== least)
   }
-  return textWidth(line()) <= width ? line() : state
+  return stringWidth(line()) <= width ? line() : state
 }
 
 function sizes({ rawBytes, predictedRawBytes, storedBytes }: NonNullable<Job['progress']>): string {

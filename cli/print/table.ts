@@ -1,5 +1,5 @@
+import stringWidth from 'string-width'
 import type { Paint } from './paint.ts'
-import { textWidth } from './text-width.ts'
 
 /** A column: its heading, the text of a row, and whether it may be cut when the table is too wide. */
 export interface Column<T> {
@@ -94,7 +94,7 @@ export function card(
 }
 
 function widest(texts: readonly string[]): number {
-  return texts.reduce((most, text) => Math.max(most, textWidth(text)), 0)
+  return texts.reduce((most, text) => Math.max(most, stringWidth(text)), 0)
 }
 
 /** The columns that stay: as long as not even shortened ones fit, the next that may go is left out. */
@@ -119,8 +119,8 @@ function fitting<T extends Pick<Column<unknown>, 'drop' | 'shrinkTo'> & { readon
 }
 
 function cellOf<T>(text: string, width: number, column: Column<T> | undefined, paint?: Paint): string {
-  const shown = textWidth(text) > width ? shortened(text, width, column?.cut ?? 'end') : text
-  const padding = ' '.repeat(Math.max(0, width - textWidth(shown)))
+  const shown = stringWidth(text) > width ? shortened(text, width, column?.cut ?? 'end') : text
+  const padding = ' '.repeat(Math.max(0, width - stringWidth(shown)))
   const painted = paint === undefined ? shown : paint(shown)
   return column?.align === 'right' ? padding + painted : painted + padding
 }
@@ -137,7 +137,7 @@ function shortened(text: string, width: number, cut: 'end' | 'start' | 'middle')
 function asMany(characters: readonly string[], columns: number): string {
   let kept = ''
   for (const character of characters) {
-    if (textWidth(kept + character) > columns) break
+    if (stringWidth(kept + character) > columns) break
     kept += character
   }
   return kept
@@ -148,7 +148,7 @@ export function atWords(text: string, width: number): string[] {
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const line = lines.at(-1)
-    if (line !== undefined && textWidth(`${line} ${word}`) <= width)
+    if (line !== undefined && stringWidth(`${line} ${word}`) <= width)
       lines[lines.length - 1] = `${line} ${word}`
     else lines.push(word)
   }
