@@ -102,6 +102,55 @@ export const fleet: Dashboard = {
       ],
     },
     {
+      title: 'Proof',
+      height: 8,
+      panels: [
+        {
+          type: 'timeseries',
+          width: 8,
+          title: 'Not proven by a restore',
+          description:
+            'Databases whose policy asks for verification: a backup was found bad, or none was tried for too long.',
+          unit: 'none',
+          stack: true,
+          queries: [
+            { expr: 'sum by (reason) (holdfast_databases_unproven) or vector(0)', legend: '{{reason}}' },
+          ],
+        },
+        {
+          type: 'timeseries',
+          width: 8,
+          title: 'Verifications, per day',
+          description: 'Backups restored into a throw-away server, by what that showed.',
+          unit: 'none',
+          stack: true,
+          queries: [
+            {
+              expr: 'sum by (verdict) (increase(holdfast_verifications_total[1d])) or vector(0)',
+              legend: '{{verdict}}',
+            },
+          ],
+        },
+        {
+          type: 'timeseries',
+          width: 8,
+          title: 'Measured RTO',
+          description: 'How long those restores took in the last week: median and 99th percentile.',
+          unit: 's',
+          queries: [
+            {
+              expr: 'histogram_quantile(0.5, sum by (le) (increase(holdfast_verification_restore_seconds_bucket[7d]))) or vector(0)',
+              legend: 'p50',
+            },
+            {
+              expr: 'histogram_quantile(0.99, sum by (le) (increase(holdfast_verification_restore_seconds_bucket[7d]))) or vector(0)',
+              legend: 'p99',
+            },
+          ],
+        },
+      ],
+    },
+    {
       title: 'Work',
       height: 8,
       panels: [
