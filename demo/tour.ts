@@ -13,6 +13,7 @@ export async function showTour(stack: Stack, { backups }: BackedUp, narrator: Na
     ['database', 'list'],
     ['backup', 'list'],
     ...(largest === undefined ? [] : [['backup', 'get', largest.backup_id]]),
+    ['verification', 'list'],
     ['job', 'list'],
     ...(largest === undefined ? [] : [['job', 'explain', largest.job_id]]),
     ['audit', 'list', '--limit', '8'],

@@ -20,13 +20,14 @@ describe.skipIf(here.missing)('the demo', () => {
     expect(stdout.split('\n')).toHaveLength(2)
     const result = JSON.parse(stdout)
     expect(Object.keys(result)).toEqual([
-      ...['ok', 'databases', 'backups', 'verified', 'stored_bytes', 'raw_bytes', 'seconds'],
+      ...['ok', 'databases', 'backups', 'verified', 'proven', 'stored_bytes', 'raw_bytes', 'seconds'],
     ])
     expect(result.ok).toBe(true)
     expect(result.databases).toBeGreaterThanOrEqual(3)
     // the globals are a backup and no database
     expect(result.backups).toBe(result.databases + 1)
     expect(result.verified).toBe(result.databases)
+    expect(result.proven).toBe(result.databases)
     expect(result.stored_bytes).toBeLessThan(result.raw_bytes)
     expect(stderr).toContain('$ holdfast gap list\nno gap')
   })

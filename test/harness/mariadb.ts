@@ -34,6 +34,8 @@ export interface MariadbServer extends MariadbCredentials, AsyncDisposable {
   readonly socket: string
   /** Folder with mariadb, mariadb-dump, mariadb-admin and mariadb-backup. */
   readonly bin: string
+  /** Folder with mariadbd itself. */
+  readonly sbin: string
   readonly pid: number
   /** Runs statements (or a dump) and returns tab-separated rows without headings, trimmed. Throws with the server's message. */
   sql(statements: string, database?: string): Promise<string>
@@ -126,6 +128,7 @@ export async function startMariadb(options: MariadbOptions = {}): Promise<Mariad
     port,
     socket,
     bin,
+    sbin: join(root === '' ? '/' : root, 'usr/sbin'),
     get pid() {
       return server?.pid ?? -1
     },

@@ -11,7 +11,6 @@ import { conducted, verifyIn, verifying } from '../agent/jobs/conducted.ts'
 import { backupSpec, folders, makeWorld, verifySpec } from '../agent/jobs/world.ts'
 import {
   type MariadbServer,
-  provision,
   requireServers,
   startMariadb,
   type TemporaryFolder,
@@ -31,15 +30,13 @@ describe.skipIf(servers.missing)('MariaDB: proven by restore', () => {
   let toolFolders: readonly string[]
 
   beforeAll(async () => {
-    const found = await provision('mariadb')
-    if (!found.available) throw new Error(found.reason)
     root = await temporaryFolder('prove')
     // the throw-away server is another user's
     await chmod(root.path, 0o711)
     places = await folders(root.path)
     // names in lower case, as Windows and many who came from there have them
     server = await startMariadb({ settings: { 'lower-case-table-names': '1' } })
-    toolFolders = [server.bin, join(found.root ?? '/', 'usr/sbin')]
+    toolFolders = [server.bin, server.sbin]
     const role = await server.createUser(
       'backup',
       'SELECT, SHOW VIEW, TRIGGER, EVENT, SHOW DATABASES, EXECUTE, BINLOG MONITOR ON *.*',
