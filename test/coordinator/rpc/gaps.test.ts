@@ -19,6 +19,7 @@ function deps(instances: number, discovery: readonly object[]): OperatorDeps {
         databaseStates: empty,
         databases: empty,
         copiesMissingSince: empty,
+        verificationGaps: empty,
       },
     },
     operations: {
