@@ -417,9 +417,8 @@ databases:                               # for one each: service/name, cluster/n
 - A rule must match in each field it gives, and in one of the values of each. \`clusters\`, \`databases\` and \`exclude\` are patterns with \`*\`. A cluster's globals have no
   name: only \`*\`, or no \`databases\`, speaks for them.
 - What only means something together is inherited together, from the strongest rule that gives any of it: \`every\`, \`cron\`, \`zone\`; \`destination\`, \`destinations\`, \`copies\`, \`min_copies\`,
-  \`copy_patience\`; \`long_running_after\`, \`long_running_factor\`; \`codec\`, \`codec_level\`, \`compression\`. \`retry\`, \`encryption\` and \`hooks\` are inherited key by key; an empty list takes away
-  what a weaker rule gave.
-  \`copy_patience\`; \`codec\`, \`codec_level\`, \`compression\`; \`retention\`; \`verification\`. \`retry\` and \`encryption\` are inherited key by key.
+  \`copy_patience\`; \`long_running_after\`, \`long_running_factor\`; \`codec\`, \`codec_level\`, \`compression\`; \`retention\`; \`verification\`. \`retry\`, \`encryption\` and \`hooks\` are
+  inherited key by key; an empty list takes away what a weaker rule gave.
 - A database is counted under the strongest rule that matches it (\`fleet\` when none does). Its policy's version changes with any value. One of which no rule says
   where its backups go has no policy: the gap \`no-policy\`.
 

@@ -88,12 +88,13 @@ function agentTable(rows: readonly Agent[], terminal: Terminal): string {
     [
       { heading: 'HOST', value: a => a.hostname, shrinkTo: 10 },
       { heading: 'STATE', value: stateOf, paint: terminal.paint },
+      // an agent and a keeper may share a host, and its name
+      { heading: 'ROLE', value: roleOf },
       { heading: 'SEEN', value: a => ago(a.lastSeenAt, terminal.now()) },
       { heading: 'RUNNING', value: slotsOf, align: 'right' },
       { heading: 'CLOCK', value: a => `${a.clockOffsetMs} ms`, align: 'right' },
       { heading: 'VERSION', value: a => a.version, shrinkTo: 8 },
       { heading: 'SKEW', value: a => a.versionSkew },
-      { heading: 'ROLE', value: roleOf, wide: true },
       { heading: 'INSTANCES', value: a => String(a.instances), align: 'right', wide: true },
       { heading: 'CORES', value: a => String(a.cores), align: 'right', wide: true },
       { heading: 'LOAD', value: a => a.resources?.load1.toFixed(1) ?? '-', align: 'right', wide: true },

@@ -20,8 +20,11 @@ export function gapOf(input: GapInput): { readonly code: GapReason; readonly det
     return { code: 'unknown-engine', detail: 'neither its service nor meta `engine` names one we know' }
   if (match.kind === 'none') return { code: 'no-agent', detail: match.detail }
   if (match.kind === 'several') return { code: 'ambiguous-agent', detail: match.detail }
-  if (agent === undefined)
-    return { code: 'agent-never-seen', detail: `agent ${match.agentId} never said hello` }
+  if (match.kind === 'unseen' || agent === undefined)
+    return {
+      code: 'agent-never-seen',
+      detail: match.kind === 'unseen' ? match.detail : `agent ${match.agentId} never said hello`,
+    }
   if (agent.silent)
     return {
       code: 'agent-silent',

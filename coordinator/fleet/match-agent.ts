@@ -11,6 +11,8 @@ export type Match =
       readonly by: Rule[0]
     }
   | { readonly kind: 'none'; readonly detail: string }
+  /** Service meta names one that never said hello. */
+  | { readonly kind: 'unseen'; readonly detail: string }
   | { readonly kind: 'several'; readonly agentIds: readonly AgentId[]; readonly detail: string }
 
 /** What an instance is matched by. */
@@ -55,7 +57,7 @@ export class AgentDirectory {
     const named = instance.meta[agentMeta]
     if (named !== undefined && named !== '') {
       const match = this.#decide(['meta', this.#byName.get(named) ?? []])
-      return match ?? { kind: 'none', detail: `meta names agent \`${named}\`, which is not known` }
+      return match ?? { kind: 'unseen', detail: `meta names agent \`${named}\`, which never said hello` }
     }
     const pool = instance.meta[poolMeta]
     if (pool !== undefined && pool !== '') return this.#fromPool(instance.discoveryKey, pool)

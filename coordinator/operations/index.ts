@@ -71,6 +71,8 @@ export type { Settings, Times } from './settings.ts'
 
 /** A forecast from further ahead says nothing. */
 const furthest = 7 * 86_400_000
+/** Clocks of those who ask differ by less. */
+const pastSlack = 600_000
 
 /** The coordinator on one screen. */
 export interface Status {
@@ -353,6 +355,11 @@ export function createOperations(deps: OperationsDeps): Operations {
     forecast: async ({ from = 0, whatIf, ...rest }, signal) => {
       const term = led()
       const now = clock.now().wall
+      if (from !== 0 && from < now - pastSlack)
+        throw new AppError('request.invalid', {
+          message: 'at: is in the past; what was is in `job list`',
+          context: { field: 'at', expected: 'a time within the next 7 days' },
+        })
       if (from > now + furthest)
         throw new AppError('request.invalid', {
           message: 'at: is further ahead than can be told',

@@ -97,15 +97,35 @@ function sitesOf(term: Term): ReadonlyMap<AgentId, string> | undefined {
   return sites
 }
 
-/** Budgets with clusters by their ids. */
-export function budgetsFor(budgets: NamedBudgets, term: Pick<Term, 'fleet'>): Budgets {
+/** Budgets with clusters by their ids, and hosts by what their agents call them. */
+export function budgetsFor(budgets: NamedBudgets, term: Pick<Term, 'fleet' | 'live'>): Budgets {
   const clusters = new Map<ClusterId, NonNullable<Budgets['cluster']>>()
   if (budgets.clusters.size > 0)
     for (const { id, name } of term.fleet.clusters()) {
       const budget = budgets.clusters.get(name)
       if (budget !== undefined) clusters.set(id, budget)
     }
-  return { ...budgets, clusters }
+  return { ...budgets, clusters, hosts: hostBudgets(budgets.hosts, term) }
+}
+
+/** A host may be named as its agent does, or as discovery names its node: the agent's own word comes first. */
+function hostBudgets(
+  named: NamedBudgets['hosts'],
+  { fleet, live }: Pick<Term, 'fleet' | 'live'>,
+): NonNullable<Budgets['hosts']> {
+  if (named.size === 0) return named
+  const hosts = new Map(named)
+  const add = (hostname: string, node: string) => {
+    const budget = named.get(node)
+    if (budget !== undefined && !hosts.has(hostname)) hosts.set(hostname, budget)
+  }
+  for (const { hostname, nodeName } of live.records()) add(hostname, nodeName)
+  for (const { agentId, nodeName, goneSince } of fleet.instances()) {
+    const agent = agentId === undefined ? undefined : live.record(agentId)
+    // a pool agent has a host of its own
+    if (agent !== undefined && !agent.pool && goneSince === undefined) add(agent.hostname, nodeName)
+  }
+  return hosts
 }
 
 /** What tells whose work a job is. */

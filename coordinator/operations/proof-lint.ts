@@ -79,7 +79,7 @@ export class WeakerProofs {
   ): void {
     const less = rarerProofs(was?.verification, will?.verification)
     if (less.length === 0 || (state?.backups ?? 0) === 0) return
-    const where = will?.name ?? ''
+    const where = will?.name ?? 'no policy'
     const known = this.#found.get(where)
     if (known === undefined) this.#found.set(where, { count: 1, example: `${name}: ${less.join(', ')}` })
     else known.count++

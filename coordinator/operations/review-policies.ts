@@ -85,7 +85,7 @@ export async function reviewPolicies(
     // what has no backup yet loses none
     if (less.length > 0 && (state?.backups ?? 0) > 0) {
       shortened++
-      const where = will?.name ?? ''
+      const where = will?.name ?? 'no policy'
       const known = shorter.get(where) ?? { count: 0, example: `${name}: ${less.join(', ')}` }
       shorter.set(where, { ...known, count: known.count + 1 })
     }

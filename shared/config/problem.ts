@@ -6,6 +6,9 @@ import { type ConfigPath, isTree, setKey, showPath, type Tree, valueAt } from '.
 import { childSchemas, formAt, knownKeys, schemasAt } from './shape.ts'
 import { variableFor } from './variable-name.ts'
 
+/** Keys that are named where one is unknown: more is no help. */
+const mostListed = 12
+
 /** One thing wrong with the configuration. */
 export interface Problem {
   readonly key: string
@@ -69,7 +72,8 @@ function unknownKey(key: string, path: ConfigPath, known: readonly string[]): st
   if (asFile !== undefined) return `secrets are given as files: use ${showPath([...path, asFile])}`
   const like = nearest(key, known)
   if (like !== undefined) return `unknown key; did you mean ${showPath([...path, like])}?`
-  return `unknown key; expected one of ${known.slice(0, 12).join(', ')}`
+  const more = known.length - mostListed
+  return `unknown key; expected one of ${known.slice(0, mostListed).join(', ')}${more > 0 ? ` and ${more} more` : ''}`
 }
 
 /** What the schema finds wrong, in words with sources. */

@@ -92,7 +92,7 @@ describe('the rule instance → agent', () => {
 
   test('meta that names nobody known is a gap, not another agent', () => {
     const local = agent({ hostname: 'host7' })
-    expect(match([local], { meta: { [agentMeta]: 'pool9' } })).toMatchObject({ kind: 'none' })
+    expect(match([local], { meta: { [agentMeta]: 'pool9' } })).toMatchObject({ kind: 'unseen' })
   })
 
   test('meta asks for a pool: its agents share the instances, each is always the same one’s, and others take over', () => {

@@ -40,7 +40,7 @@ describe('the forecast of a running coordinator', () => {
     for (const each of plan.misses) expect(each.code).toBe('agent-away')
   })
 
-  test('a what-if that is not understood is refused, naming its key; so is a time too far ahead', async () => {
+  test('a what-if that is not understood is refused, naming its key; so is a time too far ahead, or past', async () => {
     const { forecast } = world.fleet.coordinator.operations
     await expect(forecast({ ...day, whatIf: 'slots_per_agnet: 1' })).rejects.toMatchObject({
       code: 'request.invalid',
@@ -54,6 +54,11 @@ describe('the forecast of a running coordinator', () => {
     })
     await expect(forecast({ ...day, from: Date.now() + 1e10 })).rejects.toMatchObject({
       code: 'request.invalid',
+    })
+    // what the plan was is not what it would be from now on
+    await expect(forecast({ ...day, from: Date.now() - 3_600_000 })).rejects.toMatchObject({
+      code: 'request.invalid',
+      message: expect.stringContaining('in the past'),
     })
   })
 })

@@ -84,12 +84,13 @@ describe('absence is a failure (P1)', () => {
     }
   })
 
-  test('an instance without an agent, with two, or of no known engine is a gap that says so', async () => {
+  test('an instance without an agent, with two, with one that nobody has seen, or of no known engine is a gap that says so', async () => {
     await using fleet = await running()
     fleet.source.show([
       discovered({ nodeName: 'lonely', serviceId: 'a' }),
       discovered({ nodeName: 'crowded', serviceId: 'b' }),
       (({ engine: _, ...rest }) => rest)(discovered({ nodeName: 'odd', serviceId: 'c' })),
+      discovered({ nodeName: 'far', serviceId: 'd', meta: { 'holdfast-agent': 'pool-9' } }),
     ])
     await fleet.agent({ hostname: 'crowded' })
     await fleet.agent({ hostname: 'crowded' })
@@ -97,6 +98,8 @@ describe('absence is a failure (P1)', () => {
     const crowded = await gapOf(fleet, 'ambiguous-agent')
     expect(crowded.agentId).toBeUndefined()
     await gapOf(fleet, 'unknown-engine')
+    const unseen = await gapOf(fleet, 'agent-never-seen')
+    expect(unseen.gap?.detail).toBe('meta names agent `pool-9`, which never said hello')
   })
 })
 
