@@ -14,6 +14,8 @@ interface Work {
   readonly job: QueuedJob
   readonly from: number
   readonly duration: number
+  /** How many attempts that is. */
+  readonly attempts: number
 }
 
 const mostAttempts = 6
@@ -60,7 +62,7 @@ export function bound(fleet: Fleet): Bound {
  * destination, everything due no later than it fits before its deadline, if work were fluid. No planner can promise
  * the others.
  *
- * @param look how often the planner may look: on average a cluster stands still for half of it after each job
+ * @param look how often the planner may look: on average a cluster stands still for half of it after each attempt
  */
 export function feasible(fleet: Fleet, look: Duration): ReadonlySet<string> {
   const works = fleet.jobs.map(job => workOf(job, fleet))
@@ -76,12 +78,12 @@ export function feasible(fleet: Fleet, look: Duration): ReadonlySet<string> {
     }
   }
   for (const [, group] of grouped(works, each => each.job.clusterId ?? each.job.id)) {
-    drop(group, each => each.duration + look / 2)
+    drop(group, each => each.duration + (each.attempts * look) / 2)
     // a cluster's windows are the same for all of its jobs that have any
     const inside = group.filter(each => each.job.windows !== undefined)
     let sum = 0
-    for (const { job, duration } of inside.toSorted((a, b) => a.job.deadline - b.job.deadline)) {
-      sum += duration + look / 2
+    for (const { job, duration, attempts } of inside.toSorted((a, b) => a.job.deadline - b.job.deadline)) {
+      sum += duration + (attempts * look) / 2
       if (openUntil(job.windows ?? [], sum) > job.deadline) possible.delete(job.id)
     }
   }
@@ -103,13 +105,14 @@ function openUntil(windows: readonly Span[], time: Duration): Millis {
 
 function workOf(job: QueuedJob, fleet: Fleet): Work {
   let duration = 0
-  for (let attempt = 1; attempt <= mostAttempts; attempt++) {
-    const fate = fleet.fateOf(job, attempt)
+  let attempts = 0
+  while (attempts < mostAttempts) {
+    const fate = fleet.fateOf(job, ++attempts)
     duration += fate.duration
     if (fate.ok) break
   }
   const opens = job.windows?.[0]?.from ?? fleet.start
-  return { job, from: Math.max(0, Math.max(opens, job.dueAt) - fleet.start), duration }
+  return { job, from: Math.max(0, Math.max(opens, job.dueAt) - fleet.start), duration, attempts }
 }
 
 /** The first of them may begin then, and all of their work follows; also for every later start on its own. */

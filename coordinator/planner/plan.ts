@@ -1,4 +1,4 @@
-import type { JobId } from '../../shared/model/identifiers.ts'
+import type { ClusterId, JobId } from '../../shared/model/identifiers.ts'
 import type { Millis } from '../../shared/time/index.ts'
 import { inOrder, isManualRestore } from './order.ts'
 import type { Demand, Pool } from './pool.ts'
@@ -51,13 +51,14 @@ class Planning {
     this.#input = input
     this.#now = input.now.wall
     this.#queue = new Queue(this.#awake(), input)
-    this.#room = new Room(input, this.#queue.clusterNames)
+    this.#room = new Room(input, this.#queue)
     this.#tight = new Array<undefined>(this.#queue.clusters).fill(undefined)
   }
 
   run(): readonly PlanDecision[] {
     const { classes, jobs } = inOrder(this.#queue, this.#now)
-    const decisions: PlanDecision[] = []
+    const decisions = new Array<PlanDecision>(jobs.length)
+    let at = 0
     for (const ranks of classes) {
       const deferred: Deferred[] = []
       for (const rank of ranks)
@@ -66,13 +67,13 @@ class Planning {
           const decision = this.#place(job, rank, true)
           if (decision.kind === 'defer') {
             const { pool } = decision
-            deferred.push({ at: decisions.length, job, rank, pool })
-            decisions.push(wait(this.#queue.idOf(job), [because.unfair(pool)]))
-          } else decisions.push(decision)
+            deferred.push({ at, job, rank, pool })
+            decisions[at++] = wait(this.#queue.idOf(job), [because.unfair(pool)])
+          } else decisions[at++] = decision
         }
       // what others of the class left over is no longer unfair to take
       for (const { at, job, rank, pool } of deferred) {
-        if (pool.othersWait(this.#queue.job(job).clusterId)) continue
+        if (pool.othersWait(this.#queue.clusterOf(job))) continue
         const decision = this.#place(job, rank, false)
         if (decision.kind !== 'defer') decisions[at] = decision
       }
@@ -123,32 +124,29 @@ class Planning {
     const job = this.#queue.job(n)
     if (!this.#queue.hasCandidate(n)) return wait(id, [because.noCandidate(job)])
     if (!restore && cluster !== undefined && !cluster.hasSlot(0))
-      return wait(
-        id,
-        cluster.full(() => because.clusterBusy(cluster)),
-      )
+      return wait(id, cluster.full(because.clusterBusy))
 
     const first = restore || cluster === undefined ? undefined : this.#letsGoFirst(n, job)
     if (first !== undefined) return wait(job.id, [because.letsGoFirst(job, first)])
 
-    const rate = restore ? 0 : Math.ceil(job.rate ?? 0)
-    const { id: jobId, bufferBytes, stagingBytes } = job
-    const demand: Demand = { jobId, rate, bufferBytes, stagingBytes, endsAt: this.#now + job.p90 }
-    const destinations = restore ? [] : this.#room.destinations(job)
+    const rate = restore ? 0 : Math.ceil(this.#queue.rateOf(n))
+    const destinations = restore ? [] : this.#destinationsOf(n)
     for (const destination of destinations) {
-      const lacking = lack(destination, demand, 0, destination.name, job)
+      const lacking = lack(destination, rate, job, this.#now)
       if (lacking === undefined) continue
-      if (lacking[0].code === 'reserved') return wait(job.id, lacking)
-      destination.waits(job.clusterId)
-      return this.#reserve(job, urgency, demand, destination, cluster) ?? wait(job.id, lacking)
+      if (lacking[0].code === 'reserved') return wait(id, lacking)
+      destination.waits(this.#queue.clusterOf(n))
+      // most of a crowd need no more than this: one alone has the reservation
+      if (destination.isReservedIn(urgency)) return wait(id, lacking)
+      return this.#reserve(job, urgency, this.#demandOf(job, rate), destination, cluster) ?? wait(id, lacking)
     }
     // a cluster's first job is never unfair
     const alone = cluster === undefined || cluster.used === 0
-    const unfair =
-      alone || !fairly ? undefined : destinations.find(each => each.isUnfair(job.clusterId, rate))
+    const unfair = alone || !fairly ? undefined : unfairOf(destinations, job.clusterId, rate)
     if (unfair !== undefined) return { kind: 'defer', pool: unfair }
+    const demand = this.#demandOf(job, rate)
     if (cluster !== undefined && !restore && cluster.rate !== Number.POSITIVE_INFINITY) {
-      const inCluster = lack(cluster, demand, 0, cluster.name, job)
+      const inCluster = lack(cluster, rate, job, this.#now)
       if (inCluster !== undefined) {
         const kept =
           inCluster[0].code === 'reserved' ? undefined : this.#reserve(job, urgency, demand, cluster, cluster)
@@ -156,6 +154,16 @@ class Planning {
       }
     }
     return this.#seatOf(job, rank, demand, cluster, destinations)
+  }
+
+  #destinationsOf(n: number): readonly Pool[] {
+    return this.#queue.hasFurther(n)
+      ? this.#room.destinations(this.#queue.job(n))
+      : this.#room.destinationsAt(this.#queue.destinationOf(n))
+  }
+
+  #demandOf({ id, bufferBytes, stagingBytes, p90 }: QueuedJob, rate: number): Demand {
+    return { jobId: id, rate, bufferBytes, stagingBytes, endsAt: this.#now + p90 }
   }
 
   #seatOf(
@@ -213,25 +221,24 @@ class Planning {
   }
 
   #lackOf(
-    { agent, host, site, stores }: Seat,
+    { host, site, stores }: Seat,
     demand: Demand,
     restore: boolean,
     job: QueuedJob,
   ): { readonly pool: Pool; readonly reason: Reason } | undefined {
     const extra = restore ? 1 : 0
     if (!host.hasSlot(extra)) {
-      const limit = host.slots + extra
-      const said = () => because.noSlot(host, agent.host, limit)
-      return { pool: host, reason: restore ? said() : host.full(said)[0] }
+      return { pool: host, reason: restore ? because.noSlot(host, extra) : host.full(because.noSlot)[0] }
     }
     if (restore) return undefined
-    const onHost = lack(host, demand, 0, agent.host, job)
+    const onHost = lack(host, demand.rate, job, this.#now)
     if (onHost !== undefined) return { pool: host, reason: onHost[0] }
     for (const pool of stores) {
-      const inStore = pool.amountOf(demand) > 0 ? lack(pool, demand, 0, agent.host, job) : undefined
+      const amount = pool.amountOf(demand)
+      const inStore = amount > 0 ? lack(pool, amount, job, this.#now) : undefined
       if (inStore !== undefined) return { pool, reason: inStore[0] }
     }
-    const atSite = site === undefined ? undefined : lack(site, demand, 0, site.name, job)
+    const atSite = site === undefined ? undefined : lack(site, demand.rate, job, this.#now)
     return site === undefined || atSite === undefined ? undefined : { pool: site, reason: atSite[0] }
   }
 
@@ -265,8 +272,8 @@ class Planning {
     for (const pool of best.pools)
       pool.reserve(job.id, urgency, best.at, best.at + job.p90, pool.amountOf(demand))
     const lacking = contended.hasSlot(0)
-      ? because.noRate(contended, contended.name, contended.amountOf(demand))
-      : because.noSlot(contended, contended.name, contended.slots)
+      ? because.noRate(contended, contended.amountOf(demand))
+      : because.noSlot(contended)
     return {
       kind: 'wait',
       jobId: job.id,
@@ -324,17 +331,21 @@ function wait(jobId: JobId, reasons: readonly Reason[]): PlanDecision {
 }
 
 /** What of a pool a job lacks now, if anything: slots, bytes a second, or what is kept for another. */
-function lack(
-  pool: Pool,
-  demand: Demand,
-  extra: number,
-  subject: string,
-  job: QueuedJob,
-): readonly [Reason] | undefined {
-  if (!pool.hasSlot(extra)) return pool.full(() => because.noSlot(pool, subject, pool.slots))
-  if (!pool.hasRate(pool.amountOf(demand))) return [because.noRate(pool, subject, pool.amountOf(demand))]
-  const kept = pool.blockedBy(demand)
-  return kept === undefined ? undefined : [because.reservedFor(pool, subject, kept, job.p90)]
+function lack(pool: Pool, amount: number, job: QueuedJob, now: Millis): readonly [Reason] | undefined {
+  if (!pool.hasSlot(0)) return pool.full(because.noSlot)
+  if (!pool.hasRate(amount)) return [because.noRate(pool, amount)]
+  const kept = pool.blockedBy(amount, now + job.p90)
+  return kept === undefined ? undefined : [because.reservedFor(pool, kept, job.p90)]
+}
+
+/** The first destination of which one more would give a cluster more than its fair share. */
+function unfairOf(
+  destinations: readonly Pool[],
+  clusterId: ClusterId | undefined,
+  rate: number,
+): Pool | undefined {
+  for (const each of destinations) if (each.isUnfair(clusterId, rate)) return each
+  return undefined
 }
 
 /** By when time wakes them, those it never does last; then by id. */

@@ -50,8 +50,8 @@ export class Pool {
   #first: JobId | undefined
   #usedSlots = 0
   #usedRate = 0
-  /** Clusters that wait for this pool in the class that is placed now. */
-  #waiting: Set<ClusterId | undefined> | undefined
+  /** Clusters that wait for this pool in the class that is placed now, by number; -1 are those without. */
+  #waiting: Set<number> | undefined
   #full: readonly [Reason] | undefined
 
   constructor(
@@ -103,12 +103,12 @@ export class Pool {
   }
 
   /** The reservation a job would break: it ends after that begins, and what is left beside it is too little. */
-  blockedBy(demand: Demand): { readonly jobId: JobId; readonly from: Millis } | undefined {
+  blockedBy(amount: number, endsAt: Millis): { readonly jobId: JobId; readonly from: Millis } | undefined {
     if (this.#reservations === undefined) return undefined
-    const rate = this.ask(this.amountOf(demand))
-    return this.#reservations.find(
-      each => demand.endsAt > each.from && (each.spareSlots < 1 || each.spareRate < rate),
-    )
+    const rate = this.ask(amount)
+    for (const each of this.#reservations)
+      if (endsAt > each.from && (each.spareSlots < 1 || each.spareRate < rate)) return each
+    return undefined
   }
 
   take(demand: Demand, clusterId?: ClusterId): void {
@@ -144,13 +144,13 @@ export class Pool {
   }
 
   /** A job of the class that is placed now waits for want of this budget. */
-  waits(clusterId: ClusterId | undefined): void {
+  waits(cluster: number): void {
     this.#waiting ??= new Set()
-    this.#waiting.add(clusterId)
+    this.#waiting.add(cluster)
   }
 
-  othersWait(clusterId: ClusterId | undefined): boolean {
-    return this.#waiting !== undefined && this.#waiting.size > (this.#waiting.has(clusterId) ? 1 : 0)
+  othersWait(cluster: number): boolean {
+    return this.#waiting !== undefined && this.#waiting.size > (this.#waiting.has(cluster) ? 1 : 0)
   }
 
   nextClass(): void {
@@ -208,8 +208,8 @@ export class Pool {
   }
 
   /** Why it has no slot; said once for each state it is in, as thousands may wait for the same. */
-  full(make: () => Reason): readonly [Reason] {
-    this.#full ??= [make()]
+  full(make: (pool: Pool) => Reason): readonly [Reason] {
+    this.#full ??= [make(this)]
     return this.#full
   }
 

@@ -4,6 +4,10 @@ import { Numbering } from './numbering.ts'
 import type { Budget, PlanInput, QueuedJob } from './port.ts'
 import { type Level, Pressures, stepOf, worth } from './pressure.ts'
 
+/** Traits of a job, a bit each. */
+const candidates = 1
+const further = 2
+
 /**
  * The jobs of a look by number, and the queues they stand in: their cluster's and their destination's.
  *
@@ -15,14 +19,15 @@ export class Queue {
   readonly jobs: readonly QueuedJob[]
   readonly #now: Millis
   readonly clusterNames = new Numbering<ClusterId>()
-  readonly #destinationNames = new Numbering<string>()
-  /** By job: its id and median; its cluster and destination, -1 without; the step of its slack; whether anyone could do it. */
-  readonly #id: JobId[] = []
+  readonly destinationNames = new Numbering<string>()
+  /** By job: its id, median and bytes a second; its cluster and destination, -1 without; the step of its slack; its traits. */
+  readonly #id: JobId[]
   readonly #p50: Float64Array
+  readonly #rate: Float64Array
   readonly #cluster: Int32Array
   readonly #destination: Int32Array
   readonly #step: Uint8Array
-  readonly #hasCandidate: Uint8Array
+  readonly #traits: Uint8Array
   /** By cluster: median work, the longest P90, the first latest start that has not passed. */
   readonly #backlog: number[] = []
   readonly #longest: number[] = []
@@ -36,17 +41,19 @@ export class Queue {
   constructor(jobs: readonly QueuedJob[], input: PlanInput) {
     this.jobs = jobs
     this.#now = input.now.wall
+    // as long as it will be: one that grows is copied again and again
+    this.#id = new Array<JobId>(jobs.length)
     this.#p50 = new Float64Array(jobs.length)
+    this.#rate = new Float64Array(jobs.length)
     this.#cluster = new Int32Array(jobs.length)
     this.#destination = new Int32Array(jobs.length)
     this.#step = new Uint8Array(jobs.length)
-    this.#hasCandidate = new Uint8Array(jobs.length)
+    this.#traits = new Uint8Array(jobs.length)
     this.#before = new Int32Array(jobs.length)
-    const rate = new Float64Array(jobs.length)
-    const last = this.#read(rate)
+    const last = this.#read()
     this.#clusterPressure = new Pressures(this.clusters, last)
-    this.#destinationPressure = new Pressures(this.#destinationNames.count, last)
-    this.#press(rate, input)
+    this.#destinationPressure = new Pressures(this.destinationNames.count, last)
+    this.#press(input)
     for (const [clusterId, more] of input.backlogs ?? []) {
       const cluster = this.clusterNames.find(clusterId)
       if (cluster >= 0 && more > this.backlogOf(cluster)) this.#backlog[cluster] = more
@@ -62,14 +69,30 @@ export class Queue {
     return this.#p50[job] ?? 0
   }
 
+  /** Bytes a second; 0 where they are not known. */
+  rateOf(job: number): number {
+    return this.#rate[job] ?? 0
+  }
+
+  /** The number of its destination; -1 where it has none. */
+  destinationOf(job: number): number {
+    return this.#destination[job] ?? -1
+  }
+
   job(n: number): QueuedJob {
     const job = this.jobs[n]
     if (job === undefined) throw new RangeError(`no job has the number ${n}`)
     return job
   }
 
+  /** Whether anyone could do it. */
   hasCandidate(job: number): boolean {
-    return this.#hasCandidate[job] === 1
+    return ((this.#traits[job] ?? 0) & candidates) !== 0
+  }
+
+  /** Whether it stores in more than the one destination. */
+  hasFurther(job: number): boolean {
+    return ((this.#traits[job] ?? 0) & further) !== 0
   }
 
   get clusters(): number {
@@ -95,7 +118,7 @@ export class Queue {
   pressureOn(job: number): Level {
     const step = this.#step[job] ?? 0
     const own = this.#clusterPressure.levelOf(this.clusterOf(job), step)
-    const other = own === 2 ? 0 : this.#destinationPressure.levelOf(this.#destination[job] ?? -1, step)
+    const other = own === 2 ? 0 : this.#destinationPressure.levelOf(this.destinationOf(job), step)
     return other > own ? other : own
   }
 
@@ -112,20 +135,21 @@ export class Queue {
       .sort((a, b) => latestStart(a) - latestStart(b))
   }
 
-  /** Fills the columns, `rate` among them. Returns the last step of a slack. */
-  #read(rate: Float64Array): number {
+  /** Fills the columns. Returns the last step of a slack. */
+  #read(): number {
     let last = 0
     for (let n = 0; n < this.jobs.length; n++) {
       const job = this.job(n)
       const step = stepOf(job.deadline - this.#now)
       if (step > last) last = step
-      this.#id.push(job.id)
+      this.#id[n] = job.id
       this.#p50[n] = job.p50
       this.#step[n] = step
-      this.#hasCandidate[n] = job.candidates.length > 0 ? 1 : 0
-      this.#destination[n] = this.#destinationNames.of(job.destination)
+      this.#traits[n] =
+        (job.candidates.length > 0 ? candidates : 0) | (job.further === undefined ? 0 : further)
+      this.#destination[n] = this.destinationNames.of(job.destination)
       this.#cluster[n] = this.#join(n, job)
-      rate[n] = job.rate ?? 0
+      this.#rate[n] = job.rate ?? 0
     }
     return last
   }
@@ -150,10 +174,10 @@ export class Queue {
   }
 
   /** What waits presses by its deadline; what runs holds up all. */
-  #press(rates: Float64Array, { budgets, jobsPerCluster = 1, running }: PlanInput): void {
+  #press({ budgets, jobsPerCluster = 1, running }: PlanInput): void {
     const clusterBudgets = budgetsOf(this.clusterNames.names, budgets?.clusters, budgets?.cluster ?? {})
     const destinationBudgets = budgetsOf(
-      this.#destinationNames.names,
+      this.destinationNames.names,
       budgets?.destinations,
       budgets?.destination,
     )
@@ -164,11 +188,11 @@ export class Queue {
       if (other !== undefined) this.#destinationPressure.add(destination, step, worth(time, rate, other))
     }
     for (let n = 0; n < this.jobs.length; n++)
-      press(this.clusterOf(n), this.#destination[n] ?? -1, this.#step[n] ?? 0, this.p50Of(n), rates[n] ?? 0)
+      press(this.clusterOf(n), this.destinationOf(n), this.#step[n] ?? 0, this.p50Of(n), this.rateOf(n))
     for (const { clusterId, destination, rate = 0, endsAt = this.#now } of running)
       press(
         this.clusterNames.find(clusterId),
-        this.#destinationNames.find(destination),
+        this.destinationNames.find(destination),
         0,
         Math.max(0, endsAt - this.#now),
         rate,

@@ -1,7 +1,7 @@
 import type { JobId } from '../../shared/model/identifiers.ts'
 import { isoOf, type Millis } from '../../shared/time/index.ts'
 import type { JobKind } from '../jobs/job.ts'
-import type { Pool } from './pool.ts'
+import type { Pool, PoolKind } from './pool.ts'
 import type { AgentCapacity, QueuedJob, Reason } from './port.ts'
 import type { Rank } from './ranks.ts'
 import type { Opening } from './window.ts'
@@ -105,46 +105,51 @@ export function clusterBusy(pool: Pool): Reason {
   }
 }
 
-export function noSlot(pool: Pool, subject: string, limit: number): Reason {
+/** @param extra slots it may use beyond those */
+export function noSlot(pool: Pool, extra = 0): Reason {
+  const { kind, name, used } = pool
+  const slots = pool.slots + extra
   return {
-    code: pool.kind === 'host' ? 'no-slot' : `${pool.kind}-slots`,
-    subject,
-    text: `${pool.used} of ${limit} slots${pool.kind === 'host' ? '' : ` of this ${pool.kind}`} taken`,
-    numbers: { used: pool.used, slots: limit },
+    code: kind === 'host' ? 'no-slot' : `${kind}-slots`,
+    subject: name,
+    text: `${used} of ${slots} slots${kind === 'host' ? '' : ` of this ${kind}`} taken`,
+    numbers: { used, slots },
   }
 }
 
-const lacksOnHost = {
+// made once: a hundred thousand jobs may wait for the same destination
+const lacking: Readonly<Record<PoolKind, { readonly code: string; readonly text: string }>> = {
+  host: lacksRate('host'),
   memory: { code: 'host-memory', text: 'it needs more memory for part buffers than its host has left' },
   staging: { code: 'host-staging', text: 'it needs more room on the staging disk than its host has left' },
-} as const
+  cluster: lacksRate('cluster'),
+  site: lacksRate('site'),
+  destination: lacksRate('destination'),
+}
 
-export function noRate(pool: Pool, subject: string, rate: number): Reason {
-  const { kind } = pool
-  if (kind === 'memory' || kind === 'staging')
-    return {
-      ...lacksOnHost[kind],
-      subject,
-      numbers: { used: pool.usedRate, budget: pool.rate, needs: pool.ask(rate) },
-    }
+function lacksRate(kind: PoolKind) {
+  return { code: `${kind}-rate`, text: `it needs more bytes a second than this ${kind} has left` }
+}
+
+export function noRate(pool: Pool, amount: number): Reason {
+  const { code, text } = lacking[pool.kind]
   return {
-    code: `${pool.kind}-rate`,
-    subject,
-    text: `it needs more bytes a second than this ${pool.kind} has left`,
-    numbers: { used: pool.usedRate, budget: pool.rate, needs: pool.ask(rate) },
+    code,
+    subject: pool.name,
+    text,
+    numbers: { used: pool.usedRate, budget: pool.rate, needs: pool.ask(amount) },
   }
 }
 
 export function reservedFor(
-  pool: Pool,
-  subject: string,
+  { kind, name }: Pool,
   other: { readonly jobId: JobId; readonly from: Millis },
   p90: number,
 ): Reason {
   return {
     code: 'reserved',
-    subject,
-    text: `this ${pool.kind}'s budget is kept for ${other.jobId} from ${isoOf(other.from)}, and it would end after that`,
+    subject: name,
+    text: `this ${kind}'s budget is kept for ${other.jobId} from ${isoOf(other.from)}, and it would end after that`,
     numbers: { reserved_from: other.from, p90_ms: p90 },
   }
 }

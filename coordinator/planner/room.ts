@@ -3,6 +3,7 @@ import type { Millis } from '../../shared/time/index.ts'
 import type { Numbering } from './numbering.ts'
 import { type Demand, Pool } from './pool.ts'
 import type { AgentCapacity, Budget, PlanInput, QueuedJob } from './port.ts'
+import type { Queue } from './queue.ts'
 
 /** A host with its agent: its own pools, and its site's. */
 export interface Seat {
@@ -34,12 +35,20 @@ export class Room {
   readonly #clusterNames: Numbering<ClusterId>
   readonly #clusters: (Pool | undefined)[]
   readonly #destinations = new Map<string, readonly Pool[]>()
+  readonly #destinationNames: Numbering<string>
+  /** The same by number. */
+  readonly #destinationsAt: (readonly Pool[] | undefined)[]
 
-  /** @param clusters those that have anything to do with the look */
-  constructor(input: PlanInput, clusters: Numbering<ClusterId>) {
+  /** @param names clusters and destinations that have anything to do with the look */
+  constructor(
+    input: PlanInput,
+    { clusterNames: clusters, destinationNames }: Pick<Queue, 'clusterNames' | 'destinationNames'>,
+  ) {
     this.#input = input
     this.#now = input.now.wall
     this.#clusterNames = clusters
+    this.#destinationNames = destinationNames
+    this.#destinationsAt = new Array<undefined>(destinationNames.count).fill(undefined)
     // filled: what is begun at a far end becomes a dictionary
     this.#clusters = new Array<undefined>(clusters.count).fill(undefined)
     this.#seats = new Array<undefined>(input.agents.length).fill(undefined)
@@ -99,6 +108,13 @@ export class Room {
     if (destination === undefined && further === undefined) return nothing
     if (further !== undefined) return [destination, ...further].flatMap(each => this.#destination(each))
     return this.#destination(destination)
+  }
+
+  /** @param n the number of the only one; -1 is none */
+  destinationsAt(n: number): readonly Pool[] {
+    if (n < 0) return nothing
+    this.#destinationsAt[n] ??= this.#destination(this.#destinationNames.names[n])
+    return this.#destinationsAt[n]
   }
 
   nextClass(): void {
