@@ -1,20 +1,18 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { run } from '../../../agent/standalone/program.ts'
 import { type FakeS3, startFakeS3, temporaryFolder } from '../../harness/index.ts'
 
 describe('holdfast-agent doctor', () => {
   let fake: FakeS3
-  const saved = { ...process.env }
   beforeAll(async () => {
     fake = await startFakeS3({ abortUploadsAfterDays: 7 })
-    Object.assign(process.env, {
-      ...{ AWS_ACCESS_KEY_ID: fake.accessKeyId, AWS_SECRET_ACCESS_KEY: fake.secretAccessKey },
-    })
+    vi.stubEnv('AWS_ACCESS_KEY_ID', fake.accessKeyId)
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', fake.secretAccessKey)
   })
   afterAll(async () => {
-    process.env = saved
+    vi.unstubAllEnvs()
     await fake?.stop()
   })
 
