@@ -211,6 +211,7 @@ export async function startAgent(
         'encryption',
         'destination-settings',
         'hooks',
+        'rate',
         ...(verifying === undefined ? [] : ['verify']),
         ...(config.keeper ? ['keeper', 'anchor', 'backup-delete'] : []),
       ],

@@ -52,6 +52,7 @@ import type { Term } from './operations/term.ts'
 import { startLoops, type TermLoops } from './operations/term-loops.ts'
 import { Ticker } from './operations/ticker.ts'
 import { TokenBook } from './operations/token-book.ts'
+import { ToldRates } from './operations/told-rates.ts'
 import { policySourceOf } from './policy-source.ts'
 import { agentLinkService } from './rpc/agent-link/service.ts'
 import { Sessions } from './rpc/agent-link/sessions.ts'
@@ -281,6 +282,7 @@ export async function startCoordinator(
       runs: new RunRates(),
       live: new LiveAgents(3 * settings.times.heartbeat),
       leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
+      rates: new ToldRates(),
       pauses: new Pauses(),
       tokens,
       views: new JobViews(),

@@ -453,7 +453,12 @@ How retention decides, and what it never does: [retention.md](retention.md). How
 ## Budgets
 
 In the configuration, or with the policies; then in place of those of the configuration. \`slots\` are jobs at a time, \`max_rate\` the bytes a second that all of them store.
-\`host\`, \`cluster\`, \`site\` and \`destination\` are for each of a kind; the plural ones for single ones by name, in place of the kind's. A site is a datacenter.
+\`host\`, \`cluster\`, \`site\` and \`destination\` are for each of a kind; the plural ones for single ones by name, in place of the kind's. A site is a datacenter; a host may be
+named as its agent calls it, or as discovery names its node.
+
+The planner starts no more than is predicted to fit, and \`max_rate\` holds while jobs run, too: agents are told what each backup and copy may store, anew when jobs come or go. Who shares a
+budget gets of it by what is predicted of it, at least that, and more while others leave it. What cannot be told counts as predicted: agents of older versions, what verifications
+read, what an S3 service copies by itself. No job is held below 64 KiB a second.
 
 \`\`\`yaml
 fleet: { destination: main }

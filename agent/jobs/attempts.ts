@@ -4,6 +4,7 @@ import { failureToWire } from '../../shared/wire/failure.ts'
 import type { Assign, AttemptRef, Grant } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { CancelReason } from '../../shared/wire/gen/holdfast/v1/agent_link.ts'
 import { JobKind } from '../../shared/wire/gen/holdfast/v1/common.ts'
+import { Throttle } from '../pipeline/throttle.ts'
 import { attemptLog, attemptWorld } from './attempt-log.ts'
 import type { Send } from './frame.ts'
 import type { JournalRecord } from './journal-record.ts'
@@ -18,17 +19,24 @@ import { Working } from './working.ts'
  * What this agent has in hand. Each state owns only what it needs (style §1.1):
  *
  * `checking` pre-flight runs → `accepted` waits for Start (J10) → `working` → gone, its result in the spool.
- * `recovering` is what a former process left, taken back or forward from the journal.
+ * `recovering` is what a former process left, taken back or forward from the journal. `share` is what budgets leave
+ * to it.
  */
 type AttemptState =
-  | { readonly kind: 'checking'; readonly ref: AttemptRef }
+  | { readonly kind: 'checking'; readonly ref: AttemptRef; readonly share: Throttle }
   | {
       readonly kind: 'accepted'
       readonly ref: AttemptRef
       readonly recipe: Recipe
       readonly expiry: AbortController
+      readonly share: Throttle
     }
-  | { readonly kind: 'working'; readonly ref: AttemptRef; readonly working: Working }
+  | {
+      readonly kind: 'working'
+      readonly ref: AttemptRef
+      readonly working: Working
+      readonly share: Throttle
+    }
   | { readonly kind: 'recovering'; readonly ref: AttemptRef }
 
 export interface AttemptsOptions {
@@ -100,7 +108,7 @@ export class Attempts {
     const state = this.#find(ref)
     if (state?.kind === 'accepted') {
       state.expiry.abort()
-      this.#work(state.ref, state.recipe)
+      this.#work(state)
     }
     if (state !== undefined) return
     const result = world.spool.ofAttempt(ref.attemptId)
@@ -135,6 +143,16 @@ export class Attempts {
   grant(grant: Grant): void {
     const state = grant.attempt === undefined ? undefined : this.#find(grant.attempt)
     if (state?.kind === 'working') state.working.grants.answer(grant)
+  }
+
+  /** What budgets leave to an attempt from now on, bytes a second; 0: no budget limits it. */
+  setRate(ref: AttemptRef, maxRate: number): void {
+    const state = this.#find(ref)
+    const rate = maxRate > 0 ? maxRate : undefined
+    // nothing is stored by what is only taken forward or back
+    if (state === undefined || state.kind === 'recovering' || state.share.rate === rate) return
+    state.share.rate = rate
+    attemptLog(this.#options.world.log, ref).debug('another share of the budgets', { max_rate: maxRate })
   }
 
   /** Takes no new work, or takes it again. */
@@ -203,7 +221,8 @@ export class Attempts {
     const { world, slots } = this.#options
     const log = attemptLog(world.log, ref)
     const busy = [...this.#attempts.values()].filter(({ kind }) => kind !== 'recovering').length
-    this.#attempts.set(ref.attemptId, { kind: 'checking', ref })
+    const share = new Throttle(undefined, world.clock)
+    this.#attempts.set(ref.attemptId, { kind: 'checking', ref, share })
     const demandOpen = () => {
       if (this.draining)
         throw new AppError('agent.draining', {
@@ -215,19 +234,17 @@ export class Attempts {
       // one more for a restore, as the planner reckons: somebody waits for it
       const most = assign.kind === JobKind.RESTORE ? slots + 1 : slots
       if (busy >= most) throw new AppError('agent.busy', { context: { slots, busy } })
-      const recipe = (this.#options.recipeFor ?? recipeFor)(
-        assign,
-        ref,
-        world.clock.now().wall,
-        attemptWorld(world, ref),
-      )
+      const recipe = (this.#options.recipeFor ?? recipeFor)(assign, ref, world.clock.now().wall, {
+        ...attemptWorld(world, ref),
+        share,
+      })
       await recipe.preflight()
       await world.journal.probe()
       demandOpen()
       // cancelled meanwhile
       if (this.#find(ref)?.kind !== 'checking') return
       const expiry = new AbortController()
-      this.#attempts.set(ref.attemptId, { kind: 'accepted', ref, recipe, expiry })
+      this.#attempts.set(ref.attemptId, { kind: 'accepted', ref, recipe, expiry, share })
       this.#accept(ref, recipe)
       log.info('accepted', { kind: recipe.kind, subject: recipe.subject })
       this.#track(this.#expire(ref, expiry.signal))
@@ -267,10 +284,10 @@ export class Attempts {
     this.#decline(ref, new AppError('job.not-accepted', { message: 'no start came in time; dropped' }))
   }
 
-  #work(ref: AttemptRef, recipe: Recipe): void {
+  #work({ ref, recipe, share }: Extract<AttemptState, { kind: 'accepted' }>): void {
     const { world, send } = this.#options
     const working = new Working({ ref, recipe, world, send, leaving: this.#leaving.signal })
-    this.#attempts.set(ref.attemptId, { kind: 'working', ref, working })
+    this.#attempts.set(ref.attemptId, { kind: 'working', ref, working, share })
     this.#track(
       working.run().then(result => {
         if (this.#leaving.signal.aborted && result === undefined) return

@@ -214,6 +214,7 @@ async function streamObject(
         }
         const [only = Buffer.alloc(0), ...more] = gathered
         const bytes = more.length === 0 ? only : Buffer.concat(gathered)
+        await world.share?.take(bytes.length, signal)
         await world.throttle?.take(bytes.length, signal)
         const sha256 = createHash('sha256').update(bytes).digest('hex')
         receipts.push(await target.uploadPart(upload, index + 1, bytes, sha256, signal))

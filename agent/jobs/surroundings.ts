@@ -40,6 +40,8 @@ export interface Surroundings {
   readonly verifying?: VerifyArea
   /** The rate of the whole agent. */
   readonly throttle?: Throttle
+  /** What the budgets leave to one attempt; set while it runs. Absent: they leave it all. */
+  readonly share?: Throttle
   /** Whether this agent may delete in buckets; absent: not. */
   readonly keeper?: boolean
   /** Stands back while the host is under pressure; absent: never. */

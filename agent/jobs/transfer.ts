@@ -5,7 +5,7 @@ import type { Surroundings } from './surroundings.ts'
 
 /** How the streams of an attempt are run, whatever they carry. */
 export interface Transfer {
-  /** Holds bytes back on their way to the stores: the job's own rate, and the agent's. */
+  /** Holds bytes back on their way to the stores: the job's own rate, its share of budgets, and the agent's. */
   readonly limit?: Limit
   readonly idleTimeoutMs?: number
   /** What children are started through. */
@@ -19,10 +19,11 @@ export interface Transfer {
  */
 export async function transferOf(
   { maxRate, idleTimeoutMs }: Pick<BackupSpec, 'maxRate' | 'idleTimeoutMs'>,
-  world: Pick<Surroundings, 'clock' | 'throttle' | 'idleTimeoutMs' | 'childPriority' | 'tools'>,
+  world: Pick<Surroundings, 'clock' | 'throttle' | 'share' | 'idleTimeoutMs' | 'childPriority' | 'tools'>,
 ): Promise<Transfer> {
   const held = [
     ...(maxRate > 0 ? [new Throttle(maxRate, world.clock)] : []),
+    ...(world.share === undefined ? [] : [world.share]),
     ...(world.throttle === undefined ? [] : [world.throttle]),
   ]
   const idle = idleTimeoutMs > 0 ? idleTimeoutMs : world.idleTimeoutMs

@@ -216,6 +216,9 @@ export class Link {
         })
         attempts.drain(frame.value.drain, frame.value.reason)
         break
+      case 'rate':
+        if (frame.value.attempt !== undefined) attempts.setRate(frame.value.attempt, frame.value.maxRate)
+        break
       case 'watch':
         inventories.watch(frame.value)
         break

@@ -73,6 +73,8 @@ export interface Messenger {
   watch(agentId: AgentId, instances: readonly InstanceRecord[]): void
   /** Take nothing new, or take work again. Said anew to each new stream of an agent that drains. */
   drain(agentId: AgentId, draining: boolean, reason: string): void
+  /** What an attempt may store a second from now on; 0: no budget limits it. False when its agent is not connected. */
+  rate(to: Addressee, bytesPerSecond: number): boolean
   /** Asks a keeper; false when it is not connected. */
   anchor(agentId: AgentId, taskId: string, work: AnchorWork): boolean
 }

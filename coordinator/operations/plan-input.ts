@@ -87,7 +87,7 @@ export function agentsOf(
 }
 
 /** The datacenter of each agent's instances; asked for only where a site has a budget. */
-function sitesOf(term: Term): ReadonlyMap<AgentId, string> | undefined {
+export function sitesOf(term: Pick<Term, 'policies' | 'fleet'>): ReadonlyMap<AgentId, string> | undefined {
   const { budgets } = term.policies
   if (budgets === undefined || (budgets.site === undefined && budgets.sites.size === 0)) return undefined
   const sites = new Map<AgentId, string>()

@@ -5,6 +5,7 @@ import { shortOf } from '../planner/shortage.ts'
 import { applyJobEvent } from './apply-job-event.ts'
 import { createDue } from './create-due.ts'
 import { isOnItsWay, planInput } from './plan-input.ts'
+import { tellRates } from './tell-rates.ts'
 import { type Term, write } from './term.ts'
 
 /** Histories read at a look: some milliseconds of the store. */
@@ -63,6 +64,7 @@ export class PlanTick {
     await createDue(term)
     const now = term.clock.now()
     const input = planInput(term, now)
+    tellRates(term, now)
     if (input.queued.length === 0) {
       this.#told.clear()
       this.#waits = false
@@ -88,6 +90,8 @@ export class PlanTick {
     }
     for (let i = 0; i < placed.length; i += together)
       await Promise.all(placed.slice(i, i + together).map(each => this.#assign(each)))
+    // those at work make room before the new ones begin
+    if (placed.length > 0) tellRates(term, term.clock.now())
     for (let i = 0; i < waiting.length; i += together)
       await write(term, 'decisions', tx =>
         tx.decisions.append(

@@ -20,7 +20,10 @@ export interface InHand {
  * resumed, what is not is cancelled, and what a new boot names neither as running nor as ended is over.
  */
 export async function settleHello(hello: InHand, term: Term): Promise<void> {
-  for (const ref of hello.running) await settleOne(ref, term, true)
+  for (const ref of hello.running) {
+    await settleOne(ref, term, true)
+    term.rates.unsure(ref.attemptId)
+  }
   const named = new Set([...hello.running, ...hello.unacknowledged].map(each => each.attemptId))
   for (const job of term.jobs.heldBy(hello.agentId)) {
     const attempt = attemptOf(job.state)

@@ -22,6 +22,7 @@ import type { Settings } from './settings.ts'
 import type { Shortages } from './shortages.ts'
 import type { StoreOutcomes } from './store-outcomes.ts'
 import type { TokenBook } from './token-book.ts'
+import type { ToldRates } from './told-rates.ts'
 
 /**
  * One time as leader and all that is only true within it: what this process holds in memory of jobs, fleet and
@@ -57,6 +58,8 @@ export interface Term {
   /** Tokens of operators. */
   readonly tokens: TokenBook
   readonly leases: LeaseClock
+  /** What attempts at work were told to keep to of budgets. */
+  readonly rates: ToldRates
   readonly views: JobViews
   readonly messenger: Messenger
   readonly meter: Meter

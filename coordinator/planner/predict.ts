@@ -17,7 +17,7 @@ export interface Fit {
   readonly p90: Duration
   /** Growth of the duration, milliseconds a day; robust (Theil–Sen). */
   readonly perDay: number
-  /** Stored bytes a second, median. */
+  /** Stored bytes a second over the whole run, median. */
   readonly rate: number
   /** When the newest run began. */
   readonly at: Millis
@@ -43,7 +43,7 @@ export interface PredictionInput {
 export interface Prediction {
   readonly p50: Duration
   readonly p90: Duration
-  /** Stored bytes a second while it runs. */
+  /** Stored bytes a second while they flow. */
   readonly rate: number
 }
 
@@ -61,6 +61,8 @@ const throughput: Readonly<Record<EngineKind, number>> = {
 const overhead = 5_000
 /** Stored bytes for each byte the engine reports, before any was seen: indexes are not dumped, the rest compresses. */
 const storedPart = 0.25
+/** Of the time beyond that, what bytes flow in at least. */
+const flowPart = 0.8
 const day = 86_400_000
 /** A history of fewer runs says little about its tail. */
 const enough = 4
@@ -72,10 +74,21 @@ const enough = 4
 export function predict(input: PredictionInput): Prediction {
   const { p50, p90, rate } = withoutLimit(input)
   const { maxRate } = input
-  if (maxRate === undefined || rate <= maxRate) return { p50, p90, rate }
+  const flow = flowing(rate, p50)
+  if (maxRate === undefined || flow <= maxRate) return { p50, p90, rate: flow }
   // a policy that holds it back makes it longer
-  const longer = rate / maxRate
+  const longer = Math.max(1, rate / maxRate)
   return { p50: Math.ceil(p50 * longer), p90: Math.ceil(p90 * longer), rate: maxRate }
+}
+
+/**
+ * Bytes do not flow all the time: budgets are of what flows at one moment, not of the average. And who is held to an
+ * average takes longer, which makes a lower average, and so on without end.
+ *
+ * @param average stored bytes a second over the whole run
+ */
+function flowing(average: number, p50: Duration): number {
+  return Math.ceil((average * p50) / Math.max(Math.min(1_000, p50), flowPart * p50 - overhead))
 }
 
 function withoutLimit(input: PredictionInput): Prediction {

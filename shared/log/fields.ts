@@ -52,6 +52,7 @@ export const logFields: Readonly<Record<string, LogField>> = {
   debris: { text: 'How many objects were left behind' },
   manifest_key: { text: 'Key of the manifest' },
   destination: { text: 'Destination, by its name' },
+  max_rate: { text: 'What budgets leave to an attempt, bytes a second; 0: no budget limits it' },
   strategy: { text: 'How the bytes go: `streaming`, `staged`' },
   reason: { text: 'Why, in a word or a sentence', ecs: 'event.reason' },
   why: { text: 'Why, in a word' },

@@ -16,7 +16,7 @@ type Case<M extends { readonly frame?: { readonly $case: string } | undefined }>
   M['frame']
 >['$case']
 
-const frames = ['frames-v1.json', 'frames-anchors-v1.json'].flatMap(
+const frames = ['frames-v1.json', 'frames-anchors-v1.json', 'frames-rate-v1.json'].flatMap(
   name => JSON.parse(readFileSync(join(fixtures, name), 'utf8')) as readonly Frame[],
 )
 const codecs = { ConnectRequest, ConnectResponse }
@@ -27,7 +27,7 @@ const kinds: { readonly [M in Case<ConnectRequest> | Case<ConnectResponse>]: tru
   ...{ hello: true, heartbeat: true, inventory: true, accepted: true, declined: true, progress: true },
   ...{ uploadOpened: true, uploadClosed: true, grantRequest: true, result: true, goodbye: true },
   ...{ welcome: true, refused: true, assign: true, start: true, cancel: true, grant: true },
-  ...{ ack: true, drain: true, watch: true, anchorTask: true, anchorReply: true },
+  ...{ ack: true, drain: true, watch: true, anchorTask: true, anchorReply: true, rate: true },
 }
 
 const bytesOf = (kind: string) => Buffer.from(frames.find(each => kind in each.says)?.base64 ?? '', 'base64')

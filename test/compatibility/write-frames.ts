@@ -194,6 +194,7 @@ const responses: readonly object[] = [
   { ack: { resultId: 'res_1', disposition: 'ACK_DISPOSITION_SURPLUS', reason: 'late' } },
   { drain: { drain: true, reason: 'upgrade' } },
   { watch: { generation: 4, instances: [instance] } },
+  { rate: { attempt, maxRate: 50_000_000 } },
   { anchorTask: { taskId: 't', destination, write: { key: 'v1/anchors/k', content: 'aGVhZA==' } } },
 ]
 

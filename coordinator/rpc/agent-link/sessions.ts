@@ -104,6 +104,10 @@ export class Sessions implements Messenger {
     if (session?.serving) session.send({ $case: 'drain', value: { drain: draining, reason } })
   }
 
+  rate(to: Addressee, bytesPerSecond: number): boolean {
+    return this.#send(to, { $case: 'rate', value: { attempt: attemptRef(to), maxRate: bytesPerSecond } })
+  }
+
   anchor(agentId: AgentId, taskId: string, work: AnchorWork): boolean {
     const session = this.#sessions.get(agentId)
     if (session === undefined || !session.serving) return false
@@ -111,8 +115,10 @@ export class Sessions implements Messenger {
     return true
   }
 
-  #send({ attempt }: Addressee, frame: Frame): void {
+  #send({ attempt }: Addressee, frame: Frame): boolean {
     const session = this.#sessions.get(attempt.agentId)
-    if (session?.serving) session.send(frame)
+    if (session === undefined || !session.serving) return false
+    session.send(frame)
+    return true
   }
 }

@@ -62,6 +62,31 @@ describe.skipIf(servers.missing)('the agent on its link', () => {
     }
   })
 
+  it('stores no more than it is told of an attempt, until it is told otherwise', async () => {
+    await using folder = await temporaryFolder('link')
+    await using coordinator = await startFakeCoordinator({ welcome: { heartbeatIntervalMs: 20 } })
+    const places = await folders(folder.path)
+    const agent = await startTestAgent({ state: places.state, coordinator: coordinator.address })
+    try {
+      const session = await coordinator.session()
+      expect(session.hello.features).toContain('rate')
+      const attempt = newAttempt()
+      session.send({
+        $case: 'assign',
+        value: { attempt, kind: JobKind.BACKUP, spec: { $case: 'backup', value: backupSpec(places.bucket) } },
+      })
+      session.send({ $case: 'rate', value: { attempt, maxRate: 1 } })
+      await session.received('accepted')
+      session.send({ $case: 'start', value: { attempt } })
+      await session.received('heartbeat', session.of('heartbeat').length + 25)
+      expect(session.of('result')).toEqual([])
+      session.send({ $case: 'rate', value: { attempt, maxRate: 0 } })
+      expect((await session.received('result')).outcome).toBe('succeeded')
+    } finally {
+      await agent.stop()
+    }
+  })
+
   it('takes nothing new while it is drained, says so, and takes work again with the next Welcome', async () => {
     await using folder = await temporaryFolder('link')
     await using coordinator = await startFakeCoordinator({ welcome: { heartbeatIntervalMs: 20 } })

@@ -214,6 +214,7 @@ export interface ConnectResponse {
     | { $case: "drain"; value: Drain }
     | { $case: "watch"; value: Watch }
     | { $case: "anchorTask"; value: AnchorTask }
+    | { $case: "rate"; value: Rate }
     | undefined;
 }
 
@@ -764,7 +765,19 @@ export interface Ack {
   reason: string;
 }
 
-/** Take no new work, or take it again. */
+/**
+ * Take no new work, or take it again.
+ * What an attempt may store from now on, so that all who share a budget keep within it. The last one holds, on a
+ * new stream too. Only for agents with the feature `rate`: others go as fast as they can.
+ */
+export interface Rate {
+  attempt:
+    | AttemptRef
+    | undefined;
+  /** Bytes a second; 0: as its policy and the agent say, no budget limits it. */
+  maxRate: number;
+}
+
 export interface Drain {
   drain: boolean;
   reason: string;
@@ -1182,6 +1195,9 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "anchorTask":
         AnchorTask.encode(message.frame.value, writer.uint32(642).fork()).join();
         break;
+      case "rate":
+        Rate.encode(message.frame.value, writer.uint32(1042).fork()).join();
+        break;
     }
     return writer;
   },
@@ -1287,6 +1303,14 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
             message.frame = { $case: "anchorTask", value: AnchorTask.decode(reader, reader.uint32()) };
             continue;
           }
+          case 130: {
+            if (tag !== 1042) {
+              break;
+            }
+
+            message.frame = { $case: "rate", value: Rate.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1324,6 +1348,8 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
         ? { $case: "anchorTask", value: AnchorTask.fromJSON(object.anchorTask) }
         : isSet(object.anchor_task)
         ? { $case: "anchorTask", value: AnchorTask.fromJSON(object.anchor_task) }
+        : isSet(object.rate)
+        ? { $case: "rate", value: Rate.fromJSON(object.rate) }
         : undefined,
     };
   },
@@ -1353,6 +1379,8 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       obj.watch = Watch.toJSON(message.frame.value);
     } else if (message.frame?.$case === "anchorTask") {
       obj.anchorTask = AnchorTask.toJSON(message.frame.value);
+    } else if (message.frame?.$case === "rate") {
+      obj.rate = Rate.toJSON(message.frame.value);
     }
     return obj;
   },
@@ -1421,6 +1449,12 @@ export const ConnectResponse: MessageFns<ConnectResponse> = {
       case "anchorTask": {
         if (object.frame?.value !== undefined && object.frame?.value !== null) {
           message.frame = { $case: "anchorTask", value: AnchorTask.fromPartial(object.frame.value) };
+        }
+        break;
+      }
+      case "rate": {
+        if (object.frame?.value !== undefined && object.frame?.value !== null) {
+          message.frame = { $case: "rate", value: Rate.fromPartial(object.frame.value) };
         }
         break;
       }
@@ -7913,6 +7947,97 @@ export const Ack: MessageFns<Ack> = {
     message.resultId = object.resultId ?? "";
     message.disposition = object.disposition ?? AckDisposition.UNSPECIFIED;
     message.reason = object.reason ?? "";
+    return message;
+  },
+};
+
+function createBaseRate(): Rate {
+  return { attempt: undefined, maxRate: 0 };
+}
+
+export const Rate: MessageFns<Rate> = {
+  encode(message: Rate, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.attempt !== undefined) {
+      AttemptRef.encode(message.attempt, writer.uint32(10).fork()).join();
+    }
+    if (message.maxRate !== 0) {
+      writer.uint32(16).int64(message.maxRate);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Rate {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseRate();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.attempt = AttemptRef.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.maxRate = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  fromJSON(object: any): Rate {
+    return {
+      attempt: isSet(object.attempt) ? AttemptRef.fromJSON(object.attempt) : undefined,
+      maxRate: isSet(object.maxRate)
+        ? globalThis.Number(object.maxRate)
+        : isSet(object.max_rate)
+        ? globalThis.Number(object.max_rate)
+        : 0,
+    };
+  },
+
+  toJSON(message: Rate): unknown {
+    const obj: any = {};
+    if (message.attempt !== undefined) {
+      obj.attempt = AttemptRef.toJSON(message.attempt);
+    }
+    if (message.maxRate !== 0) {
+      obj.maxRate = Math.round(message.maxRate);
+    }
+    return obj;
+  },
+
+  create(base?: DeepPartial<Rate>): Rate {
+    return Rate.fromPartial(base ?? {});
+  },
+  fromPartial(object: DeepPartial<Rate>): Rate {
+    const message = createBaseRate();
+    message.attempt = (object.attempt !== undefined && object.attempt !== null)
+      ? AttemptRef.fromPartial(object.attempt)
+      : undefined;
+    message.maxRate = object.maxRate ?? 0;
     return message;
   },
 };
