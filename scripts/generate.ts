@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { cliPage } from './cli-page.ts'
+import { configurationPage } from './configuration-page.ts'
 import { dashboardFiles } from './dashboards/index.ts'
 import { destinationsPage } from './destinations-page.ts'
 import { errorsPage } from './errors-page.ts'
@@ -31,6 +32,7 @@ const codeFolder = 'shared/wire/gen'
 /** Generated files that have hand-written neighbours. */
 const pages: Readonly<Record<string, () => string>> = {
   'docs/reference/cli.md': cliPage,
+  'docs/reference/configuration.md': configurationPage,
   'docs/reference/destinations.md': destinationsPage,
   'docs/reference/errors.md': errorsPage,
   'docs/reference/logs.md': logsPage,
