@@ -78,6 +78,20 @@ export function withoutPaused(
   )
 }
 
+/** Those of some agents whose own host is not paused: a verification is of no server of the cluster. */
+export function onHostsAtWork(
+  agents: readonly AgentId[],
+  { live, pauses }: Pick<World, 'live' | 'pauses'>,
+  at: Millis,
+): readonly AgentId[] {
+  return agents.filter(id => {
+    const agent = live.record(id)
+    return [agent?.hostname, agent?.nodeName].every(
+      name => name === undefined || pauses.at('host', name, at) === undefined,
+    )
+  })
+}
+
 /** A pause in a sentence, for gaps and the stories of jobs; names instants, never ages. */
 export function pauseText({ scope, name, by, reason, until }: PauseRecord): string {
   const what = scope === 'fleet' ? 'the fleet' : `${scope} ${name}`
@@ -89,6 +103,11 @@ function pauseOfInstance(
   { live, pauses }: World,
   at: Millis,
 ): PauseRecord | undefined {
-  const host = (agentId === undefined ? undefined : live.record(agentId)?.hostname) ?? nodeName
-  return pauses.at('site', datacenter, at) ?? pauses.at('host', host, at)
+  const host = agentId === undefined ? undefined : live.record(agentId)?.hostname
+  return (
+    pauses.at('site', datacenter, at) ??
+    (host === undefined ? undefined : pauses.at('host', host, at)) ??
+    // discovery may call the host otherwise than its agent does; a person may use either name
+    pauses.at('host', nodeName, at)
+  )
 }

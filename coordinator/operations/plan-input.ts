@@ -1,7 +1,7 @@
 import type { AgentId, ClusterId, JobId } from '../../shared/model/identifiers.ts'
 import type { Millis, Now } from '../../shared/time/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
-import { attemptOf, type Job, type VerifyOrder } from '../jobs/job.ts'
+import { attemptOf, type Job, type JobKind, type VerifyOrder } from '../jobs/job.ts'
 import { startableAt } from '../jobs/retry.ts'
 import type { ForecastJob } from '../planner/forecast.ts'
 import {
@@ -21,7 +21,7 @@ import { nextInstant, type Policy, type Schedule } from '../policy/index.ts'
 import type { DatabaseRecord, DatabaseStateRecord } from '../store/records.ts'
 import { agentSlots } from './agent-slots.ts'
 import { ableTo, type Candidates, candidatesOf, featuresFor, ranksOf, withHooks } from './candidates.ts'
-import { pauseOf, pauseText, withoutPaused } from './pauses.ts'
+import { onHostsAtWork, pauseOf, pauseText, withoutPaused } from './pauses.ts'
 import { replicaLag } from './replica-choice.ts'
 import { databaseOf, policyOf, subjectOf } from './subject.ts'
 import type { Term } from './term.ts'
@@ -155,7 +155,7 @@ export class Look {
     const byHand = job.origin === 'operator'
     // what a person starts starts, paused or not
     const held = byHand || (job.kind !== 'backup' && job.kind !== 'verify')
-    const unpaused = held ? able : this.#unpaused(record, able)
+    const unpaused = held ? able : this.#unpaused(record, able, job.kind)
     const verifying = job.order.kind === 'verify' ? this.#verifying(job, job.order, unpaused) : undefined
     const candidates = verifying?.candidates ?? unpaused
     const ranks = verifying?.ranks ?? facts.ranks
@@ -211,7 +211,7 @@ export class Look {
     const subject = subjectOf(record)
     const facts = this.#facts({ id, kind: 'backup', order: { kind: 'backup' }, subject })
     const { ranks, policy, prediction } = facts
-    const candidates = this.#unpaused(record, facts.candidates)
+    const candidates = this.#unpaused(record, facts.candidates, 'backup')
     if (policy === undefined || state.nextDueAt === undefined) return undefined
     return {
       id,
@@ -249,13 +249,16 @@ export class Look {
     return { candidates: this.#free.take(able.agents, ranks), ranks }
   }
 
-  /** Who is left of those that could do a scheduled backup, or the pause that holds it. */
-  #unpaused(record: DatabaseRecord | undefined, candidates: Candidates): Candidates {
+  /** Who is left of those that could do a scheduled backup or verification, or the pause that holds it. */
+  #unpaused(record: DatabaseRecord | undefined, candidates: Candidates, kind: JobKind): Candidates {
     const { pauses } = this.#term
     if (record === undefined || candidates.kind === 'none' || pauses.none) return candidates
     const pause = pauseOf(record, this.#term, this.#at)
     if (pause !== undefined) return { kind: 'none', code: 'paused', text: pauseText(pause) }
-    const agents = withoutPaused(candidates.agents, record.clusterId, this.#term, this.#at)
+    const agents =
+      kind === 'verify'
+        ? onHostsAtWork(candidates.agents, this.#term, this.#at)
+        : withoutPaused(candidates.agents, record.clusterId, this.#term, this.#at)
     return agents.length > 0
       ? { kind: 'some', agents }
       : { kind: 'none', code: 'paused', text: 'the hosts or sites of those that could do it are paused' }

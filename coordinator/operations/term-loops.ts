@@ -19,6 +19,7 @@ import { pruneLedgers } from './prune-ledgers.ts'
 import { reconcileFleet } from './reconcile-fleet.ts'
 import { flushLastSeen, tellSilence } from './record-agent.ts'
 import { refreshProtection } from './refresh-protection.ts'
+import { RefusedMetaWatch } from './refused-meta.ts'
 import { reviewInstances } from './review-instances.ts'
 import { RetentionWatch } from './review-retention.ts'
 import { AuditShipper } from './ship-audit.ts'
@@ -62,12 +63,14 @@ export function startLoops(
     })
   const planTick = new PlanTick(term)
   const instances = new InstancePromises(term)
+  const refusedMeta = new RefusedMetaWatch()
   const planner = byTheWall('planning', times.planInterval, () => planTick.run())
   const review = byTheWall('the review of instances', times.protectionInterval, async () => {
     await reviewInstances(term)
     await closeGone(term)
     if ((await refreshProtection(term)) > 0) planner.wake()
     await instances.run()
+    refusedMeta.run(term)
   })
   const capacity = new CapacityWatch(term, () => planTick.waitsForCapacity)
   byTheWall('the watch for capacity', times.protectionInterval, async () => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { holdfast as cli } from '../../cli/holdfast.ts'
 import { successOf } from '../../harness/fake-agent.ts'
 import { waitUntil } from '../../harness/index.ts'
-import { discovered, type Running, withDatabase } from '../running.ts'
+import { discovered, type Running, running, withDatabase } from '../running.ts'
 
 /** The command as people type it, against the coordinator of the test. */
 const holdfast = (fleet: Running, ...argv: string[]) =>
@@ -114,6 +114,27 @@ describe('a pause', () => {
     expect((await holdfast(fleet, 'resume', 'fleet')).err).toContain('the fleet is not paused')
     expect((await holdfast(fleet, 'pause', 'list')).out).toContain('nothing is paused')
   })
+
+  test.each(['host1', 'db-7.internal'])(
+    'of a host holds by either name, where discovery calls it otherwise than its agent does: %s',
+    async host => {
+      await using fleet = await running(soon)
+      fleet.source.show([discovered({ address: '10.0.0.7' })])
+      const agent = await fleet.agent({ hostname: 'db-7.internal', addresses: ['10.0.0.7'] })
+      const watch = await agent.next('watch', each => each.instances.length > 0)
+      const paused = await holdfast(fleet, 'pause', 'host', host, '--reason', 'kernel')
+      expect(paused, paused.err).toMatchObject({ status: 0 })
+      agent.inventory(watch.instances[0]?.instanceId ?? '', ['orders'])
+      await waitUntil(
+        async () => {
+          const { items } = await fleet.store.read.databases({ size: 5 }, { name: 'orders' })
+          return items[0]?.state?.reason === 'paused'
+        },
+        { what: 'its database to be paused' },
+      )
+      expect(agent.count('assign')).toBe(0)
+    },
+  )
 
   test('ends by itself when its time is over', async () => {
     await using world = await withDatabase(soon)

@@ -35,6 +35,13 @@ test('a policy that service meta names in vain is seen where people look: unknow
       what: `the refusal: ${why}`,
     })
     expect(await said(fleet, 'cluster', 'get', 'orders-db')).toContain(why)
+    await waitUntil(
+      async () =>
+        (await fleet.store.read.audit({ size: 50 }, { actor: 'discovery' })).items.some(
+          each => each.class === 'security' && each.reason === 'meta-refused',
+        ),
+      { what: 'the audit to have it' },
+    )
     expect(await said(fleet, 'policy', 'list', '-o', 'json')).toContain(
       `what its service meta asks for is not in effect for a database: ${why}`,
     )

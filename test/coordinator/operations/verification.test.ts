@@ -212,6 +212,28 @@ describe('a policy that asks for proofs', () => {
     expect(await alertKinds(fleet)).not.toContain('verification-overdue')
   })
 
+  test('a pause of a host elsewhere holds no verification up; one of the host that verifies does', async () => {
+    await using world = await withDatabase(proving)
+    const { agent, fleet } = world
+    const pool = await fleet.agent({ hostname: 'pool1', verifyServers })
+    await fleet.agent({ hostname: 'other' })
+    const { pause, resume } = fleet.coordinator.operations
+    const hold = (host: string) => ({ scope: 'host' as const, subject: host, name: host, reason: 'move' })
+    await pause(admin, { ...hold('other'), requestId: 'p1' })
+    await pause(admin, { ...hold('pool1'), requestId: 'p2' })
+    await backedUp(agent)
+    const told = await waitUntil(
+      async () => {
+        const [job] = (await fleet.store.read.jobs({ size: 1 }, { kind: 'verify', open: true })).items
+        return job && (await fleet.store.read.decisions(job.id)).find(each => each.code === 'paused')
+      },
+      { what: 'the verification to wait' },
+    )
+    expect(told.text).toContain('hosts')
+    await resume(admin, { ...hold('pool1'), requestId: 'p3' })
+    await judge(pool, await offered(pool), report('verified'))
+  })
+
   test('an agent verifies one backup at a time, and keeps a slot for backups of its own databases', async () => {
     await using world = await withDatabase(
       { ...proving, slots_per_agent: 3, budgets: { cluster: { slots: 3 } } },
