@@ -86,7 +86,8 @@ export function storeWriterSuite(make: MakeStore): void {
 
     test('runs effects after the commit, in the order of steps and registration, before the answers', async () => {
       await using database = await make()
-      const store = await database.open()
+      // both steps in one transaction, however slow the first one is
+      const store = await database.open({ maxWaitMs: 10_000 })
       const seen: string[] = []
       const step = (name: string) =>
         store

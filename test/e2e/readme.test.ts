@@ -59,6 +59,11 @@ describe.skipIf(here.missing)('the README, run as written', () => {
       timeout: 60_000,
       interval: 300,
     })
+    // counted by the next look at all promises
+    await waitUntil(async () => (await stack.look('status')).stdout.includes('\nruns '), {
+      what: 'the runs of the day to be counted',
+      interval: 300,
+    })
   })
   afterAll(async () => {
     await stack?.stop()

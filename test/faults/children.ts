@@ -25,12 +25,20 @@ export function descendants(pid: number): SeenProcess[] {
   return found.filter(each => !each.zombie)
 }
 
-/** The one child of that name, once it is there. */
+/** The one child of that name at work, once it is there: before each dump its tool is only asked for its version. */
 export function child(pid: number, name: string): Promise<SeenProcess> {
-  return waitUntil(() => descendants(pid).find(each => each.name === name), {
+  return waitUntil(() => descendants(pid).find(each => each.name === name && isAtWork(each.pid)), {
     what: `${name} below process ${pid}`,
     timeout: 20_000,
   })
+}
+
+function isAtWork(pid: number): boolean {
+  try {
+    return !readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes('--version')
+  } catch {
+    return false
+  }
 }
 
 /** Those of them that still run. */

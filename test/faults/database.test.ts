@@ -41,10 +41,11 @@ describe.skipIf(servers.missing)('a database that', () => {
 
   it('kills our session in the middle of a dump: the attempt fails, the next one is good', async () => {
     const { jobId, goOn } = await gated(fleet, 'orders')
+    // by its whole name: the pre-flight's session has the same beginning, and on its way out it is still listed
     await waitUntil(
       async () =>
         (await postgres.psql(
-          "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = 'orders' and application_name like 'holdfast dump%'",
+          "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = 'orders' and application_name ~ '^holdfast dump [0-9a-f]{8}$'",
         )) !== '0',
       { what: 'a session of pg_dump' },
     )

@@ -24,7 +24,7 @@ export interface FakeEngineOptions {
   /** Where restores are written. */
   readonly folder?: string
   readonly dataAsOf?: number
-  readonly onOpenDump?: () => Promise<void>
+  readonly onOpenDump?: (scope: 'database' | 'cluster') => Promise<void>
   readonly verify?: () => Promise<void>
   readonly prepareCommit?: () => Promise<void>
   readonly consumer?: string
@@ -68,7 +68,7 @@ export function fakeEngine(options: FakeEngineOptions = {}): FakeEngine {
     inventory: async () => [{ name: 'orders', sizeBytes: 1, connectable: true, evidence: [] }],
     openDump: async (_target, subject) => {
       calls.push(`openDump ${subject.scope}`)
-      await options.onOpenDump?.()
+      await options.onOpenDump?.(subject.scope)
       return {
         dataAsOf: options.dataAsOf ?? 1_700_000_000_000,
         clockOffsetMs: 5,

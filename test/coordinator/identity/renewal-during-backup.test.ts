@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { startAgent } from '../../../agent/agent.ts'
 import { agentConfigSchema } from '../../../agent/config.ts'
-import { newId } from '../../../shared/clock/index.ts'
+import { type Clock, newId, systemClock } from '../../../shared/clock/index.ts'
 import { silentLog } from '../../../shared/log/index.ts'
 import {
   certificatePem,
@@ -19,6 +19,31 @@ import { temporaryFolder, waitUntil } from '../../harness/index.ts'
 import { testPki } from '../../harness/pki.ts'
 import { discovered, running } from '../running.ts'
 
+/** By how much the agent's clock leaps, ms: less than the renewal sleeps at a time, more than anything else does. */
+const leap = 300_000
+
+/** The machine's clock until it leaps; who sleeps for long then wakes. */
+function leapingClock(): { readonly clock: Clock; leapAhead(): void } {
+  const leapt = Promise.withResolvers<void>()
+  let ahead = 0
+  return {
+    clock: {
+      now: () => {
+        const { wall, mono } = systemClock.now()
+        return { wall: wall + ahead, mono }
+      },
+      sleep: async (duration, signal) => {
+        const slept = systemClock.sleep(duration, signal)
+        await (duration < leap / 2 || ahead > 0 ? slept : Promise.race([slept, leapt.promise]))
+      },
+    },
+    leapAhead: () => {
+      ahead = leap
+      leapt.resolve()
+    },
+  }
+}
+
 test('a certificate that is renewed while a backup runs changes nothing for the backup', async () => {
   await using folder = await temporaryFolder('renewal')
   const pki = await testPki(join(folder.path, 'pki'))
@@ -28,13 +53,15 @@ test('a certificate that is renewed while a backup runs changes nothing for the 
     insecure_loopback: false,
     tls: pki.tls,
     destinations: { main: { url: `file://${bucket}` } },
-    times: { lease_ttl: '1m' },
+    // no clock of them decides anything here, however busy the machine is
+    times: { lease_ttl: '1m', accept: '1m', start: '1m', leader_stale: '1m' },
   })
   const agentId = newId('agent')
   const key = newPrivateKey()
-  // a third of its life is over in some seconds
-  const from = Math.trunc(Date.now() / 1_000) * 1_000 - 300_000
-  const valid = { notBefore: from, notAfter: from + 3 * 308_000 }
+  // a third of its life is over when the agent's clock leaps
+  const from = Math.trunc(Date.now() / 1_000) * 1_000 - leap
+  const valid = { notBefore: from, notAfter: from + 3 * 2 * leap }
+  const { clock, leapAhead } = leapingClock()
   const certificate = await certify(pki.authority, publicKeyOf(key), { kind: 'agent', agentId }, valid)
   await fleet.store.write('test', tx =>
     tx.identities.putKey({
@@ -53,7 +80,12 @@ test('a certificate that is renewed while a backup runs changes nothing for the 
   await writeFile(join(state, 'pki/ca.crt'), certificatePem(pki.authority.certificate.raw))
 
   const gate = Promise.withResolvers<void>()
-  const engine = fakeEngine({ onOpenDump: () => gate.promise })
+  // that of the globals may come first, and only one dump of a cluster runs at a time
+  const engine = fakeEngine({
+    onOpenDump: async scope => {
+      if (scope === 'database') await gate.promise
+    },
+  })
   fleet.source.show([discovered({ nodeName: hostname() })])
   const agent = await startAgent(
     agentConfigSchema.parse({
@@ -65,13 +97,14 @@ test('a certificate that is renewed while a backup runs changes nothing for the 
       stop_grace: '2s',
     }),
     silentLog,
-    { engineFor: () => engine, targetFor: () => fakeTarget },
+    { engineFor: () => engine, targetFor: () => fakeTarget, clock },
   )
   try {
     await waitUntil(() => engine.calls.includes('openDump database'), {
       what: 'the dump to be opened',
       timeout: 40_000,
     })
+    leapAhead()
     await waitUntil(async () => (await fleet.store.read.certifiedKeysOf(agentId)).length === 2, {
       what: 'the renewal',
       timeout: 30_000,

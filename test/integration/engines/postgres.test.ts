@@ -81,6 +81,29 @@ describe.skipIf(servers.missing)('the PostgreSQL engine', () => {
       })
     })
 
+    it('a pre-flight whose session is killed, as what is tried again', async () => {
+      const { tools, ...rest } = await context()
+      const kill =
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'holdfast dump pre-flight'"
+      // idle then: the tool is looked for in the middle of it
+      const find: typeof tools.find = async (...asked) => {
+        await server.psql(kill)
+        await waitUntil(
+          async () => (await server.psql(kill.replace('pg_terminate_backend(pid)', 'count(*)'))) === '0',
+          { what: 'the end of the session' },
+        )
+        return tools.find(...asked)
+      }
+      const failure = await postgres
+        .openDump(target, { scope: 'database', name: 'postgres' }, { ...rest, tools: { ...tools, find } })
+        .catch((thrown: unknown) => thrown)
+      expect(failure).toMatchObject({
+        code: 'database.conflict',
+        traits: { retry: 'backoff' },
+        context: { database: 'postgres', detail: expect.stringContaining('terminating connection') },
+      })
+    })
+
     it('a server that does not listen', async () => {
       const port = await freePort()
       await expect(postgres.probe({ ...target, port }, await context())).rejects.toMatchObject({
