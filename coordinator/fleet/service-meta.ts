@@ -2,6 +2,8 @@
 export const agentMeta = 'holdfast-agent'
 /** Service meta that names the pool agents of an instance (ids or host names, by commas); `any` is every one. */
 export const poolMeta = 'holdfast-pool'
+/** Service meta that raises the importance of what its databases are promised. */
+export const importanceMeta = 'holdfast-importance'
 
 const importances = { least: 0, most: 100 }
 
@@ -28,7 +30,7 @@ export function readServiceMeta(meta: Readonly<Record<string, string>>): {
   const cluster = said('holdfast-cluster')
   const policy = said('holdfast-policy')
   const role = said('holdfast-role')?.toLowerCase()
-  const importance = said('holdfast-importance')
+  const importance = said(importanceMeta)
   if (role !== undefined && role !== 'primary' && role !== 'replica')
     problems.push(`holdfast-role \`${role}\` is neither primary nor replica`)
   const weight = importance !== undefined && /^\d{1,3}$/.test(importance) ? Number(importance) : undefined

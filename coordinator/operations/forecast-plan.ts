@@ -9,7 +9,7 @@ import { forecastInThread } from './forecast-thread.ts'
 import { agentsOf, budgetsFor, Look } from './plan-input.ts'
 import { databaseOf, nameOf, subjectName, subjectOf } from './subject.ts'
 import type { Term } from './term.ts'
-import type { WhatIf } from './what-if.ts'
+import { demandKnownHosts, type WhatIf } from './what-if.ts'
 
 /** Databases looked at between two turns of the loop: some milliseconds. */
 const slice = 500
@@ -74,6 +74,7 @@ export async function forecastPlan(
 ): Promise<PlanForecast> {
   const { suppose, from, horizon } = request
   const now = term.clock.now()
+  demandKnownHosts(suppose, new Set(term.live.records().map(each => each.hostname)))
   const until = from + horizon
   const about = new Map<string, Omit<Planned, 'dueAt' | 'deadline'>>()
   const look = new Look(term, now.wall, 16)

@@ -1,4 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { importanceMeta } from '../fleet/service-meta.ts'
 import { type EffectivePolicy, type PolicyRule, withPace } from '../policy/index.ts'
 import type { Finding } from '../policy/lint/index.ts'
 import type { DatabaseRecord } from '../store/records.ts'
@@ -49,5 +50,19 @@ export function effectivePolicyOf(database: DatabaseRecord, term: Term): Effecti
   if (effective === undefined) return { rules: [], settings: [], disagreements: [] }
   return policy === undefined
     ? effective
-    : { ...effective, policy: withPace(policy, () => takes(database, term.fleet)) }
+    : {
+        ...effective,
+        settings: raisedByMeta(effective, policy.importance),
+        policy: withPace(policy, () => takes(database, term.fleet)),
+      }
+}
+
+/** The settings with the importance that service meta raised, if it did. */
+function raisedByMeta(
+  { settings, policy }: EffectivePolicy,
+  importance: number | undefined,
+): EffectivePolicy['settings'] {
+  if (importance === undefined || importance === policy?.importance) return settings
+  const raised = { key: 'importance', value: importance, meta: importanceMeta }
+  return [...settings.filter(each => each.key !== 'importance'), raised]
 }

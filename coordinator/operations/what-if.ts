@@ -27,6 +27,12 @@ export function parseWhatIf(text: string): WhatIf {
   throw wrong(`${issue?.path.join('.') || 'the file'}: ${issue?.message ?? 'is not understood'}`)
 }
 
+/** A host with a slip in its name would be away for nothing, and every promise kept. @throws AppError `request.invalid` */
+export function demandKnownHosts({ agents_away: away = [] }: WhatIf, known: ReadonlySet<string>): void {
+  const unknown = away.filter(each => !known.has(each))
+  if (unknown.length > 0) throw wrong(`agents_away: no agent has the host name ${unknown.join(', ')}`)
+}
+
 function wrong(problem: string): AppError {
   return new AppError('request.invalid', {
     message: `what_if: ${problem}`,

@@ -14,6 +14,8 @@ export interface GivenSetting {
   readonly value: unknown
   /** Absent: no rule, it is as it is by default. */
   readonly rule?: PolicyRule
+  /** Service meta that raised it above what any rule says. */
+  readonly meta?: string
 }
 
 /** What holds for one database. */

@@ -69,11 +69,11 @@ export function getEffectivePolicy({ store, operations }: OperatorDeps) {
       name: `${cluster?.name ?? database.clusterId}/${database.scope === 'cluster' ? globalsName : database.name}`,
       policy: policy?.name ?? '',
       version: policy?.version ?? '',
-      settings: settings.map(({ key, value, rule }) => ({
+      settings: settings.map(({ key, value, rule, meta }) => ({
         key,
         value: showSetting(key, value),
-        rule: rule?.name ?? '',
-        layer: rule?.layer ?? 'default',
+        rule: meta ?? rule?.name ?? '',
+        layer: meta === undefined ? (rule?.layer ?? 'default') : 'service meta',
       })),
       rules: rules.map(each => each.name),
       disagreements: disagreements.map(

@@ -49,6 +49,10 @@ describe('the forecast of a running coordinator', () => {
     await expect(forecast({ ...day, whatIf: 'longer: -1' })).rejects.toMatchObject({
       code: 'request.invalid',
     })
+    await expect(forecast({ ...day, whatIf: 'agents_away: [host-1]' })).rejects.toMatchObject({
+      code: 'request.invalid',
+      message: expect.stringContaining('no agent has the host name host-1'),
+    })
     await expect(forecast({ ...day, whatIf: ': : :\n- x' })).rejects.toMatchObject({
       code: 'request.invalid',
     })

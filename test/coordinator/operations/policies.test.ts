@@ -76,6 +76,19 @@ describe('policies that are applied', () => {
     expect(listed.out).toMatch(/orders +rule +services orders-db +\d/)
   })
 
+  test('importance that service meta raised is shown as what holds, and who gave it', async () => {
+    await using world = await withDatabase()
+    const { fleet } = world
+    fleet.source.show([discovered({ meta: { 'holdfast-importance': '40' } })])
+    await waitUntil(
+      async () =>
+        /importance +40 +holdfast-importance +service meta/.test(
+          (await holdfast(fleet, 'policy', 'get', '--effective', 'orders-db/orders')).out,
+        ),
+      { what: 'the importance of its meta', interval: 50 },
+    )
+  })
+
   test('are in force after a restart, too, until the configuration is asked for again', async () => {
     await using world = await withDatabase()
     const { fleet } = world
