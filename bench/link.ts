@@ -19,6 +19,7 @@ and jobs are assigned, started and recorded as fast as the coordinator can.
   --store KIND      sqlite or postgres (default sqlite)
   --tls             over mTLS, each agent with a certificate of its own; default plaintext
   --seconds N       how long the beating is watched (default 40)
+  --profile FOLDER  write the coordinator's CPU profile there (for DevTools); makes it slower
   --json            end with one line of JSON on stdout; all else goes to stderr
   --help            this`
 
@@ -32,6 +33,7 @@ export async function run(report: (line: string) => void, args: readonly string[
       seconds: { type: 'string', default: '40' },
       store: { type: 'string', default: 'sqlite' },
       tls: { type: 'boolean', default: false },
+      profile: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -52,7 +54,12 @@ export async function run(report: (line: string) => void, args: readonly string[
   }
   const measured = []
   for (const agents of sizes)
-    measured.push(await measureFleet({ agents, databases, seconds, store, tls: values.tls }, report))
+    measured.push(
+      await measureFleet(
+        { agents, databases, seconds, store, tls: values.tls, profile: values.profile },
+        report,
+      ),
+    )
   const rows = rowsOf(measured)
   for (const line of table(rows)) report(line)
   return { rows, status: rows.some(row => row.value === null) ? 1 : 0 }

@@ -55,13 +55,16 @@ const patience = 900
 
 /** One coordinator, one fleet, from connecting to everything backed up. */
 export async function measureFleet(
-  options: Pick<FleetMeasure, 'agents' | 'databases' | 'store' | 'tls'> & { readonly seconds: number },
+  options: Pick<FleetMeasure, 'agents' | 'databases' | 'store' | 'tls'> & {
+    readonly seconds: number
+    readonly profile: string | undefined
+  },
   report: (line: string) => void,
 ): Promise<FleetMeasure> {
   const { agents, databases, seconds, tls } = options
   await using folder = await temporaryFolder('bench-link')
   await using store = await startStore(options.store, folder.path)
-  await using subject = await startSubject(folder.path, agents, { store, tls })
+  await using subject = await startSubject(folder.path, agents, { store, tls, profile: options.profile })
   const idle = subject.rss()
   const began = performance.now()
   const { address, authority } = subject

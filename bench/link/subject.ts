@@ -29,7 +29,11 @@ export interface Subject extends AsyncDisposable {
 export async function startSubject(
   folder: string,
   agents: number,
-  { store, tls }: { readonly store: BenchStore; readonly tls: boolean },
+  {
+    store,
+    tls,
+    profile,
+  }: { readonly store: BenchStore; readonly tls: boolean; readonly profile: string | undefined },
 ): Promise<Subject> {
   const pki = tls ? await testPki(join(folder, 'pki')) : undefined
   const [port, statusPort] = [await freePort(), await freePort()]
@@ -56,9 +60,9 @@ export async function startSubject(
       log: { level: 'warn', format: 'json' },
     }),
   )
+  const profiled = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
   const coordinator: OwnedProcess = await startProcess(
-    join(projectRoot, 'bin', 'holdfast-coordinator'),
-    ['run', '--config', configFile],
+    ...launched(profiled, ['run', '--config', configFile]),
     { name: 'coordinator', logFile: join(folder, 'coordinator.log') },
   )
   const status = `http://127.0.0.1:${statusPort}`
@@ -89,6 +93,13 @@ export async function startSubject(
       await coordinator.stop('SIGTERM', 20_000)
     },
   }
+}
+
+/** By its launcher, or by what that would run with options of Node's own: those it does not pass on. */
+function launched(options: readonly string[], args: readonly string[]): [string, string[]] {
+  if (options.length === 0) return [join(projectRoot, 'bin', 'holdfast-coordinator'), [...args]]
+  const main = join(projectRoot, 'coordinator', 'main.ts')
+  return [process.execPath, ['--disable-warning=ExperimentalWarning', ...options, main, ...args]]
 }
 
 function pemOf({ certificate, key }: Authority): AuthorityPem {

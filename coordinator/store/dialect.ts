@@ -1,6 +1,7 @@
 import type { RawBuilder } from 'kysely'
 import type { Millis } from '../../shared/time/index.ts'
 import type { Database } from './schema.ts'
+import type { Session } from './session.ts'
 
 /** Words of the column types, so that one migration serves both databases. */
 export interface ColumnTypes {
@@ -36,9 +37,11 @@ export interface Backend {
   readonly dialect: Dialect
   readonly db: Database
   readonly readers: Database
+  /** Runs `work` on a connection of its own, which no other statement gets meanwhile. */
+  session<T>(work: (session: Session) => Promise<T>): Promise<T>
   /** Runs a migration, on a connection that may take its time. */
   migrating<T>(work: (db: Database) => Promise<T>): Promise<T>
-  /** After every committed batch, for upkeep. */
-  committed(): void
+  /** After every committed batch of so many steps, for upkeep. */
+  committed(steps: number): void
   close(): Promise<void>
 }

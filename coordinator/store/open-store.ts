@@ -24,8 +24,12 @@ export interface StoreOptions {
   readonly passwordFile?: SecretSource
   /** Default 100. */
   readonly maxBatch?: number
-  /** Default 5 on SQLite, where a batch blocks the event loop, 50 on PostgreSQL. */
+  /** Default 25 on SQLite, 50 on PostgreSQL. */
   readonly maxWaitMs?: number
+  /** Default 4. */
+  readonly maxHoldMs?: number
+  /** Default 5. */
+  readonly gatherMs?: number
   /** Default 10,000. */
   readonly maxQueue?: number
   /** Default 10,000. */
@@ -54,7 +58,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const leadership = new StoreLeadership(db, dialect, clock)
     const limits: WriterLimits = {
       maxBatch: options.maxBatch ?? 100,
-      maxWaitMs: options.maxWaitMs ?? (dialect.blocking ? 5 : 50),
+      maxWaitMs: options.maxWaitMs ?? (dialect.blocking ? 25 : 50),
+      maxHoldMs: options.maxHoldMs ?? 4,
+      gatherMs: options.gatherMs ?? 5,
       maxQueue: options.maxQueue ?? 10_000,
       stepTimeoutMs: options.stepTimeoutMs ?? 10_000,
     }

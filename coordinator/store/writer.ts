@@ -1,13 +1,16 @@
-import { type ControlledTransaction, sql } from 'kysely'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
+import type { ChainHead } from '../audit/chain.ts'
 import type { Backend } from './dialect.ts'
 import type { StoreLeadership } from './leadership.ts'
 import type { WriteTx } from './port.ts'
-import type { Schema } from './schema.ts'
-import { type BatchState, Step } from './step.ts'
+import { prepared } from './prepared.ts'
+import { inOrder, type Session, savepoint } from './session.ts'
+import { type BatchState, newBatch, Step } from './step.ts'
 import { stepError, unavailable } from './store-error.ts'
+import { appendBatch } from './write/append-batch.ts'
 import { writeTx } from './write/write-tx.ts'
 
 /** What the writer tells of itself; every method is called outside of transactions. */
@@ -22,15 +25,29 @@ export interface StoreMetrics {
 export interface WriterLimits {
   /** Steps of one transaction. */
   readonly maxBatch: number
-  /** A batch takes no further step after this long, so that a commit blocks and delays little. */
+  /** A batch takes no further step after this long, so that those who wait for its commit do not wait long. */
   readonly maxWaitMs: number
+  /** Where statements block the event loop: it turns after so long between two steps of a batch. */
+  readonly maxHoldMs: number
+  /** While several write at a time, a batch that would be small begins no sooner after the last one. */
+  readonly gatherMs: number
   /** Steps that may wait; beyond, a write is refused at once. */
   readonly maxQueue: number
   /** A step that takes longer awaits something besides its transaction. */
   readonly stepTimeoutMs: number
 }
 
-type Transaction = ControlledTransaction<Schema>
+/** So many steps are worth a commit of their own whenever it is. */
+const worthwhile = 10
+
+const leaderRow = {
+  plain: prepared<{ readonly id: number }, { readonly epoch: number }>(['id'], (db, { id }) =>
+    db.selectFrom('leader').select('epoch').where('id', '=', id),
+  ),
+  locked: prepared<{ readonly id: number }, { readonly epoch: number }>(['id'], (db, { id }) =>
+    db.selectFrom('leader').select('epoch').where('id', '=', id).forShare(),
+  ),
+}
 
 interface Pending {
   readonly label: string
@@ -50,6 +67,9 @@ type Outcome =
  * order. A step that throws is undone alone; its rejection, too, waits for the commit, since what it saw may yet
  * be rolled back. When the commit fails the whole batch is rejected and no effect runs; whether a lost commit
  * was kept by the server is then unknown.
+ *
+ * A commit costs as much as several steps, so batches are to be large and still hold up nothing: the loop turns
+ * between steps, and a batch that would be small waits a little for company, unless there is none to be had (ADR 0250).
  */
 export class Writer {
   readonly #backend: Backend
@@ -62,6 +82,11 @@ export class Writer {
   #last: Promise<unknown> = Promise.resolve()
   #running = false
   #closed = false
+  #endedAt = 0
+  /** Steps of the last batch: more than one tells of company. */
+  #lastSteps = 0
+  /** The end of the audit chain, as long as nobody else can have written to it. */
+  #audit: { readonly term: number; readonly head: ChainHead } | undefined
 
   constructor(options: {
     backend: Backend
@@ -122,10 +147,17 @@ export class Writer {
     this.#running = true
     while (this.#queue.length > 0) {
       // Lets the loop turn: sessions get their heartbeats in, and more steps join this batch
-      await new Promise<void>(resolve => setImmediate(resolve))
+      await turn()
+      await this.#gather()
       await this.#batch()
     }
     this.#running = false
+  }
+
+  async #gather(): Promise<void> {
+    if (this.#closed || this.#lastSteps < 2 || this.#queue.length >= worthwhile) return
+    const left = this.#limits.gatherMs - (performance.now() - this.#endedAt)
+    if (left > 0) await pause(left)
   }
 
   /** Never rejects: whatever happens ends in the answers of its steps. */
@@ -141,73 +173,98 @@ export class Writer {
       const failure = unavailable(thrown, { steps: taken.length })
       if (failure.code !== 'leader.deposed')
         this.#log.error('a batch of writes was not committed', { error: failure, steps: taken.length })
+      // what the server kept is unknown, the end of the chain, too
+      this.#audit = undefined
       this.#metrics.batch?.(taken.length, performance.now() - startedAt, 'failed')
       for (const pending of taken) pending.reject(failure)
       return
     }
     this.#metrics.batch?.(taken.length, performance.now() - startedAt, 'committed')
-    this.#backend.committed()
+    this.#backend.committed(taken.length)
+    this.#lastSteps = taken.length
+    this.#endedAt = performance.now()
     taken.forEach((pending, i) => {
       const outcome = outcomes[i]
       if (outcome !== undefined) this.#answer(pending, outcome)
     })
   }
 
-  async #commit(taken: Pending[], startedAt: number): Promise<readonly Outcome[]> {
+  #commit(taken: Pending[], startedAt: number): Promise<readonly Outcome[]> {
     const term = this.#leadership.term
     if (term === undefined) throw this.#leadership.refusal()
-    const trx = await this.#backend.db.startTransaction().execute()
-    try {
-      await this.#fence(trx, term)
-      const state: BatchState = { dialect: this.#backend.dialect, sums: new Map(), auditHead: undefined }
-      const outcomes: Outcome[] = []
-      while (taken.length < this.#limits.maxBatch && this.#queue.length > 0) {
-        if (taken.length > 0 && performance.now() - startedAt > this.#limits.maxWaitMs) break
-        const pending = this.#queue.shift()
-        if (pending === undefined) break
-        taken.push(pending)
-        outcomes.push(await this.#apply(trx, state, pending))
+    return this.#backend.session(async session => {
+      try {
+        await inOrder(session, [() => session.begin(), () => this.#fence(session, term)])
+        const head = this.#audit?.term === term ? this.#audit.head : undefined
+        const state = newBatch(this.#backend.dialect, head)
+        const outcomes = await this.#applyAll(session, state, taken, startedAt)
+        await inOrder(session, [...appendBatch(session, state), () => session.commit()])
+        this.#audit = state.auditHead && { term, head: state.auditHead }
+        return outcomes
+      } catch (thrown) {
+        await session.rollback().catch(() => undefined)
+        throw thrown
       }
-      await writeSums(trx, state.sums)
-      await trx.commit().execute()
-      return outcomes
-    } catch (thrown) {
-      if (!trx.isCommitted && !trx.isRolledBack)
-        await trx
-          .rollback()
-          .execute()
-          .catch(() => undefined)
-      throw thrown
+    })
+  }
+
+  async #applyAll(
+    session: Session,
+    state: BatchState,
+    taken: Pending[],
+    startedAt: number,
+  ): Promise<readonly Outcome[]> {
+    const { maxBatch, maxWaitMs, maxHoldMs } = this.#limits
+    const outcomes: Outcome[] = []
+    let heldSince = startedAt
+    while (taken.length < maxBatch && this.#queue.length > 0) {
+      const now = performance.now()
+      if (taken.length > 0 && now - startedAt > maxWaitMs) break
+      if (state.dialect.blocking && now - heldSince > maxHoldMs) {
+        await turn()
+        heldSince = performance.now()
+      }
+      const pending = this.#queue.shift()
+      if (pending === undefined) break
+      taken.push(pending)
+      outcomes.push(await this.#apply(session, state, pending))
     }
+    return outcomes
   }
 
   /** The fence (P4): this process leads now and, by the lock it takes, until the commit. */
-  async #fence(trx: Transaction, term: number): Promise<void> {
-    const row = await trx
-      .selectFrom('leader')
-      .select('epoch')
-      .where('id', '=', 1)
-      .$if(this.#backend.dialect.rowLocks, query => query.forShare())
-      .executeTakeFirstOrThrow()
-    if (row.epoch === term) return
+  async #fence(session: Session, term: number): Promise<void> {
+    const { kind, rowLocks } = this.#backend.dialect
+    const [row] = await (rowLocks ? leaderRow.locked : leaderRow.plain).run(session, kind, [{ id: 1 }])
+    if (row?.epoch === term) return
     this.#leadership.depose(term)
-    throw new AppError('leader.deposed', { context: { term, current_term: row.epoch } })
+    throw new AppError('leader.deposed', { context: { term, current_term: row?.epoch ?? 0 } })
   }
 
-  async #apply(trx: Transaction, state: BatchState, pending: Pending): Promise<Outcome> {
-    const inner = await trx.savepoint('step').execute()
-    const step = new Step(inner, state)
+  async #apply(session: Session, state: BatchState, pending: Pending): Promise<Outcome> {
+    const step = new Step(session, state)
+    const entered = savepoint(session, 'set')
+    if (session.pipelined) step.wait(entered)
+    else await entered
     try {
       const value = await this.#inTime(pending, writeTx(step))
       await step.audit
-      await inner.releaseSavepoint('step').execute()
-      step.end(true)
+      step.close()
+      // answered after everything the step sent: refused when any of it was
+      const released = savepoint(session, 'release')
+      if (session.pipelined) step.wait(released)
+      else await released
+      await step.settle()
+      step.keep()
       return { kept: true, value, effects: step.effects }
     } catch (thrown) {
-      step.end(false)
-      await inner.rollbackToSavepoint('step').execute()
-      await inner.releaseSavepoint('step').execute()
-      return { kept: false, reason: stepError(thrown, pending.label) }
+      step.close()
+      const first = await step.settle().then(
+        () => thrown,
+        (refused: unknown) => refused,
+      )
+      await inOrder(session, [() => savepoint(session, 'undo'), () => savepoint(session, 'release')])
+      return { kept: false, reason: stepError(first, pending.label) }
     }
   }
 
@@ -247,11 +304,6 @@ export class Writer {
   }
 }
 
-async function writeSums(trx: Transaction, sums: ReadonlyMap<string, number>): Promise<void> {
-  if (sums.size === 0) return
-  await trx
-    .insertInto('counters')
-    .values([...sums].map(([name, value]) => ({ name, value })))
-    .onConflict(oc => oc.column('name').doUpdateSet({ value: sql<number>`counters.value + excluded.value` }))
-    .execute()
+function turn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
 }

@@ -6,7 +6,8 @@ import type { SecretSource } from '../../../shared/secrets/index.ts'
 import type { Backend, Dialect } from '../dialect.ts'
 import type { Schema } from '../schema.ts'
 import { filePasswordClient } from './file-password-client.ts'
-import { guardedPool } from './guarded-pool.ts'
+import { type GuardedPool, guardedPool } from './guarded-pool.ts'
+import { pgSession } from './pg-session.ts'
 
 const int8 = 20
 const numeric = 1700
@@ -59,8 +60,9 @@ export async function openPostgres(
   options: { readonly passwordFile?: SecretSource; readonly log: Log },
 ): Promise<Backend> {
   const { log, passwordFile } = options
-  const connect = (name: string, max: number, queryTimeoutMs: number) => {
+  const poolOf = (name: string, max: number, queryTimeoutMs: number, pipeline = false) => {
     const pool = new pg.Pool({
+      pipeline,
       connectionString: url,
       ...(passwordFile === undefined ? {} : { Client: filePasswordClient(passwordFile) }),
       application_name: `holdfast-${name}`,
@@ -75,10 +77,12 @@ export async function openPostgres(
           oid === int8 || oid === numeric ? Number : pg.types.getTypeParser(oid, format ?? 'text'),
       } as pg.CustomTypesConfig,
     })
-    return new Kysely<Schema>({ dialect: new PostgresDialect({ pool: guardedPool(pool, log) }) })
+    return guardedPool(pool, log)
   }
-  const db = connect('writer', 3, answerWithinMs)
-  const readers = connect('reader', 4, answerWithinMs)
+  const connect = (pool: GuardedPool) => new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) })
+  const writers = poolOf('writer', 3, answerWithinMs, true)
+  const db = connect(writers)
+  const readers = connect(poolOf('reader', 4, answerWithinMs))
   const close = async () => {
     await readers.destroy()
     await db.destroy()
@@ -96,12 +100,20 @@ export async function openPostgres(
     throw thrown
   }
   const migrating = async <T>(work: (own: Kysely<Schema>) => Promise<T>) => {
-    const own = connect('migrator', 1, 0)
+    const own = connect(poolOf('migrator', 1, 0))
     try {
       return await work(own)
     } finally {
       await own.destroy()
     }
   }
-  return { dialect: postgresDialect, db, readers, migrating, committed: () => {}, close }
+  return {
+    dialect: postgresDialect,
+    db,
+    readers,
+    session: work => pgSession(writers, work),
+    migrating,
+    committed: () => {},
+    close,
+  }
 }

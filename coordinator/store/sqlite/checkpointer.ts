@@ -1,7 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import type { Log } from '../../../shared/log/index.ts'
 
-const batchesBetween = 500
+// Well before the 20,000 pages after which a commit would do it: a step writes some 15, a batch at least a few
+const stepsBetween = 500
 
 // As text: a single-file build has no file beside it that a worker could load (facts-runtime D6)
 const workerSource = `
@@ -22,17 +23,18 @@ export class Checkpointer {
   readonly #path: string
   readonly #log: Log
   #worker: Worker | undefined
-  #batches = 0
+  #steps = 0
 
   constructor(path: string, log: Log) {
     this.#path = path
     this.#log = log
   }
 
-  /** Counts a committed batch; asks for a checkpoint now and then. */
-  committed(): void {
-    this.#batches += 1
-    if (this.#batches % batchesBetween !== 0) return
+  /** Counts what was committed; asks for a checkpoint now and then. */
+  committed(steps: number): void {
+    this.#steps += steps
+    if (this.#steps < stepsBetween) return
+    this.#steps = 0
     this.#worker ??= this.#start()
     this.#worker.postMessage('checkpoint')
   }

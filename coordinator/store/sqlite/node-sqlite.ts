@@ -25,11 +25,7 @@ export function nodeSqlite(path: string, options: { readonly readOnly: boolean }
     prepare: text => {
       const sql = text === 'begin' && !options.readOnly ? 'begin immediate' : text
       const cached = cache.get(sql)
-      if (cached !== undefined) {
-        cache.delete(sql)
-        cache.set(sql, cached)
-        return cached
-      }
+      if (cached !== undefined) return cached
       const statement = adapt(db.prepare(sql))
       cache.set(sql, statement)
       if (cache.size > cachedStatements) {

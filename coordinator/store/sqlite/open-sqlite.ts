@@ -1,9 +1,10 @@
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { Kysely, SqliteDialect, sql } from 'kysely'
+import { Kysely, type SqliteDatabase, SqliteDialect, sql } from 'kysely'
 import type { Log } from '../../../shared/log/index.ts'
 import type { Backend, Dialect } from '../dialect.ts'
 import type { Schema } from '../schema.ts'
+import type { Row, Session, Statement } from '../session.ts'
 import { unavailable } from '../store-error.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { holdFileLock } from './file-lock.ts'
@@ -57,8 +58,9 @@ export function openSqlite(path: string, log: Log): Backend {
       dialect: sqliteDialect,
       db,
       readers: kyselyOn(reader),
+      session: sessions(db, writer),
       migrating: work => work(db),
-      committed: () => checkpointer.committed(),
+      committed: steps => checkpointer.committed(steps),
       close: async () => {
         await checkpointer.close()
         for (const step of undo.reverse()) step()
@@ -84,6 +86,7 @@ function openMemory(): Backend {
     dialect: sqliteDialect,
     db,
     readers: db,
+    session: sessions(db, database),
     migrating: work => work(db),
     committed: () => {},
     close: async () => database.close(),
@@ -92,4 +95,29 @@ function openMemory(): Backend {
 
 function kyselyOn(database: ReturnType<typeof nodeSqlite>): Kysely<Schema> {
   return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) })
+}
+
+/** The one connection, for one at a time: whoever else asks Kysely for it waits. */
+function sessions(db: Kysely<Schema>, database: SqliteDatabase): Backend['session'] {
+  const run = async ({ sql: text, parameters }: Pick<Statement, 'sql' | 'parameters'>) => {
+    const statement = database.prepare(text)
+    if (statement.reader) return statement.all(parameters) as readonly Row[]
+    statement.run(parameters)
+    return []
+  }
+  const plain = async (text: string) => {
+    await run({ sql: text, parameters: [] })
+  }
+  return work =>
+    db.connection().execute(q => {
+      const session: Session = {
+        q,
+        pipelined: false,
+        run,
+        begin: () => plain('begin'),
+        commit: () => plain('commit'),
+        rollback: () => plain('rollback'),
+      }
+      return work(session)
+    })
 }

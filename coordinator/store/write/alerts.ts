@@ -3,32 +3,41 @@ import { AppError } from '../../../shared/errors/index.ts'
 import { encode } from '../decode.ts'
 import { keyText } from '../key-text.ts'
 import type { WriteTx } from '../port.ts'
+import { prepared } from '../prepared.ts'
 import { messageOf } from '../read/alerts.ts'
 import type { StoredMessage } from '../shapes.ts'
 import { decodeAlert, decodeSilence } from '../shapes.ts'
 import type { Step } from '../step.ts'
 
+type Found = { readonly id: string; readonly record: string }
+
+const openOfKey = prepared<{ readonly key: string }, Found>(['key'], (db, { key }) =>
+  db
+    .selectFrom('alerts')
+    .select(['id', 'record'])
+    .where('dedup_key', '=', key)
+    .where('state', '=', sql.lit('open')),
+)
+
+const latestOfKey = prepared<{ readonly key: string }, Found>(['key'], (db, { key }) =>
+  db
+    .selectFrom('alerts')
+    .select(['id', 'record'])
+    .where('dedup_key', '=', key)
+    .orderBy('opened_at', 'desc')
+    .orderBy('id', 'desc')
+    .limit(1),
+)
+
 /** Alerts inside a step; one open alert per dedup key is a unique index. */
 export function alertWrites(step: Step): WriteTx['alerts'] {
   return {
     openByKey: async key => {
-      const row = await step.q
-        .selectFrom('alerts')
-        .select(['id', 'record'])
-        .where('dedup_key', '=', keyText(key))
-        .where('state', '=', sql.lit('open'))
-        .executeTakeFirst()
+      const row = await step.first(openOfKey, { key: keyText(key) })
       return row && decodeAlert(row.id, row)
     },
     latestByKey: async key => {
-      const row = await step.q
-        .selectFrom('alerts')
-        .select(['id', 'record'])
-        .where('dedup_key', '=', keyText(key))
-        .orderBy('opened_at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(1)
-        .executeTakeFirst()
+      const row = await step.first(latestOfKey, { key: keyText(key) })
       return row && decodeAlert(row.id, row)
     },
     get: async id => {

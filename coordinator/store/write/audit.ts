@@ -1,10 +1,15 @@
-import { canonicalJson, genesis, seal } from '../../audit/chain.ts'
+import { genesis, seal } from '../../audit/chain.ts'
 import type { WriteTx } from '../port.ts'
+import { prepared } from '../prepared.ts'
 import type { AuditEntry, AuditRecord } from '../records.ts'
 import type { Step } from '../step.ts'
 import { totals } from '../totals.ts'
 
-/** The audit inside a step: appended to the end of the chain, with the transaction. */
+const end = prepared<object, { readonly seq: number; readonly hash: string }>([], db =>
+  db.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1),
+)
+
+/** The audit inside a step: tied to the end of the chain there and then, written with the batch. */
 export function auditWrites(step: Step): WriteTx['audit'] {
   return {
     // One after the other, even when a step does not await each: two rows must not follow the same head
@@ -17,22 +22,11 @@ export function auditWrites(step: Step): WriteTx['audit'] {
 }
 
 async function append(step: Step, entry: AuditEntry): Promise<AuditRecord> {
-  const head =
-    step.auditHead ??
-    (await step.q
-      .selectFrom('audit')
-      .select(['seq', 'hash'])
-      .orderBy('seq', 'desc')
-      .limit(1)
-      .executeTakeFirst()) ??
-    genesis
+  step.assertOpen()
+  const head = step.auditHead ?? (await step.first(end, {})) ?? genesis
   const record = seal(entry, head)
-  const { prevHash, detail, ...row } = record
-  await step.q
-    .insertInto('audit')
-    .values({ ...row, detail: canonicalJson(detail), prev_hash: prevHash })
-    .execute()
   step.auditHead = { seq: record.seq, hash: record.hash }
+  step.auditRows.push(record)
   step.add(totals.audit, 1)
   return record
 }

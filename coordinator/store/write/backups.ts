@@ -1,44 +1,82 @@
 import { encode } from '../decode.ts'
 import { keyText } from '../key-text.ts'
 import type { WriteTx } from '../port.ts'
+import { prepared } from '../prepared.ts'
 import { newestBackups, wholeBackup } from '../read/backups.ts'
 import type { BackupRecord, CopyRecord } from '../records.ts'
+import type { Schema } from '../schema.ts'
 import { decodeDebris, decodeDeletedBackup } from '../shapes.ts'
 import type { Step } from '../step.ts'
 import { totals } from '../totals.ts'
 
+type ById = { readonly id: string }
+
+const ofId = prepared<ById, ById>(['id'], (db, { id }) =>
+  db.selectFrom('backups').select('id').where('id', '=', id),
+)
+
+const ofAttempt = prepared<ById, ById>(['id'], (db, { id }) =>
+  db.selectFrom('backups').select('id').where('attempt_id', '=', id),
+)
+
+const buriedOfAttempt = prepared<ById, ById & { readonly record: string }>(['id'], (db, { id }) =>
+  db.selectFrom('deleted_backups').select(['id', 'record']).where('attempt_id', '=', id),
+)
+
+const inserted = prepared<Omit<Schema['backups'], 'stored_bytes' | 'took'>, unknown>(
+  [
+    'id',
+    'attempt_id',
+    'cluster_id',
+    'committed_at',
+    'manifest',
+    'leaving',
+    'leaving_since',
+    'format',
+    'record',
+  ],
+  (db, row) => db.insertInto('backups').values(row),
+)
+
+const listed = prepared<Schema['backup_databases'], unknown>(
+  ['database_id', 'committed_at', 'backup_id'],
+  (db, row) => db.insertInto('backup_databases').values(row),
+)
+
+const putPresent = prepared<Schema['copies'], unknown>(
+  ['backup_id', 'destination', 'url', 'manifest_key', 'state', 'verified_at'],
+  (db, { backup_id, destination, ...row }) =>
+    db
+      .insertInto('copies')
+      .values({ backup_id, destination, ...row })
+      .onConflict(oc => oc.columns(['backup_id', 'destination']).doUpdateSet(row)),
+)
+
+const noDebris = prepared<ById, unknown>(['id'], (db, { id }) =>
+  db.deleteFrom('debris').where('attempt_id', '=', id),
+)
+
 /** Backups inside a step: inserted once with their copies and databases; copies come and go, and what keeps or ends them. */
 export function backupWrites(step: Step): WriteTx['backups'] {
   return {
-    get: id => wholeBackup(step.q, 'id', id),
-    byAttempt: id => wholeBackup(step.q, 'attempt_id', id),
+    // mostly there is none, and its manifest is large
+    get: async id => (await step.first(ofId, { id: keyText(id) })) && wholeBackup(step.q, 'id', id),
+    byAttempt: async id =>
+      (await step.first(ofAttempt, { id: keyText(id) })) && wholeBackup(step.q, 'attempt_id', id),
     insert: async backup => {
       const { manifest, copies, ...record } = backup
-      await step.q
-        .insertInto('backups')
-        .values({
-          id: backup.id,
-          attempt_id: backup.attemptId,
-          cluster_id: backup.clusterId,
-          committed_at: backup.committedAt,
-          manifest,
-          ...leavingColumns(backup),
-          ...encode(record),
-        })
-        .execute()
-      const databases = [...new Set(backup.databaseIds)]
-      if (databases.length > 0)
-        await step.q
-          .insertInto('backup_databases')
-          .values(
-            databases.map(id => ({
-              database_id: id,
-              committed_at: backup.committedAt,
-              backup_id: backup.id,
-            })),
-          )
-          .execute()
-      for (const copy of copies) await putCopy(step, backup.id, copy)
+      await step.run(inserted, {
+        id: backup.id,
+        attempt_id: backup.attemptId,
+        cluster_id: backup.clusterId,
+        committed_at: backup.committedAt,
+        manifest,
+        ...leavingColumns(backup),
+        ...encode(record),
+      })
+      for (const id of new Set(backup.databaseIds))
+        await step.run(listed, { database_id: id, committed_at: backup.committedAt, backup_id: backup.id })
+      for (const copy of copies) await putCopy(step, backup.id, copy, 'first')
       step.add(totals.backups, 1)
       step.add(totals.storedBytes, backup.storedBytes)
     },
@@ -82,11 +120,7 @@ export function backupWrites(step: Step): WriteTx['backups'] {
       step.add(totals.storedBytes, -tombstone.storedBytes)
     },
     buriedByAttempt: async id => {
-      const row = await step.q
-        .selectFrom('deleted_backups')
-        .select(['id', 'record'])
-        .where('attempt_id', '=', id)
-        .executeTakeFirst()
+      const row = await step.first(buriedOfAttempt, { id })
       return row && decodeDeletedBackup(row.id, row)
     },
   }
@@ -113,26 +147,29 @@ export function brakeReleaseWrites(step: Step): WriteTx['brakeReleases'] {
   }
 }
 
-async function putCopy(step: Step, backupId: string, copy: CopyRecord): Promise<void> {
+/** @param before `first`: nothing can be known of the copies of a backup that is new */
+async function putCopy(
+  step: Step,
+  backupId: string,
+  copy: CopyRecord,
+  before: 'first' | 'known' = 'known',
+): Promise<void> {
   const key = { backup_id: backupId, destination: keyText(copy.destination) }
   const other = copy.state === 'present' ? 'missing_copies' : 'copies'
-  await step.q
-    .deleteFrom(other)
-    .where('backup_id', '=', key.backup_id)
-    .where('destination', '=', key.destination)
-    .execute()
+  if (before === 'known')
+    await step.q
+      .deleteFrom(other)
+      .where('backup_id', '=', key.backup_id)
+      .where('destination', '=', key.destination)
+      .execute()
   if (copy.state === 'present') {
-    const row = {
+    await step.run(putPresent, {
+      ...key,
       url: copy.url,
       manifest_key: copy.manifestKey,
       state: copy.state,
       verified_at: copy.verifiedAt ?? null,
-    }
-    await step.q
-      .insertInto('copies')
-      .values({ ...key, ...row })
-      .onConflict(oc => oc.columns(['backup_id', 'destination']).doUpdateSet(row))
-      .execute()
+    })
     return
   }
   const row = {
@@ -169,7 +206,7 @@ export function debrisWrites(step: Step): WriteTx['debris'] {
       return row && decodeDebris(id, row)
     },
     remove: async id => {
-      await step.q.deleteFrom('debris').where('attempt_id', '=', id).execute()
+      await step.run(noDebris, { id })
     },
     ofJob: async id => {
       const rows = await step.q

@@ -1,9 +1,14 @@
 import { encode } from '../decode.ts'
 import { keyText } from '../key-text.ts'
 import type { WriteTx } from '../port.ts'
+import { prepared } from '../prepared.ts'
 import { certifiedKeyOf, certifiedKeysOf, joinTokenOf } from '../read/identities.ts'
 import { decodeRevocation } from '../shapes.ts'
 import type { Step } from '../step.ts'
+
+const anyKeyOf = prepared<{ readonly id: string }, { readonly key_id: string }>(['id'], (db, { id }) =>
+  db.selectFrom('certified_keys').select('key_id').where('agent_id', '=', id).limit(1),
+)
 
 /** Tokens, keys and revocations inside a step. */
 export function identityWrites(step: Step): WriteTx['identities'] {
@@ -18,7 +23,10 @@ export function identityWrites(step: Step): WriteTx['identities'] {
         .execute()
     },
     key: keyId => certifiedKeyOf(step.q, keyId),
-    keysOf: agentId => certifiedKeysOf(step.q, agentId),
+    keysOf: async agentId =>
+      (await step.first(anyKeyOf, { id: keyText(agentId) })) === undefined
+        ? []
+        : certifiedKeysOf(step.q, agentId),
     putKey: async key => {
       const row = { agent_id: key.agentId, ...encode(key) }
       await step.q
