@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { cluster, entry, job } from './store-records.ts'
+import { verifyChain } from '../../coordinator/audit/index.ts'
+import { newId } from '../../shared/clock/index.ts'
+import { attempt, cluster, entry, job } from './store-records.ts'
 import { type MakeStore, rejectionOf } from './store-under-test.ts'
 
 export function storeWriterSuite(make: MakeStore): void {
@@ -172,6 +174,137 @@ export function storeWriterSuite(make: MakeStore): void {
         })
       expect(effects).toEqual([])
       expect((await store.read.clusters({ size: 10 })).items).toEqual([])
+    })
+
+    test('rows that are appended with the batch leave no trace of a step that was undone, nor a gap', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const of = job()
+      const about = (text: string) => ({
+        jobId: of.id,
+        at: 1,
+        kind: 'k',
+        subject: '',
+        code: text,
+        text,
+        numbers: {},
+      })
+      const step = (text: string, fails: boolean) =>
+        store.write(text, async tx => {
+          await Promise.all([
+            tx.audit.append(entry({ reason: text })),
+            tx.audit.append(entry({ reason: text })),
+          ])
+          await tx.decisions.append([about(text)])
+          if (fails) throw new Error(text)
+        })
+      await Promise.allSettled([step('a', false), step('b', true), step('c', false)])
+      await step('d', false)
+      const rows = await store.read.auditFrom(0, 100)
+      expect(rows.map(row => [row.seq, row.reason])).toEqual(
+        ['a', 'a', 'c', 'c', 'd', 'd'].map((text, i) => [i + 1, text]),
+      )
+      expect(await verifyChain(store.read)).toMatchObject({ intact: true, checked: 6 })
+      expect((await store.read.decisions(of.id)).map(each => each.text)).toEqual(['a', 'c', 'd'])
+    })
+
+    test('a batch whose appended rows are refused fails as a whole, and the next ties to the chain as it is', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const effects: string[] = []
+      const step = (name: string) =>
+        store.write(name, async tx => {
+          await tx.clusters.put(cluster({ name }))
+          await tx.audit.append(entry())
+          tx.afterCommit(() => effects.push(name))
+        })
+      await step('before')
+      // somebody else writes the next row of the chain, which cannot be
+      await database.tamper(`insert into audit (seq, at, class, actor, action, subject, reason, detail, prev_hash, hash)
+        select 2, at, class, actor, action, subject, reason, detail, prev_hash, 'x' from audit where seq = 1`)
+      const refused = await Promise.allSettled([step('a'), step('b')])
+      for (const result of refused)
+        expect(result).toMatchObject({ status: 'rejected', reason: { code: 'store.unavailable' } })
+      await step('after')
+      expect(effects).toEqual(['before', 'after'])
+      expect((await store.read.clusters({ size: 10 })).items.map(item => item.name)).toEqual([
+        'after',
+        'before',
+      ])
+      expect((await store.read.auditFrom(0, 100)).map(row => row.seq)).toEqual([1, 2, 3])
+    })
+
+    test('a step reads what it wrote itself, and the next what was kept, not what was undone', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const one = job()
+      await store.write('first', tx => tx.jobs.insert(one))
+      const seen: unknown[] = []
+      const running = { ...one, reason: 'changed' }
+      await Promise.allSettled([
+        store.write('changes', async tx => {
+          await tx.jobs.get(one.id)
+          await tx.jobs.update(running)
+          seen.push((await tx.jobs.get(one.id))?.reason)
+          throw new Error('undone')
+        }),
+        store.write('looks', async tx => {
+          seen.push((await tx.jobs.get(one.id))?.reason)
+          await tx.jobs.update(running)
+        }),
+        store.write('looks again', async tx => {
+          seen.push((await tx.jobs.get(one.id))?.reason)
+        }),
+      ])
+      expect(seen).toEqual(['changed', one.reason, 'changed'])
+    })
+
+    test('tells a step of the first refusal, not of what follows from it', async () => {
+      await using database = await make()
+      const store = await database.open()
+      const one = job()
+      await store.write('first', tx => tx.jobs.insert(one))
+      const lost = attempt({ jobId: newId('job') })
+      const refused = await rejectionOf(
+        store.write('x', async tx => {
+          await tx.attempts.insert(lost)
+          // where nobody waits for answers, this meets a transaction that is aborted already
+          await tx.jobs.get(newId('job'))
+          await tx.clusters.put(cluster())
+        }),
+      )
+      expect(refused).toMatchObject({ code: 'conflict' })
+      expect((await store.read.clusters({ size: 10 })).items).toEqual([])
+    })
+
+    test('lets the loop turn within a batch, and takes in who comes meanwhile', async () => {
+      await using database = await make()
+      const batches: number[] = []
+      const store = await database.open({
+        maxWaitMs: 10_000,
+        maxHoldMs: 0,
+        metrics: { batch: steps => void batches.push(steps) },
+      })
+      const late: Promise<void>[] = []
+      await Promise.all(
+        ['a', 'b', 'c'].map((name, i) =>
+          store.write(name, async tx => {
+            await tx.clusters.put(cluster({ name }))
+            if (i === 0)
+              setImmediate(() =>
+                late.push(store.write('late', put => put.clusters.put(cluster({ name: 'd' })))),
+              )
+          }),
+        ),
+      )
+      await Promise.all(late)
+      expect((await store.read.clusters({ size: 10 })).items.map(item => item.name)).toEqual([
+        'a',
+        'b',
+        'c',
+        'd',
+      ])
+      expect(batches).toEqual([4])
     })
 
     test('refuses a write beyond the bound of its queue at once', async () => {

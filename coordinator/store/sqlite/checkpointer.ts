@@ -1,8 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import type { Log } from '../../../shared/log/index.ts'
 
-// Well before the 20,000 pages after which a commit would do it: a step writes some 15, a batch at least a few
+// Well before the 20,000 pages after which a commit would do it. Steps that take in much write hundreds of pages, but there
+// are few of those in a second
 const stepsBetween = 500
+const patienceMs = 1_000
+const leastSteps = 50
 
 // As text: a single-file build has no file beside it that a worker could load (facts-runtime D6)
 const workerSource = `
@@ -24,6 +27,7 @@ export class Checkpointer {
   readonly #log: Log
   #worker: Worker | undefined
   #steps = 0
+  #askedAt = 0
 
   constructor(path: string, log: Log) {
     this.#path = path
@@ -33,8 +37,10 @@ export class Checkpointer {
   /** Counts what was committed; asks for a checkpoint now and then. */
   committed(steps: number): void {
     this.#steps += steps
-    if (this.#steps < stepsBetween) return
+    const now = performance.now()
+    if (this.#steps < stepsBetween && (this.#steps < leastSteps || now - this.#askedAt < patienceMs)) return
     this.#steps = 0
+    this.#askedAt = now
     this.#worker ??= this.#start()
     this.#worker.postMessage('checkpoint')
   }
