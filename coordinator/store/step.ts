@@ -83,6 +83,7 @@ export class Step {
     statement: Prepared<Given, unknown>,
     ...given: readonly Given[]
   ): Promise<void> {
+    this.assertOpen()
     const done = this.rows(statement, ...given)
     if (this.#session.pipelined) this.wait(done)
     else await done

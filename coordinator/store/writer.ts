@@ -166,7 +166,7 @@ export class Writer {
     const startedAt = performance.now()
     let outcomes: readonly Outcome[]
     try {
-      outcomes = await this.#commit(taken, startedAt)
+      outcomes = await this.#commit(taken)
     } catch (thrown) {
       // The begin itself can fail: then those who wait must hear of it, or the loop would spin
       if (taken.length === 0) taken.push(...this.#queue.splice(0, this.#limits.maxBatch))
@@ -189,7 +189,7 @@ export class Writer {
     })
   }
 
-  #commit(taken: Pending[], startedAt: number): Promise<readonly Outcome[]> {
+  #commit(taken: Pending[]): Promise<readonly Outcome[]> {
     const term = this.#leadership.term
     if (term === undefined) throw this.#leadership.refusal()
     return this.#backend.session(async session => {
@@ -197,7 +197,7 @@ export class Writer {
         await inOrder(session, [() => session.begin(), () => this.#fence(session, term)])
         const head = this.#audit?.term === term ? this.#audit.head : undefined
         const state = newBatch(this.#backend.dialect, head)
-        const outcomes = await this.#applyAll(session, state, taken, startedAt)
+        const outcomes = await this.#applyAll(session, state, taken)
         await inOrder(session, [...appendBatch(session, state), () => session.commit()])
         this.#audit = state.auditHead && { term, head: state.auditHead }
         return outcomes
@@ -208,14 +208,10 @@ export class Writer {
     })
   }
 
-  async #applyAll(
-    session: Session,
-    state: BatchState,
-    taken: Pending[],
-    startedAt: number,
-  ): Promise<readonly Outcome[]> {
+  async #applyAll(session: Session, state: BatchState, taken: Pending[]): Promise<readonly Outcome[]> {
     const { maxBatch, maxWaitMs, maxHoldMs } = this.#limits
     const outcomes: Outcome[] = []
+    const startedAt = performance.now()
     let heldSince = startedAt
     while (taken.length < maxBatch && this.#queue.length > 0) {
       const now = performance.now()

@@ -210,7 +210,7 @@ export function storeWriterSuite(make: MakeStore): void {
 
     test('a batch whose appended rows are refused fails as a whole, and the next ties to the chain as it is', async () => {
       await using database = await make()
-      const store = await database.open()
+      const store = await database.open({ maxWaitMs: 10_000 })
       const effects: string[] = []
       const step = (name: string) =>
         store.write(name, async tx => {
