@@ -7,6 +7,8 @@ import { type Term, write } from './term.ts'
 
 /** Steps of one write. */
 const page = 25
+/** Instances looked at between two turns of the loop: some milliseconds. */
+const slice = 500
 
 /**
  * Looks at every instance: which agent answers for it, and why nothing can protect it now, if so. Writes what
@@ -19,8 +21,11 @@ export async function reviewInstances(term: Term): Promise<void> {
     agent => term.live.silentFor(agent.id, now) > term.settings.times.agentGone,
   )
   const changed: { before: InstanceRecord; after: InstanceRecord }[] = []
+  let looked = 0
   for (const instance of term.fleet.instances()) {
     if (instance.goneSince !== undefined) continue
+    if (++looked % slice === 0) await turn()
+    if (term.signal.aborted) return
     const after = reviewed(instance, directory.match(instance), term)
     if (JSON.stringify(after) !== JSON.stringify(instance)) changed.push({ before: instance, after })
   }
@@ -42,7 +47,7 @@ export async function reviewInstances(term: Term): Promise<void> {
         )
       }
     })
-  tellWatchers(term)
+  await tellWatchers(term)
 }
 
 function reviewed(instance: InstanceRecord, match: Match, term: Term): InstanceRecord {
@@ -73,7 +78,7 @@ function reviewed(instance: InstanceRecord, match: Match, term: Term): InstanceR
 }
 
 /** Sends each connected agent the instances it answers for; the messenger leaves out what it sent before. */
-export function tellWatchers(term: Term): void {
+export async function tellWatchers(term: Term): Promise<void> {
   const lists = new Map<AgentId, InstanceRecord[]>()
   for (const instance of term.fleet.instances()) {
     if (instance.agentId === undefined || instance.goneSince !== undefined || instance.engine === 'unknown')
@@ -82,10 +87,19 @@ export function tellWatchers(term: Term): void {
     if (list === undefined) lists.set(instance.agentId, [instance])
     else list.push(instance)
   }
-  for (const id of term.live.ids())
-    if (term.live.isConnected(id))
-      term.messenger.watch(
-        id,
-        (lists.get(id) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1)),
-      )
+  let told = 0
+  for (const id of term.live.ids()) {
+    if (!term.live.isConnected(id)) continue
+    if (++told % slice === 0) await turn()
+    if (term.signal.aborted) return
+    const list = lists.get(id) ?? []
+    term.messenger.watch(
+      id,
+      list.sort((a, b) => (a.id < b.id ? -1 : 1)),
+    )
+  }
+}
+
+function turn(): Promise<void> {
+  return new Promise(resolve => setImmediate(resolve))
 }
