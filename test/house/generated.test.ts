@@ -34,7 +34,6 @@ describe('what is generated', () => {
   const check = () => runTool('node', ['scripts/generate.ts', '--check'], copy.path)
 
   test('a changed contract, error or manifest field without `npm run gen` fails the check by the name of the stale file', async () => {
-    expect(await runTool('node', ['scripts/generate.ts'], copy.path)).toMatchObject({ status: 0 })
     expect(await check()).toMatchObject({ status: 0 })
     await change('proto/holdfast/v1/common.proto', text => `${text}\nmessage Extra {\n  string x = 1;\n}\n`)
     await change('shared/errors/codes.ts', text =>

@@ -65,8 +65,10 @@ describe('a coordinator that does not lead', () => {
       const again = await FakeAgent.connect({ port: coordinator.port })
       expect(again.frames[0]?.$case).toBe('welcome')
       await again.close()
-      const metrics = await (await fetch(`http://127.0.0.1:${statusPort}/metrics`)).text()
-      expect(metrics).toContain('holdfast_agents{state="connected"}')
+      // shown from the first look of a leader on
+      await expect
+        .poll(async () => (await fetch(`http://127.0.0.1:${statusPort}/metrics`)).text())
+        .toContain('holdfast_agents{state="connected"}')
     } finally {
       await coordinator.stop()
       await store.close()
