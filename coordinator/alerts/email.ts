@@ -1,6 +1,5 @@
 import { once } from 'node:events'
 import { createConnection, type Socket } from 'node:net'
-import { createTransport } from 'nodemailer'
 import type { Duration } from '../../shared/time/index.ts'
 import { isUnconnected } from './http.ts'
 import type { Delivery, Notification, Notifier } from './notifier.ts'
@@ -41,6 +40,8 @@ async function send(
   signal: AbortSignal,
 ): Promise<Delivery> {
   const { host, port, tls, ca, user, password, timeout } = options
+  // loaded by whoever sends mail: no start of a coordinator pays for it
+  const { createTransport } = await import('nodemailer')
   const deadline = AbortSignal.timeout(timeout)
   const ended = AbortSignal.any([deadline, signal])
   let socket: Socket | undefined

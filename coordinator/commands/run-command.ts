@@ -1,7 +1,6 @@
 import { Command } from 'commander'
 import { openProcessLog } from '../../shared/log/index.ts'
 import { loadCoordinatorConfig } from '../config.ts'
-import { startCoordinator } from '../coordinator.ts'
 import type { Terminal } from './terminal.ts'
 
 interface RunOptions {
@@ -32,6 +31,8 @@ export function runCommand(terminal: Terminal): Command {
       // what rotates the file of the audit says so by SIGHUP, as for a log: it is opened by its name each time
       if (config.audit.ship?.file !== undefined) process.on('SIGHUP', ignored)
       try {
+        // two of three modules are its: help and the other commands do without
+        const { startCoordinator } = await import('../coordinator.ts')
         const coordinator = await startCoordinator(config, opened.log, {
           restored: options.restored ?? false,
         })

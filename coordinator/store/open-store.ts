@@ -6,7 +6,6 @@ import type { Backend } from './dialect.ts'
 import { StoreLeadership } from './leadership.ts'
 import { migrate } from './migrate.ts'
 import type { Store } from './port.ts'
-import { openPostgres } from './postgres/open-postgres.ts'
 import { readModel } from './read/read-model.ts'
 import { openSqlite } from './sqlite/open-sqlite.ts'
 import { unavailable } from './store-error.ts'
@@ -89,6 +88,8 @@ async function connect(options: StoreOptions): Promise<Backend> {
   const location = storeLocation(options.url)
   if (location.kind === 'sqlite') return openSqlite(location.path, options.log)
   try {
+    // no start on SQLite pays for the library of PostgreSQL
+    const { openPostgres } = await import('./postgres/open-postgres.ts')
     return await openPostgres(location.url, options)
   } catch (thrown) {
     throw unavailable(thrown, { store: location.kind })

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { Agent as HttpAgent, request as httpRequest, type RequestOptions } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import Consul from 'consul'
+import type Consul from 'consul'
 import type { Clock } from '../clock/index.ts'
 import { readSecretFile } from '../config/secret-file.ts'
 import { AppError } from '../errors/index.ts'
@@ -54,13 +54,15 @@ export class ConsulLine {
 
   /** @throws AppError `secret.*` of the key, `discovery.unavailable` of a certificate that cannot be read */
   async connection(): Promise<ConsulConnection> {
+    // loaded by whoever has a Consul, and before anything is looked at: two may ask at once
+    const { default: library } = await import('consul')
     const now = this.#clock.now().mono
     if (this.#read === undefined || now - this.#read.at >= freshness)
       this.#read = { at: now, pem: await readPem(this.#tls) }
     const key = JSON.stringify(this.#read.pem)
     if (this.#open?.key === key) return this.#open.connection
     if (this.#open !== undefined) this.#retire(this.#open.agent)
-    this.#open = { key, ...connect(this.#address, this.#read.pem, this.#tls?.serverName) }
+    this.#open = { key, ...connect(library, this.#address, this.#read.pem, this.#tls?.serverName) }
     return this.#open.connection
   }
 
@@ -108,7 +110,7 @@ async function readCertificate(path: string): Promise<string> {
   }
 }
 
-function connect(address: URL, pem: Pem, serverName: string | undefined) {
+function connect(library: typeof Consul, address: URL, pem: Pem, serverName: string | undefined) {
   const secure = address.protocol === 'https:'
   const host = address.hostname.replace(/^\[(.*)\]$/, '$1')
   const port = address.port === '' ? (secure ? 443 : 80) : Number(address.port)
@@ -147,7 +149,7 @@ function connect(address: URL, pem: Pem, serverName: string | undefined) {
       asked.end(text)
     })
   return {
-    connection: { client: new Consul({ host, port, secure, agent }), ask },
+    connection: { client: new library({ host, port, secure, agent }), ask },
     agent,
   }
 }
