@@ -6,7 +6,7 @@
  *  -----------------+-------------------+---------------+---------------+------------------+--------------
  *  assign           | assigned (a)      | not-queued    | not-queued    | not-queued       | already-ended
  *  accepted         | not-assigned      | running       | not-assigned  | not-assigned     | already-ended
- *  declined         | not-assigned      | retry         | not-assigned  | cancelled        | already-ended
+ *  declined         | not-assigned      | retry         | retry / lost (e) | cancelled     | already-ended
  *  accept-timed-out | not-assigned      | retry*        | not-assigned  | cancelled (b)    | already-ended
  *  lease-expired    | not-running       | retry*        | retry* / lost | cancelled        | already-ended
  *  agent-restarted  | not-running       | retry*        | retry* / lost | cancelled        | already-ended
@@ -24,6 +24,7 @@
  *  (b)     only before Start, else `not-assigned`.
  *  (c)     only for the newest attempt, kept as `lastAttempt` (J6).
  *  (d)     the retry that was scheduled stays as it is; a class `never` or a guarded kind ends the job failed.
+ *  (e)     Start came too late, or never: the agent dropped the attempt and says so, no lease need run out.
  *  Whoever names another attempt, epoch or agent than the job's current one: `not-current-attempt` (J2).
  *
  * J1  one function applies events; nothing else writes job state; effects leave after the commit.
@@ -153,7 +154,13 @@ function decline(job: Job, event: EventOf<'declined'>, now: Now): Step {
         },
       ],
     })
-  if (state.kind !== 'assigned') return refused('not-assigned')
+  if (state.kind !== 'assigned' && state.kind !== 'running') return refused('not-assigned')
+  if (state.kind === 'running' && isGuarded(job.kind))
+    return endFailed(job, event, now, {
+      attempt: state.attempt,
+      outcome: 'declined',
+      failure: lostGuarded(event.failure.code, state.attempt),
+    })
   return retryOrFail(job, event, now, {
     attempt: state.attempt,
     outcome: 'declined',
@@ -191,9 +198,7 @@ function lose(
     return endFailed(job, event, now, {
       attempt,
       outcome: 'lost',
-      failure: new AppError('job.lost-guarded', {
-        context: { cause: code, attempt_id: attempt.id, agent_id: attempt.agentId },
-      }).toFailure(),
+      failure: lostGuarded(code, attempt),
     })
   return retryOrFail(job, event, now, {
     attempt,
@@ -339,6 +344,13 @@ function failureOf(
 ): Failure {
   return new AppError(code, {
     context: { attempt_id: attempt.id, agent_id: attempt.agentId },
+  }).toFailure()
+}
+
+/** J11: what became of it nobody can tell, so that somebody has to look. */
+function lostGuarded(cause: string, attempt: Attempt): Failure {
+  return new AppError('job.lost-guarded', {
+    context: { cause, attempt_id: attempt.id, agent_id: attempt.agentId },
   }).toFailure()
 }
 

@@ -96,8 +96,10 @@ async function settleUnnamed(job: Job, bootId: string, term: Term): Promise<void
     )
     return
   }
-  // the same boot: the offer may have been lost with the stream; anything else its lease decides
+  // the same boot: the offer may have been lost with the stream; an agent that dropped the attempt for want of
+  // Start answers another one by saying so, where its first word was lost too
   if (job.state.kind === 'assigned') sendAssign(job, attempt, term)
+  if (job.state.kind === 'running') term.messenger.start({ jobId: job.id, attempt })
   if (job.state.kind === 'cancelling') term.messenger.cancel({ jobId: job.id, attempt }, 'requested')
 }
 

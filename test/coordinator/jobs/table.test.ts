@@ -77,7 +77,8 @@ function expected(cell: string, kind: JobKind, attemptsLeft: boolean): string {
   const guarded = kind !== 'backup'
   if (word === 'queued, kept') return guarded ? 'failed' : 'queued'
   if (word === 'retry / final') return guarded || !attemptsLeft ? 'failed' : 'queued'
-  if (word === 'retry* / lost') return guarded || !attemptsLeft ? 'failed' : 'queued'
+  if (word === 'retry* / lost' || word === 'retry / lost')
+    return guarded || !attemptsLeft ? 'failed' : 'queued'
   if (word === 'retry' || word === 'retry*') return attemptsLeft ? 'queued' : 'failed'
   return word
 }

@@ -4,11 +4,12 @@ import { refOf, successOf } from '../../harness/fake-agent.ts'
 import { waitUntil } from '../../harness/index.ts'
 import { withDatabase } from '../running.ts'
 
+// who does not beat at all is silent soon, and gets no work
 const leases = (lease_ttl: string) => ({ times: { lease_ttl }, slots_per_agent: 4 })
 
 describe('an agent that comes back after its lease ran out, with a result that is still to be told', () => {
   test('J6: its job is not given out again before the result came, and the result counts', async () => {
-    await using world = await withDatabase(leases('3s'), { heartbeats: false })
+    await using world = await withDatabase(leases('3s'), { heartbeats: 'idle' })
     const { agent, fleet, instanceId } = world
     const assign = await agent.next('assign')
     const ref = await agent.accept(assign)
@@ -32,7 +33,7 @@ describe('an agent that comes back after its lease ran out, with a result that i
   })
 
   test('a result that is announced and never comes holds the job for a lease, not for ever', async () => {
-    await using world = await withDatabase(leases('600ms'), { heartbeats: false })
+    await using world = await withDatabase(leases('600ms'), { heartbeats: 'idle' })
     const { agent, fleet } = world
     const assign = await agent.next('assign')
     const ref = await agent.accept(assign)

@@ -130,10 +130,44 @@ describe('the life of a backup', () => {
     await back.close()
   })
 
+  test('J6: an offer that was lost with the stream is made again at the next Hello: the same attempt', async () => {
+    await using world = await withDatabase({ times: { accept: '1m', lease_ttl: '1m' } })
+    const { agent, fleet } = world
+    const first = await agent.next('assign')
+    agent.cut()
+    const back = await agent.again()
+    const again = await back.next('assign')
+    expect(refOf(again)).toEqual(refOf(first))
+    await back.accept(again)
+    expect((await onlyJob(fleet)).epoch).toBe(1)
+    await back.close()
+  })
+
+  test('J10: an agent that dropped the attempt for want of Start says so again at its next Hello, and no lease is waited for', async () => {
+    await using world = await withDatabase({ times: { accept: '1m', lease_ttl: '1m' } })
+    const { agent, fleet } = world
+    const ref = await agent.accept(await agent.next('assign'))
+    // neither Start nor the word that it was dropped got through
+    agent.cut()
+    const back = await agent.again({ running: [] })
+    await back.next('start', each => each.attempt?.attemptId === ref.attemptId)
+    const failure = { code: 'job.not-accepted', message: 'dropped', hint: '', context: [], problems: [] }
+    back.send({ $case: 'declined', value: { attempt: ref, failure } })
+    const next = await back.next('assign')
+    expect(refOf(next)).toMatchObject({ jobId: ref.jobId, epoch: 2 })
+    const rows = await fleet.store.read.attempts((await onlyJob(fleet)).id)
+    expect(rows.find(each => each.id === ref.attemptId)).toMatchObject({
+      outcome: 'declined',
+      failure: { code: 'job.not-accepted' },
+    })
+    await back.close()
+  })
+
   test('J6: an attempt whose lease ran out is resumed by the heartbeat of its living agent', async () => {
     await using world = await withDatabase(
       { ...patient, times: { lease_ttl: '400ms' } },
-      { heartbeats: false },
+      // who does not beat at all is silent soon, and gets no work
+      { heartbeats: 'idle' },
     )
     const { agent, fleet } = world
     const assign = await agent.next('assign')

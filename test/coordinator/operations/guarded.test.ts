@@ -195,7 +195,8 @@ describe('clean-up (P4)', () => {
 
   test('a lost agent that is back and names the attempt no more has let go of it: cleaned up without waiting', async () => {
     await using world = await withDatabase(
-      { ...patient, times: { lease_ttl: '300ms' } },
+      // it beats by hand; after three beats missed it is silent, and gets no work
+      { ...patient, times: { lease_ttl: '1500ms', heartbeat: '500ms' } },
       { heartbeats: false },
     )
     const { agent, fleet } = world
