@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { freePort } from './free-port.ts'
-import { asNobody, nobody, type OwnedProcess, startProcess } from './owned-process.ts'
+import { nobody, type OwnedProcess, startProcess } from './owned-process.ts'
 import { type Credentials, quoteIdentifier, quoteLiteral, writeCredentials } from './postgres-credentials.ts'
+import { createQuerier } from './postgres-query.ts'
+import { copyPostgresTemplate, scramVerifier } from './postgres-template.ts'
 import { provision } from './provision.ts'
 import { run } from './run.ts'
 import { temporaryFolder } from './temporary-folder.ts'
@@ -28,7 +30,7 @@ export interface PostgresServer extends Credentials, AsyncDisposable {
   readonly pid: number
   /** Connection URL for the `pg` module. */
   url(database?: string): string
-  /** Runs SQL and returns psql's output, unaligned, rows only, trimmed. Throws with the server's message on the first error. */
+  /** Runs SQL, with psql where that is needed, and returns psql's output, unaligned, rows only, trimmed. Throws with the server's message on the first error. */
   psql(sql: string, database?: string): Promise<string>
   /** Creates a database; any name will do. */
   createDatabase(name: string): Promise<void>
@@ -49,6 +51,9 @@ const baseSettings = {
   fsync: 'off',
   full_page_writes: 'off',
   shared_buffers: '64MB',
+  // Its workers come when they like, and count through a whole run
+  autovacuum: 'off',
+  jit: 'off',
   max_connections: '60',
   max_wal_size: '1GB',
   listen_addresses: '127.0.0.1',
@@ -71,11 +76,9 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   const host = '127.0.0.1'
   const credentials = await writeCredentials(folder.path, 'postgres', randomBytes(12).toString('hex'))
   await mkdir(own, { mode: 0o700 })
-  const initPassword = join(own, 'init-password')
-  await writeFile(initPassword, credentials.password, { mode: 0o600 })
   if (process.getuid?.() === 0) {
     await chmod(folder.path, 0o711)
-    for (const path of [own, initPassword]) await chown(path, nobody, nobody)
+    await chown(own, nobody, nobody)
   }
 
   const port = await freePort()
@@ -89,9 +92,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       { name: 'postgres', asNobody: true, logFile, cwd: own },
     )
     server = started
-    const ready = () =>
-      run(join(bin, 'pg_isready'), ['-q', '-h', host, '-p', String(port)], { allowFailure: true })
-    const up = await waitUntil(async () => !started.running || (await ready()).code === 0, {
+    const up = await waitUntil(async () => !started.running || (await ready(data, started.pid)), {
       what: 'PostgreSQL to accept connections',
       timeout: 30_000,
     }).catch(() => false)
@@ -100,7 +101,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       throw new Error(`PostgreSQL did not start: ${await readFile(logFile, 'utf8').catch(() => 'no log')}`)
     }
   }
-  const psql = async (sql: string, database = 'postgres') => {
+  const psql = async (sql: string, database = 'postgres', over: NodeJS.ProcessEnv = {}) => {
     // The name goes by environment: as an argument it would be parsed as a connection string
     const env = {
       ...process.env,
@@ -109,19 +110,29 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
       PGUSER: credentials.user,
       PGPASSFILE: credentials.pgpassFile,
       PGDATABASE: database,
+      ...over,
     }
     const args = ['-X', '-A', '-t', '-q', '-v', 'ON_ERROR_STOP=1']
     return (await run(join(bin, 'psql'), args, { env, input: sql })).stdout.trim()
   }
+  const querier = createQuerier({ host, port, user: credentials.user, password: credentials.password })
+  const ask = async (sql: string, database = 'postgres') =>
+    (await querier.ask(sql, database)) ?? (await psql(sql, database))
   const stop = async () => {
+    await querier.close()
     await server?.stop('SIGQUIT')
     await folder.remove()
   }
   try {
-    await initdb(bin, data, initPassword)
+    const password = await copyPostgresTemplate(bin, data)
     await start()
+    await psql(
+      `ALTER ROLE postgres PASSWORD ${quoteLiteral(scramVerifier(credentials.password))}`,
+      'postgres',
+      { PGPASSWORD: password },
+    )
   } catch (error) {
-    await folder.remove()
+    await stop()
     throw error
   }
   return {
@@ -135,22 +146,24 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     },
     url: (database = 'postgres') =>
       `postgresql://${credentials.user}:${credentials.password}@${host}:${port}/${encodeURIComponent(database)}`,
-    psql,
+    psql: ask,
     createDatabase: async name => {
-      await psql(`CREATE DATABASE ${quoteIdentifier(name)}`)
+      await ask(`CREATE DATABASE ${quoteIdentifier(name)}`)
     },
     createRole: async (name, attributes = '') => {
       const role = await writeCredentials(folder.path, name, randomBytes(12).toString('hex'))
-      await psql(
-        `CREATE ROLE ${quoteIdentifier(name)} LOGIN PASSWORD ${quoteLiteral(role.password)} ${attributes}`,
+      await ask(
+        `CREATE ROLE ${quoteIdentifier(name)} LOGIN PASSWORD ${quoteLiteral(scramVerifier(role.password))} ${attributes}`,
       )
       return role
     },
     kill: async signal => {
+      await querier.close()
       server?.signal(signal)
       await server?.exited
     },
     restart: async () => {
+      await querier.close()
       await server?.stop('SIGINT', 10_000)
       await start()
     },
@@ -165,23 +178,8 @@ async function majorOf(bin: string): Promise<number> {
   return Number(/(\d+)/.exec(stdout)?.[1])
 }
 
-async function initdb(bin: string, data: string, passwordFile: string): Promise<void> {
-  const options = [
-    '-D',
-    data,
-    '-U',
-    'postgres',
-    '-A',
-    'scram-sha-256',
-    `--pwfile=${passwordFile}`,
-    '-E',
-    'UTF8',
-    '--no-sync',
-  ]
-  const attempt = (locale: string, allowFailure: boolean) => {
-    const [command = '', ...args] = [...asNobody(), join(bin, 'initdb'), ...options, `--locale=${locale}`]
-    return run(command, args, { cwd: '/', allowFailure })
-  }
-  // A bare container may lack C.UTF-8
-  if ((await attempt('C.UTF-8', true)).code !== 0) await attempt('C', false)
+/** Whether the server says so in its own file, which costs no process; what a killed one left behind names another process. */
+async function ready(data: string, pid: number): Promise<boolean> {
+  const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n')
+  return lines[0] === String(pid) && lines[7]?.trim() === 'ready'
 }
