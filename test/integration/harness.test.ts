@@ -190,6 +190,35 @@ describe.skipIf(postgres.missing)('PostgreSQL', () => {
     expect((await select(role.pgpassFile)).stdout.trim()).toBe(role.user)
     expect((await select(server.pgpassFile)).code).not.toBe(0)
     for (const file of [role.passwordFile, role.pgpassFile]) expect(statSync(file).mode & 0o777).toBe(0o600)
+
+    // no two are of one cluster, and neither lets the other's superuser in
+    await using other = await startPostgres()
+    const identity = 'SELECT system_identifier FROM pg_control_system()'
+    expect(await server.psql(identity)).not.toBe(await other.psql(identity))
+    await expect(
+      run(join(server.bin, 'psql'), ['-XAtc', 'SELECT 1', 'postgres'], {
+        env: {
+          ...process.env,
+          ...{
+            PGHOST: other.host,
+            PGPORT: String(other.port),
+            PGUSER: 'postgres',
+            PGPASSFILE: server.pgpassFile,
+          },
+        },
+      }),
+    ).rejects.toThrow('password authentication failed')
+
+    // asked over a connection or with psql, the answer is the same
+    for (const statements of [
+      `SELECT NULL, true, 1.50, '{a,"b c"}'::text[], decode('ff', 'hex'), E'a;b' AS "c;d"; SELECT 'it''s; so'; -- none; here
+       /* nor; here */ SELECT $x$;$$;$x$`,
+      'CREATE TABLE r (i int); INSERT INTO r VALUES (1), (2) RETURNING i; DO $$ BEGIN PERFORM 1; END $$; DROP TABLE r',
+      `CREATE DATABASE made; SELECT datname FROM pg_database WHERE datname = 'made'; DROP DATABASE made;`,
+      'SELECT 1 WHERE false',
+    ])
+      expect(await other.psql(statements), statements).toBe(await other.psql(`${statements}\n\\unset none`))
+    await expect(other.psql('SELECT 1; SELECT nonsense')).rejects.toThrow('ERROR:  column "nonsense"')
   })
 })
 
