@@ -262,6 +262,32 @@ describe('a policy that asks for proofs', () => {
   })
 })
 
+test('proving less takes a second person where the configuration says so, and changes nothing before', async () => {
+  await using world = await withDatabase({
+    policies: [],
+    policy: { fleet: { destination: 'main', every: '1h', rpo: '2h', verification: { every: '7d' } } },
+    access: { approvals: { required: ['weaken-verification'] } },
+  })
+  const { agent, fleet } = world
+  await backedUp(agent)
+  const { applyPolicies, decideApproval } = fleet.coordinator.operations
+  const apply = (approval = '') =>
+    applyPolicies(admin, {
+      ...{ requestId: 'p', reason: 'too dear', fromConfiguration: false, approval },
+      text: 'fleet: { destination: main, every: 1h, rpo: 2h, verification: { every: 90d } }',
+    })
+  await expect(apply()).rejects.toMatchObject({ code: 'approval.needed' })
+  expect(await fleet.store.read.audit({ size: 5 }, { action: 'policies.changed' })).toMatchObject({
+    items: [],
+  })
+  const [approval] = (await fleet.store.read.approvals({ size: 1 }, {})).items
+  await decideApproval(
+    { ...admin, name: 'second' },
+    { ...{ requestId: 'g', reason: 'agreed' }, approvalId: approval?.id ?? ('' as never), granted: true },
+  )
+  expect(await apply(approval?.id)).toMatchObject({ revision: 2 })
+})
+
 describe('what is not verified', () => {
   test('globals: they are restored by hand, and that is said', async () => {
     await using world = await withDatabase(proving, { verifyServers })

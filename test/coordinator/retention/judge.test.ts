@@ -53,6 +53,16 @@ describe('what a rule keeps', () => {
     })
   })
 
+  test('the newest that a restore has proven stays beside it, as long as proofs are asked for', () => {
+    const backups = [0, 1, 2].map(n => backup(`bak_${n}`, noon - n * day, { proven: n > 0 }))
+    expect(reasons(rule({}), backups, { verifies: true })).toEqual({
+      bak_0: ['newest-good', 'keep-last'],
+      bak_1: ['newest-proven'],
+      bak_2: [],
+    })
+    expect(reasons(rule({}), backups)).toMatchObject({ bak_1: [], bak_2: [] })
+  })
+
   test('keep_within counts from the newest good one: a stalled job lets nothing go', () => {
     const stalled = [90, 95, 99].map(n => backup(`bak_${n}`, noon - n * day))
     expect(reasons(rule({ keepWithin: 7 * day }), stalled)).toEqual({
