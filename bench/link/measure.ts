@@ -51,7 +51,7 @@ export interface LoopDelay {
 const rate = 200
 const stepsMetric = 'holdfast_store_steps_total'
 /** Longer than this nothing is waited for, s. */
-const patience = 900
+const patience = 1_800
 
 /** One coordinator, one fleet, from connecting to everything backed up. */
 export async function measureFleet(

@@ -31,6 +31,9 @@ import { WatchedPolicies } from './watch-policies.ts'
 /** Bookkeeping grows by a day at a time: an hour's worth is removed in seconds. */
 const pruneInterval = 3_600_000
 
+/** A look at the plan makes and assigns 500 jobs: what it takes is mostly waiting for their commits. */
+const longestPlannerRest = 500
+
 /** Between two looks at who is told of what. */
 const longestUntold = 5_000
 
@@ -53,18 +56,38 @@ export function startLoops(
 ): TermLoops {
   const { times } = term.settings
   const scope = new Scope()
-  const ticker = (name: string, every: number, work: () => Promise<unknown>): Ticker =>
-    scope.own(new Ticker({ name, every, work, clock: term.clock, log: term.log, signal: term.signal }))
+  const ticker = (name: string, every: number, work: () => Promise<unknown>, longestRest?: number): Ticker =>
+    scope.own(
+      new Ticker({
+        name,
+        every,
+        work,
+        clock: term.clock,
+        log: term.log,
+        signal: term.signal,
+        ...(longestRest === undefined ? {} : { longestRest }),
+      }),
+    )
   const clocks = new ClockWatch(term)
   /** What a wall clock that jumped by a year would do to everything at once. */
-  const byTheWall = (name: string, every: number, work: () => Promise<unknown>): Ticker =>
-    ticker(name, every, async () => {
-      if (!clocks.doubts()) await work()
-    })
+  const byTheWall = (
+    name: string,
+    every: number,
+    work: () => Promise<unknown>,
+    longestRest?: number,
+  ): Ticker =>
+    ticker(
+      name,
+      every,
+      async () => {
+        if (!clocks.doubts()) await work()
+      },
+      longestRest,
+    )
   const planTick = new PlanTick(term)
   const instances = new InstancePromises(term)
   const refusedMeta = new RefusedMetaWatch()
-  const planner = byTheWall('planning', times.planInterval, () => planTick.run())
+  const planner = byTheWall('planning', times.planInterval, () => planTick.run(), longestPlannerRest)
   const review = byTheWall('the review of instances', times.protectionInterval, async () => {
     await reviewInstances(term)
     await closeGone(term)

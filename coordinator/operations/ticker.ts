@@ -6,7 +6,7 @@ import type { Duration } from '../../shared/time/index.ts'
 
 /** A work takes at most a fifth of the time. */
 const restFactor = 4
-const longestRest: Duration = 2_000
+const usualRest: Duration = 2_000
 
 /** What is done, and how often. */
 export interface TickerOptions {
@@ -14,6 +14,8 @@ export interface TickerOptions {
   readonly name: string
   readonly every: Duration
   readonly work: () => Promise<unknown>
+  /** The longest rest after a run, 2 s when absent: for work that mostly waits for commits, and then holds up nobody. */
+  readonly longestRest?: Duration
   readonly clock: Clock
   readonly log: Log
   readonly signal: AbortSignal
@@ -54,7 +56,7 @@ export class Ticker implements Closable {
   }
 
   async #run(): Promise<void> {
-    const { clock, every } = this.#o
+    const { clock, every, longestRest = usualRest } = this.#o
     while (!this.#ending.signal.aborted && !this.#o.signal.aborted) {
       if (!this.#woken) await clock.sleep(every, this.#interrupt.signal).catch(() => undefined)
       if (this.#ending.signal.aborted) return
