@@ -15,7 +15,9 @@ describe.skipIf(servers.missing)('a database that', () => {
 
   beforeAll(async () => {
     postgres = await startPostgres()
-    for (const name of ['orders', 'doomed', 'planned']) await makeDatabase(postgres, name, 2)
+    // more of orders than the sockets between pg_dump and its server take
+    await makeDatabase(postgres, 'orders', 8)
+    for (const name of ['doomed', 'planned']) await makeDatabase(postgres, name, 2)
     // more attempts than a server needs to come back on a busy machine
     fleet = await layFleet({ postgres, attempts: 8 })
     await fleet.start(['orders', 'doomed', 'planned'])
@@ -26,8 +28,15 @@ describe.skipIf(servers.missing)('a database that', () => {
     await postgres?.stop()
   })
 
+  /** What pg_dump holds open while its rows have nowhere to go; a tool that has only begun has no session yet. */
+  const copying = "datname = 'orders' and state = 'active' and query ~* '^copy '"
+
   it('is restarted in the middle of a dump: the attempt fails with what the server said, the next one is good', async () => {
     const { jobId, goOn } = await gated(fleet, 'orders')
+    await waitUntil(
+      async () => (await postgres.psql(`select count(*) from pg_stat_activity where ${copying}`)) !== '0',
+      { what: 'pg_dump to copy' },
+    )
     await postgres.kill('SIGINT')
     goOn()
     await postgres.restart()
@@ -41,11 +50,11 @@ describe.skipIf(servers.missing)('a database that', () => {
 
   it('kills our session in the middle of a dump: the attempt fails, the next one is good', async () => {
     const { jobId, goOn } = await gated(fleet, 'orders')
-    // by its whole name: the pre-flight's session has the same beginning, and on its way out it is still listed
+    // by its whole name and by its work: other sessions of the dump have the same, and end nothing with them
     await waitUntil(
       async () =>
         (await postgres.psql(
-          "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = 'orders' and application_name ~ '^holdfast dump [0-9a-f]{8}$'",
+          `select count(pg_terminate_backend(pid)) from pg_stat_activity where ${copying} and application_name ~ '^holdfast dump [0-9a-f]{8}$'`,
         )) !== '0',
       { what: 'a session of pg_dump' },
     )
