@@ -67,22 +67,16 @@ const selector = z.strictObject({
   destinations: texts.optional(),
 })
 
-/** The section `alerts`. */
-export const alertsSchema = z.strictObject({
-  /** Webhooks by name, in the form of before; `channels` has more. */
-  webhooks: z.record(z.string().min(1), formerWebhook).prefault({}),
-  channels: z.record(z.string().min(1), channel).prefault({}),
+const rules = {
   /** Who is told of what: each that matches adds its channels. Without any, every channel is told of everything. */
-  routes: z
-    .array(
-      z.strictObject({
-        /** Patterns with `*`; what is absent matches everything. */
-        match: selector.prefault({}),
-        min_severity: z.enum(severities).prefault('info'),
-        channels: texts,
-      }),
-    )
-    .prefault([]),
+  routes: z.array(
+    z.strictObject({
+      /** Patterns with `*`; what is absent matches everything. */
+      match: selector.prefault({}),
+      min_severity: z.enum(severities).prefault('info'),
+      channels: texts,
+    }),
+  ),
   /** When people are left alone; what waited is told when they end, if it still is so. */
   quiet_hours: z
     .strictObject({
@@ -97,18 +91,36 @@ export const alertsSchema = z.strictObject({
     })
     .optional(),
   /** Between two reminders of what nobody looks after; 0s for none. */
-  remind_every: duration().prefault('24h'),
+  remind_every: duration(),
   /** Before somebody is told, so that what belongs together is told together. */
-  group_wait: duration({ max: 3_600_000 }).prefault('30s'),
+  group_wait: duration({ max: 3_600_000 }),
   /** At least so long between two messages about an alert that grows. */
-  group_interval: duration({ min: 1_000 }).prefault('1h'),
+  group_interval: duration({ min: 1_000 }),
   /** More untold alerts of a kind than this are told as one. */
-  fold_above: z.int().min(1).prefault(10),
+  fold_above: z.int().min(1),
   /** An agent whose clock is further off than this. */
-  clock_offset: duration({ min: 1_000 }).prefault('30s'),
+  clock_offset: duration({ min: 1_000 }),
   /** Per cent of a disk that must be free; 0: nobody is told. */
-  disk_free: z.number().min(0).max(50).prefault(5),
+  disk_free: z.number().min(0).max(50),
+} as const
+
+/** The section `alerts`. */
+export const alertsSchema = z.strictObject({
+  /** Webhooks by name, in the form of before; `channels` has more. */
+  webhooks: z.record(z.string().min(1), formerWebhook).prefault({}),
+  channels: z.record(z.string().min(1), channel).prefault({}),
+  routes: rules.routes.prefault([]),
+  quiet_hours: rules.quiet_hours,
+  remind_every: rules.remind_every.prefault('24h'),
+  group_wait: rules.group_wait.prefault('30s'),
+  group_interval: rules.group_interval.prefault('1h'),
+  fold_above: rules.fold_above.prefault(10),
+  clock_offset: rules.clock_offset.prefault('30s'),
+  disk_free: rules.disk_free.prefault(5),
 })
+
+/** What of it holds no secret, and can stand beside the policies: each key in place of the configuration's. */
+export const alertRulesSchema = z.strictObject(rules).partial()
 
 type AlertsConfig = z.infer<typeof alertsSchema>
 

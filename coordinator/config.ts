@@ -29,6 +29,7 @@ import { budgetsOf, budgetsSchema } from './budget-config.ts'
 import { discoverySchema } from './discovery-config.ts'
 import { operatorsSchema, tlsProblems, tlsSchema } from './identity/tls-config.ts'
 import { limitsSchema } from './limits-config.ts'
+import { channelsOf } from './live-settings.ts'
 import type { Settings } from './operations/index.ts'
 import { policyOf, policySchema, selectorOf } from './policy-config.ts'
 import { bookOf, documentProblems, layerKeys, watchedPolicies } from './policy-document.ts'
@@ -248,6 +249,7 @@ export function settingsOf(config: CoordinatorConfig): Settings {
     destinations: new Map(
       Object.entries(config.destinations).map(([name, each]) => [name, destinationOf(name, each)]),
     ),
+    channels: channelsOf(config),
     alerts: alertRulesOf(config.alerts),
     slotsPerAgent: config.slots_per_agent,
     budgets: budgetsOf(config.budgets),

@@ -23,6 +23,7 @@ import { discoverySourcesOf } from './discovery-config.ts'
 import { FleetMap } from './fleet/fleet-map.ts'
 import { openDoor } from './identity/door.ts'
 import { createIdentities } from './identity/identities.ts'
+import { withLive } from './live-settings.ts'
 import {
   databaseSeriesPage,
   databaseSeriesPath,
@@ -46,6 +47,7 @@ import { PoliciesInForce } from './operations/policies-in-force.ts'
 import { Predictions } from './operations/predictions.ts'
 import { RunRates } from './operations/run-rates.ts'
 import { SecurityAudit } from './operations/security-audit.ts'
+import { SettingsInForce } from './operations/settings-in-force.ts'
 import { Shortages } from './operations/shortages.ts'
 import { StoreOutcomes } from './operations/store-outcomes.ts'
 import type { Term } from './operations/term.ts'
@@ -258,45 +260,51 @@ export async function startCoordinator(
         },
       }
     }
-    const newTerm = (reign: Reign): Term => ({
-      number: reign.number,
-      signal: reign.signal,
-      leads: reign.leads,
-      store,
-      clock,
-      log: log.child({ term: reign.number }),
-      newId,
-      settings,
-      jobs: new OpenJobs(),
-      alerts: new AlertBook(),
-      outcomes: new StoreOutcomes(),
-      fleet: new FleetMap(),
-      policies: new PoliciesInForce({
+    const newTerm = (reign: Reign): Term => {
+      const policies = new PoliciesInForce({
         ...settings.configured,
         home: 'configuration',
         revision: 0,
         ...(settings.budgets === undefined ? {} : { budgets: settings.budgets }),
-      }),
-      predictions: new Predictions(),
-      shortages: new Shortages(),
-      runs: new RunRates(),
-      live: new LiveAgents(3 * settings.times.heartbeat),
-      leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
-      rates: new ToldRates(),
-      pauses: new Pauses(),
-      tokens,
-      views: new JobViews(),
-      messenger: sessions,
-      meter: counts.work,
-      anchors: new AnchorTasks(),
-      inventories: new InTurn(),
-      credentialRevoked: () => void door.streams.review(),
-      refused: (actor, reason, subject) => security.refused(actor, reason, subject, clock.now().wall),
-      storeLost: error => reign.end(error.message),
-      wakeAlerts: () => wakeAlerts(),
-      wakePlanner: () => wakePlanner(),
-      reviewSoon: () => reviewSoon(),
-    })
+      })
+      const inForce = new SettingsInForce(settings, policies, live => withLive(settings, config, live))
+      return {
+        number: reign.number,
+        signal: reign.signal,
+        leads: reign.leads,
+        store,
+        clock,
+        log: log.child({ term: reign.number }),
+        newId,
+        get settings() {
+          return inForce.now
+        },
+        jobs: new OpenJobs(),
+        alerts: new AlertBook(),
+        outcomes: new StoreOutcomes(),
+        fleet: new FleetMap(),
+        policies,
+        predictions: new Predictions(),
+        shortages: new Shortages(),
+        runs: new RunRates(),
+        live: new LiveAgents(3 * settings.times.heartbeat),
+        leases: new LeaseClock(Math.max(2_000, 3 * settings.times.leaseTick)),
+        rates: new ToldRates(),
+        pauses: new Pauses(),
+        tokens,
+        views: new JobViews(),
+        messenger: sessions,
+        meter: counts.work,
+        anchors: new AnchorTasks(),
+        inventories: new InTurn(),
+        credentialRevoked: () => void door.streams.review(),
+        refused: (actor, reason, subject) => security.refused(actor, reason, subject, clock.now().wall),
+        storeLost: error => reign.end(error.message),
+        wakeAlerts: () => wakeAlerts(),
+        wakePlanner: () => wakePlanner(),
+        reviewSoon: () => reviewSoon(),
+      }
+    }
 
     const status =
       config.status.port === 0
@@ -378,7 +386,13 @@ export async function startCoordinator(
         }),
       )
     const storeWatch = scope.own(
-      watchStore({ notifiers, rules: settings.alerts, newAlertId: () => newId('alert'), clock, log }),
+      watchStore({
+        notifiers,
+        rules: () => (led()?.settings ?? settings).alerts,
+        newAlertId: () => newId('alert'),
+        clock,
+        log,
+      }),
     )
     const lead = scope.own(
       new Lead({

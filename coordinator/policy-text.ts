@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { asWritten, parseYaml, resolveConfig, toYaml } from '../shared/config/index.ts'
 import { AppError } from '../shared/errors/index.ts'
 import { budgetsOf, budgetsSchema, type NamedBudgets } from './budget-config.ts'
+import { type LiveSettings, liveKeys, liveProblems, liveSettingsIn } from './live-settings.ts'
 import type { PolicyBook } from './policy/index.ts'
 import { policySchema, settingKeys } from './policy-config.ts'
 import { bookOf, documentProblems, layerKeys, type PolicyDocument } from './policy-document.ts'
@@ -14,6 +15,7 @@ const keys = {
   ...layerKeys,
   /** In place of those of the configuration; absent: those. */
   budgets: budgetsSchema.optional(),
+  ...liveKeys,
 } as const
 const documentObject = z.strictObject(keys)
 
@@ -21,6 +23,7 @@ const documentObject = z.strictObject(keys)
 export interface ReadPolicies {
   readonly book: PolicyBook
   readonly budgets?: NamedBudgets
+  readonly live?: LiveSettings
   /** What it consists of, line by line: for a diff. Rules stand under their names. */
   readonly lines: ReadonlyMap<string, string>
 }
@@ -29,18 +32,21 @@ export interface ReadPolicies {
  * Reads a document of policies (YAML; docs/reference/policy.md).
  *
  * @param destinations those there are; absent: they are not looked at
+ * @param channels of alerts, likewise
  * @throws AppError `policy.invalid` whose `context.problems` has a line for each problem
  */
 export function readPolicies(
   text: string,
   name: string,
   destinations: readonly string[] | undefined,
+  channels?: readonly string[],
 ): ReadPolicies {
   if (Buffer.byteLength(text) > mostBytes) throw invalidPolicies([`${name}: is larger than 512 KiB`])
   const schema = documentObject.superRefine(
     (document: object, context) => {
       const known = destinations ?? namesIn(document)
-      for (const each of documentProblems(document, known))
+      const problems = channels === undefined ? [] : liveProblems(document, channels)
+      for (const each of [...documentProblems(document, known), ...problems])
         context.addIssue({ code: 'custom', path: [...each.path], message: each.text })
     },
     // also when something else is wrong: every problem is told at once
@@ -50,9 +56,11 @@ export function readPolicies(
     const file = { path: name, yaml: parseYaml(text, name) }
     const { value } = resolveConfig({ schema, file, environment: {}, prefix: 'HOLDFAST_', flags: {} })
     const { budgets } = value
+    const live = liveSettingsIn(value)
     return {
       book: bookOf(value),
       ...(budgets === undefined ? {} : { budgets: budgetsOf(budgets) }),
+      ...(live === undefined ? {} : { live }),
       lines: linesOf(value),
     }
   } catch (thrown) {

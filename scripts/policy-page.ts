@@ -470,13 +470,27 @@ budgets:
   hosts: { db-host-7: { slots: 1, max_rate: 50MB } }
 \`\`\`
 
+## What else can stand beside them
+
+\`slots_per_agent\`, and of \`alerts\` everything but the channels (\`routes\`, \`quiet_hours\`, \`remind_every\`, \`group_wait\`, \`group_interval\`, \`fold_above\`,
+\`clock_offset\`, \`disk_free\`), each key in place of that of the [configuration](configuration.md), at once and without a restart. Channels and destinations
+name secrets of the coordinator's host, \`retention\` and \`access\` guard backups against whoever writes policies, and the rest is read at a start: they stay there.
+
+\`\`\`yaml
+fleet: { destination: main }
+slots_per_agent: 3
+alerts:
+  routes: [{ channels: [chat] }, { channels: [pager], min_severity: critical }]
+  quiet_hours: { zone: Europe/Berlin, from: "22:00", to: "07:00" }
+\`\`\`
+
 ## Where they are kept
 
 The policies in force come from one place at a time; \`holdfast policy list\` says which.
 
 | place | in the coordinator's configuration | changed by |
 |---|---|---|
-| its configuration | \`policies\`, or \`policy: { fleet, rules, databases }\`; \`budgets\` | a restart |
+| its configuration | \`policies\`, or \`policy: { fleet, rules, databases }\`; \`budgets\`, \`slots_per_agent\`, \`alerts\` | a restart |
 | what was applied | the same | \`holdfast policy apply FILE\`, in place of the configuration's until \`--from-configuration\` |
 | a file of its own | \`policy: { file: /etc/holdfast/policies.yaml }\` | writing the file; looked at every 2 s |
 | Consul | \`policy: { consul: { key: holdfast/policies } }\` | writing the key; a blocking query |

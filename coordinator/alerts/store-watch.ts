@@ -12,7 +12,8 @@ import type { AlertRules } from './rules/settings.ts'
 
 export interface StoreWatchOptions {
   readonly notifiers: ReadonlyMap<string, Notifier>
-  readonly rules: AlertRules
+  /** As they are when somebody is to be told. */
+  readonly rules: () => AlertRules
   readonly newAlertId: () => AlertId
   readonly clock: Clock
   readonly log: Log
@@ -54,7 +55,8 @@ export function watchStore(options: StoreWatchOptions): StoreWatch {
   let trouble: Trouble | undefined
 
   const say = async (event: AlertEvent, { alert, told }: Trouble): Promise<void> => {
-    const wanted = event === 'opened' ? channelsFor(alert, rules).filter(each => !told.has(each)) : [...told]
+    const wanted =
+      event === 'opened' ? channelsFor(alert, rules()).filter(each => !told.has(each)) : [...told]
     await Promise.all(
       wanted.map(async name => {
         const delivery = await notifiers.get(name)?.deliver(notificationOf(event, alert), ending.signal)

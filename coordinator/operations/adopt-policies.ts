@@ -63,10 +63,8 @@ export async function adoptPolicies(
     },
   })
   await tellFact(tx, { kind: 'policies', refused: false, home, detail: '' }, at, term)
-  const { budgets = term.settings.budgets } = read
   afterCommit(term, tx, () => {
-    const next = { book: read.book, home, revision, text, lines: read.lines }
-    term.policies.adopt(budgets === undefined ? next : { ...next, budgets })
+    term.policies.adopt(inForce(read, { home, revision, text }, term))
     term.reviewSoon()
     term.wakePlanner()
   })
@@ -125,20 +123,32 @@ export async function loadPolicies(term: Term): Promise<void> {
 /** What was in force before goes on, even if it would be refused today: a promise does not end with a destination. */
 async function restore(last: PolicyRevision, term: Term): Promise<void> {
   const { text, home, revision } = last
+  const kept = { text, home, revision }
   const known = [...term.settings.destinations.keys()]
-  const inForce = ({ book, lines, budgets = term.settings.budgets }: ReadPolicies): InForce => ({
-    ...{ book, lines, home, revision, text },
-    ...(budgets === undefined ? {} : { budgets }),
-  })
   try {
-    term.policies.adopt(inForce(readPolicies(text, nameOf(last), known)))
+    const read = readPolicies(text, nameOf(last), known, term.settings.channels)
+    term.policies.adopt(inForce(read, kept, term))
   } catch (thrown) {
     try {
-      term.policies.adopt(inForce(readPolicies(text, nameOf(last), undefined)))
+      term.policies.adopt(inForce(readPolicies(text, nameOf(last), undefined), kept, term))
     } catch {
       // not even readable: what the configuration has is better than nothing
     }
     await refusePolicies(AppError.from(thrown), home, term)
+  }
+}
+
+function inForce(
+  { book, lines, live, budgets: own }: ReadPolicies,
+  kept: Pick<InForce, 'home' | 'revision' | 'text'>,
+  term: Term,
+): InForce {
+  const budgets = own ?? term.settings.budgets
+  return {
+    ...{ book, lines },
+    ...kept,
+    ...(budgets === undefined ? {} : { budgets }),
+    ...(live === undefined ? {} : { live }),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Millis } from '../../shared/time/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
+import type { LiveSettings } from '../live-settings.ts'
 import type { PolicyBook } from '../policy/index.ts'
 import type { PolicyHome } from '../store/records.ts'
 
@@ -7,6 +8,8 @@ import type { PolicyHome } from '../store/records.ts'
 export interface InForce {
   readonly book: PolicyBook
   readonly budgets?: NamedBudgets
+  /** What stands beside them in place of the configuration's. */
+  readonly live?: LiveSettings
   readonly home: PolicyHome
   /** Of the text they were read from; 0: of none yet. */
   readonly revision: number

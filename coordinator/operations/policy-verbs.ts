@@ -29,7 +29,7 @@ export async function checkPolicies(text: string, term: Term): Promise<PolicyChe
   const { revision, lines } = term.policies.now
   let read: ReadPolicies
   try {
-    read = readPolicies(text, 'policies', destinationsOf(term))
+    read = readPolicies(text, 'policies', destinationsOf(term), term.settings.channels)
   } catch (thrown) {
     const error = AppError.from(thrown)
     if (error.code !== 'policy.invalid') throw error
@@ -72,7 +72,7 @@ export async function applyPolicies(
     })
   const read: ReadPolicies = fromConfiguration
     ? { book: configured.book, lines: configured.lines }
-    : readPolicies(text, 'policies', destinationsOf(term))
+    : readPolicies(text, 'policies', destinationsOf(term), term.settings.channels)
   const { fresh, shortened, weakened } = await reviewPolicies(withBudgets(read, term), term)
   refuseErrors(fresh)
   const asked = { text, fromConfiguration }

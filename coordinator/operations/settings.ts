@@ -47,6 +47,8 @@ export interface Settings {
   /** Where policies are watched instead; absent: nowhere, they may be applied. */
   readonly policySource?: 'file' | 'consul'
   readonly destinations: ReadonlyMap<string, Destination>
+  /** Names of the channels that alerts may go to. */
+  readonly channels: readonly string[]
   /** Who is told of what, and when. */
   readonly alerts: AlertRules
   readonly times: Times

@@ -60,7 +60,7 @@ export class WatchedPolicies {
     try {
       if (text.trim() === '')
         throw new AppError('policy.invalid', { message: `there are no policies: ${where} is empty` })
-      const read = readPolicies(text, where, destinationsOf(term))
+      const read = readPolicies(text, where, destinationsOf(term), term.settings.channels)
       const { fresh, shortened, weakened } = await reviewPolicies(withBudgets(read, term), term)
       refuseErrors(fresh)
       // nobody asks here, so nobody could be asked

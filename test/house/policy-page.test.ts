@@ -40,10 +40,11 @@ describe('the example of', () => {
 
 test('every document on the page is read, and has the rules it shows', () => {
   const documents = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text = '']) => text)
-  const books = documents.map(text => readPolicies(text, 'page', destinations).book)
+  const books = documents.map(text => readPolicies(text, 'page', destinations, ['chat', 'pager']).book)
   expect(books.map(each => [each.kind, each.rules.map(rule => rule.name)])).toEqual([
     ['layered', ['fleet', 'production', 'nightly in Frankfurt', 'orders-db/orders', 'orders-db/(globals)']],
     ['first-match', ['important', 'everything']],
+    ['layered', ['fleet']],
     ['layered', ['fleet']],
   ])
 })

@@ -70,6 +70,16 @@ describe.skipIf(servers.missing)('policies in a key of a real Consul', () => {
 
     const applied = await policy(fleet, 'apply', '--from-configuration')
     expect(applied.err).toContain('policy.elsewhere')
+
+    // what else of the configuration lives there goes the same way
+    const asked = { address: `127.0.0.1:${fleet.port}`, width: 200 }
+    const slots = async () => (await holdfast(['agent', 'get', 'host1'], asked)).out
+    await put(consul, `${good('6h')}\nslots_per_agent: 1`)
+    await until(async () => /slots +\d\/1\n/.test(await slots()), 'fewer slots')
+    await put(consul, `${good('6h')}\nalerts: { routes: [{ channels: [nobody] }] }`)
+    await until(async () => (await alerts(fleet)).length === 1, 'the bad edit to be told')
+    expect(await slots()).toMatch(/slots +\d\/1\n/)
+    expect((await changes(fleet))[0]?.detail['changes']).toBe('+ slots_per_agent: 1')
   })
 
   test('while Consul is gone the last good ones hold, over a restart, too', async () => {

@@ -18,7 +18,7 @@ function world(refusals = 0) {
   }
   const watch = watchStore({
     notifiers: new Map([['ops', notifier]]),
-    rules: alertRules({ channels: ['ops'] }),
+    rules: () => alertRules({ channels: ['ops'] }),
     newAlertId: () => newId('alert'),
     clock: {
       now: () => ({ mono, wall: 1_800_000_000_000 + mono }),

@@ -76,6 +76,33 @@ describe('policies that are applied', () => {
     expect(listed.out).toMatch(/orders +rule +services orders-db +\d/)
   })
 
+  test('what stands beside them takes the place of the configuration, live; what cannot be is refused', async () => {
+    await using world = await withDatabase({ slots_per_agent: 4 })
+    const { fleet } = world
+    const slots = async () =>
+      /slots +\d\/(\d)/.exec((await holdfast(fleet, 'agent', 'get', 'host1')).out)?.[1]
+    expect(await slots()).toBe('4')
+
+    const stray = `${layered}\nalerts: { routes: [{ channels: [nobody] }] }`
+    const refused = await withText(fleet, 'apply', stray)
+    expect(refused.status).not.toBe(0)
+    expect(refused.err).toContain('alerts.routes.0.channels.0')
+    expect(refused.err).toContain('one of the channels')
+
+    const live = `${layered}\nslots_per_agent: 1\nalerts: { group_wait: 5s, disk_free: 12 }`
+    const applied = await withText(fleet, 'apply', live)
+    expect(applied, applied.err).toMatchObject({ status: 0 })
+    expect(await slots()).toBe('1')
+    const [event] = await audited(fleet, 'policies.changed')
+    expect(event?.detail['changes']).toMatch(/\+ alerts.disk_free: 12\n\+ alerts.group_wait: 5s/)
+    expect(event?.detail['changes']).toContain('+ slots_per_agent: 1')
+
+    await fleet.restart()
+    await waitUntil(async () => (await slots()) === '1', { what: 'it to hold over a restart', interval: 50 })
+    await holdfast(fleet, 'policy', 'apply', '--from-configuration')
+    expect(await slots()).toBe('4')
+  })
+
   test('importance that service meta raised is shown as what holds, and who gave it', async () => {
     await using world = await withDatabase()
     const { fleet } = world

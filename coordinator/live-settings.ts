@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { alertProblems, alertRulesOf, alertRulesSchema } from './alert-config.ts'
+import type { CoordinatorConfig } from './config.ts'
+import type { Settings } from './operations/index.ts'
+
+/**
+ * What may stand beside the policies, in place of the configuration's, and then takes effect at once: what needs no
+ * restart, names no secret, and guards nothing against whoever writes policies. (`budgets` is another, of its own.)
+ */
+export const liveKeys = {
+  slots_per_agent: z.int().min(1).max(64).optional(),
+  /** Channels stay where their secrets are: in the configuration. */
+  alerts: alertRulesSchema.optional(),
+} as const
+
+const liveSettings = z.strictObject(liveKeys)
+export type LiveSettings = z.infer<typeof liveSettings>
+
+/** What a document has of them; undefined where it has none. */
+export function liveSettingsIn({ slots_per_agent: slots, alerts }: LiveSettings): LiveSettings | undefined {
+  if (slots === undefined && alerts === undefined) return undefined
+  return {
+    ...(slots === undefined ? {} : { slots_per_agent: slots }),
+    ...(alerts === undefined ? {} : { alerts }),
+  }
+}
+
+/** What is wrong with them where the channels are these. Looks at half-valid input too. */
+export function liveProblems(document: object, channels: readonly string[]) {
+  const { alerts } = document as { readonly alerts?: unknown }
+  if (typeof alerts !== 'object' || alerts === null) return []
+  const known = Object.fromEntries(channels.map(name => [name, {}]))
+  return alertProblems({ routes: (alerts as { readonly routes?: unknown }).routes, channels: known })
+    .filter(({ path }) => path[0] === 'routes')
+    .map(({ path, message }) => ({ path: ['alerts', ...path], text: message }))
+}
+
+/** The channels of a configuration, by name. */
+export function channelsOf({ alerts }: Pick<CoordinatorConfig, 'alerts'>): readonly string[] {
+  return [...Object.keys(alerts.webhooks), ...Object.keys(alerts.channels)]
+}
+
+/**
+ * The settings with these in place of the configuration's. Routes to a channel that has left the configuration since
+ * they came into force would tell nobody: then those of the configuration hold.
+ */
+export function withLive(settings: Settings, config: CoordinatorConfig, live: LiveSettings): Settings {
+  const { slots_per_agent: slotsPerAgent = settings.slotsPerAgent, alerts } = live
+  const told = alerts !== undefined && liveProblems(live, channelsOf(config)).length === 0
+  if (!told) return { ...settings, slotsPerAgent }
+  const given = Object.fromEntries(Object.entries(alerts).filter(([, value]) => value !== undefined))
+  return { ...settings, slotsPerAgent, alerts: alertRulesOf({ ...config.alerts, ...given }) }
+}
