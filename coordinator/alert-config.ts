@@ -122,7 +122,7 @@ export const alertsSchema = z.strictObject({
 /** What of it holds no secret, and can stand beside the policies: each key in place of the configuration's. */
 export const alertRulesSchema = z.strictObject(rules).partial()
 
-type AlertsConfig = z.infer<typeof alertsSchema>
+export type AlertsConfig = z.infer<typeof alertsSchema>
 
 const singular = {
   kinds: 'kind',
@@ -134,11 +134,16 @@ const singular = {
   destinations: 'destination',
 } as const
 
+/** The channels of a configuration, by name. */
+export function channelNamesOf({ webhooks, channels }: AlertsConfig): readonly string[] {
+  return [...Object.keys(webhooks), ...Object.keys(channels)]
+}
+
 /** The rules that a configuration means. */
 export function alertRulesOf(alerts: AlertsConfig): AlertRules {
   const quiet = alerts.quiet_hours
   return alertRules({
-    channels: [...Object.keys(alerts.webhooks), ...Object.keys(alerts.channels)],
+    channels: channelNamesOf(alerts),
     routes: alerts.routes.map(routeOf),
     ...(quiet === undefined
       ? {}

@@ -22,14 +22,13 @@ import { defaultCoordinator, defaultPorts } from '../shared/model/ports.ts'
 import { version } from '../shared/model/version.ts'
 import { destinationProblems } from '../shared/object-store/destination-rules.ts'
 import { accessSchema, approvalRulesOf } from './access-config.ts'
-import { alertProblems, alertRulesOf, alertsSchema } from './alert-config.ts'
+import { alertProblems, alertRulesOf, alertsSchema, channelNamesOf } from './alert-config.ts'
 import { sinksOf } from './audit/ship/index.ts'
 import { auditProblems, auditSchema, type ShipConfig } from './audit-config.ts'
 import { budgetsOf, budgetsSchema } from './budget-config.ts'
 import { discoverySchema } from './discovery-config.ts'
 import { operatorsSchema, tlsProblems, tlsSchema } from './identity/tls-config.ts'
 import { limitsSchema } from './limits-config.ts'
-import { channelsOf } from './live-settings.ts'
 import type { Settings } from './operations/index.ts'
 import { policyOf, policySchema, selectorOf } from './policy-config.ts'
 import { bookOf, documentProblems, layerKeys, watchedPolicies } from './policy-document.ts'
@@ -249,7 +248,7 @@ export function settingsOf(config: CoordinatorConfig): Settings {
     destinations: new Map(
       Object.entries(config.destinations).map(([name, each]) => [name, destinationOf(name, each)]),
     ),
-    channels: channelsOf(config),
+    channels: channelNamesOf(config.alerts),
     alerts: alertRulesOf(config.alerts),
     slotsPerAgent: config.slots_per_agent,
     budgets: budgetsOf(config.budgets),

@@ -267,7 +267,7 @@ export async function startCoordinator(
         revision: 0,
         ...(settings.budgets === undefined ? {} : { budgets: settings.budgets }),
       })
-      const inForce = new SettingsInForce(settings, policies, live => withLive(settings, config, live))
+      const inForce = new SettingsInForce(settings, policies, live => withLive(settings, config.alerts, live))
       return {
         number: reign.number,
         signal: reign.signal,

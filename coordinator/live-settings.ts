@@ -1,7 +1,12 @@
 import { z } from 'zod'
-import { alertProblems, alertRulesOf, alertRulesSchema } from './alert-config.ts'
-import type { CoordinatorConfig } from './config.ts'
-import type { Settings } from './operations/index.ts'
+import {
+  type AlertsConfig,
+  alertProblems,
+  alertRulesOf,
+  alertRulesSchema,
+  channelNamesOf,
+} from './alert-config.ts'
+import type { AlertRules } from './alerts/index.ts'
 
 /**
  * What may stand beside the policies, in place of the configuration's, and then takes effect at once: what needs no
@@ -35,19 +40,20 @@ export function liveProblems(document: object, channels: readonly string[]) {
     .map(({ path, message }) => ({ path: ['alerts', ...path], text: message }))
 }
 
-/** The channels of a configuration, by name. */
-export function channelsOf({ alerts }: Pick<CoordinatorConfig, 'alerts'>): readonly string[] {
-  return [...Object.keys(alerts.webhooks), ...Object.keys(alerts.channels)]
-}
-
 /**
  * The settings with these in place of the configuration's. Routes to a channel that has left the configuration since
  * they came into force would tell nobody: then those of the configuration hold.
+ *
+ * @param configured the section `alerts` of the configuration
  */
-export function withLive(settings: Settings, config: CoordinatorConfig, live: LiveSettings): Settings {
+export function withLive<S extends { readonly slotsPerAgent: number; readonly alerts: AlertRules }>(
+  settings: S,
+  configured: AlertsConfig,
+  live: LiveSettings,
+): S {
   const { slots_per_agent: slotsPerAgent = settings.slotsPerAgent, alerts } = live
-  const told = alerts !== undefined && liveProblems(live, channelsOf(config)).length === 0
+  const told = alerts !== undefined && liveProblems(live, channelNamesOf(configured)).length === 0
   if (!told) return { ...settings, slotsPerAgent }
   const given = Object.fromEntries(Object.entries(alerts).filter(([, value]) => value !== undefined))
-  return { ...settings, slotsPerAgent, alerts: alertRulesOf({ ...config.alerts, ...given }) }
+  return { ...settings, slotsPerAgent, alerts: alertRulesOf({ ...configured, ...given }) }
 }

@@ -28,16 +28,19 @@ test('without any, the document says nothing of the configuration', () => {
 })
 
 test('each key is in place of the configuration’s; the others stay', () => {
-  const next = withLive(settings, config, live('alerts: { group_wait: 5s }'))
+  const next = withLive(settings, config.alerts, live('alerts: { group_wait: 5s }'))
   expect(next.slotsPerAgent).toBe(3)
   expect(next.alerts).toEqual({ ...settings.alerts, groupWait: 5_000 })
-  expect(withLive(settings, config, live('slots_per_agent: 1'))).toEqual({ ...settings, slotsPerAgent: 1 })
+  expect(withLive(settings, config.alerts, live('slots_per_agent: 1'))).toEqual({
+    ...settings,
+    slotsPerAgent: 1,
+  })
 })
 
 test('routes go to channels that there are', () => {
   const next = withLive(
     settings,
-    config,
+    config.alerts,
     live('alerts: { routes: [{ channels: [pager], min_severity: critical }] }'),
   )
   expect(next.alerts.routes).toMatchObject([{ channels: ['pager'], minSeverity: 'critical' }])
@@ -52,14 +55,14 @@ test('routes to a channel that is no more give way to those of the configuration
   const gone = live('alerts: { routes: [{ channels: [pager] }] }\nslots_per_agent: 2')
   const now = { ...config, alerts: { ...config.alerts, channels: {}, webhooks: {}, routes: [] } }
   const base = settingsOf(now)
-  expect(withLive(base, now, gone)).toEqual({ ...base, slotsPerAgent: 2 })
+  expect(withLive(base, now.alerts, gone)).toEqual({ ...base, slotsPerAgent: 2 })
 })
 
 test('a term goes by what is in force, from when it is adopted until it is taken back', () => {
   const { configured } = settings
   const before = { ...configured, home: 'configuration' as const, revision: 1 }
   const policies = new PoliciesInForce(before)
-  const inForce = new SettingsInForce(settings, policies, each => withLive(settings, config, each))
+  const inForce = new SettingsInForce(settings, policies, each => withLive(settings, config.alerts, each))
   expect(inForce.now).toBe(settings)
   policies.adopt({ ...before, revision: 2, live: { slots_per_agent: 1 } })
   expect(inForce.now.slotsPerAgent).toBe(1)
