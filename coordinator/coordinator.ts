@@ -55,6 +55,7 @@ import { startLoops, type TermLoops } from './operations/term-loops.ts'
 import { Ticker } from './operations/ticker.ts'
 import { TokenBook } from './operations/token-book.ts'
 import { ToldRates } from './operations/told-rates.ts'
+import { UnfitVerifiers } from './operations/unfit-verifiers.ts'
 import { policySourceOf } from './policy-source.ts'
 import { agentLinkService } from './rpc/agent-link/service.ts'
 import { Sessions } from './rpc/agent-link/sessions.ts'
@@ -279,6 +280,7 @@ export async function startCoordinator(
         get settings() {
           return inForce.now
         },
+        unfit: new UnfitVerifiers(),
         jobs: new OpenJobs(),
         alerts: new AlertBook(),
         outcomes: new StoreOutcomes(),

@@ -347,7 +347,7 @@ const findings: Readonly<Record<(typeof findingCodes)[number], readonly [string,
   ],
   'clock-skips': [
     'warning',
-    'a `cron` or a window names a time that the clocks of its zone skip within a year',
+    'a `cron`, a window or a black-out names a time that the clocks of its zone skip within a year',
   ],
   'clock-repeats': ['warning', 'a `cron` names a time that they show twice'],
   'budget-of-nothing': ['warning', 'a budget of a host, cluster, site or destination there is not'],

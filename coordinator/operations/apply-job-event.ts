@@ -45,6 +45,7 @@ export async function applyJobEvent(
   await noteJobChange(tx, { before, job, event, now }, term)
   afterCommit(term, tx, () => {
     term.jobs.set(job)
+    term.unfit.heard(job, event)
     term.views.changed(job)
     if (isEnded(job.state) && !isEnded(before.state))
       term.meter.jobEnded(job, Math.max(0, now.wall - job.createdAt) / 1_000)

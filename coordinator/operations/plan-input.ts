@@ -246,7 +246,7 @@ export class Look {
     const clusterId = job.subject.scope === 'destination' ? undefined : job.subject.clusterId
     const ranks = verifierRanks(order, clusterId, able.agents, this.#term)
     this.#free ??= new FreeVerifiers(this.#term)
-    return { candidates: this.#free.take(able.agents, ranks), ranks }
+    return { candidates: this.#free.take(able.agents, ranks, this.#term.unfit.of(job.subject)), ranks }
   }
 
   /** Who is left of those that could do a scheduled backup or verification, or the pause that holds it. */

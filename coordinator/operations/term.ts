@@ -23,6 +23,7 @@ import type { Shortages } from './shortages.ts'
 import type { StoreOutcomes } from './store-outcomes.ts'
 import type { TokenBook } from './token-book.ts'
 import type { ToldRates } from './told-rates.ts'
+import type { UnfitVerifiers } from './unfit-verifiers.ts'
 
 /**
  * One time as leader and all that is only true within it: what this process holds in memory of jobs, fleet and
@@ -39,6 +40,8 @@ export interface Term {
   readonly log: Log
   readonly newId: typeof newId
   readonly settings: Settings
+  /** Who cannot make which verification. */
+  readonly unfit: UnfitVerifiers
   readonly jobs: OpenJobs
   readonly alerts: AlertBook
   /** How storing in each destination went lately. */

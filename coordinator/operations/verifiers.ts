@@ -48,14 +48,24 @@ export class FreeVerifiers {
     }
   }
 
-  /** The best free one, which is then no longer free; all of them when none is there, so that the planner says why. */
-  take(agents: readonly AgentId[], ranks: ReadonlyMap<AgentId, number>): Candidates {
+  /**
+   * The best free one, which is then no longer free; all of them when none is there, so that the planner says why.
+   *
+   * @param unfit who said that they cannot: asked again only where nobody else is there
+   */
+  take(
+    agents: readonly AgentId[],
+    ranks: ReadonlyMap<AgentId, number>,
+    unfit: ReadonlySet<AgentId>,
+  ): Candidates {
     const { live } = this.#term
     const now = this.#term.clock.now()
-    const present = agents.filter(
+    const there = agents.filter(
       id => live.isConnected(id) && !live.isSilent(id, now) && live.view(id, now)?.draining !== true,
     )
-    if (present.length === 0) return { kind: 'some', agents }
+    if (there.length === 0) return { kind: 'some', agents }
+    const fit = there.filter(id => !unfit.has(id))
+    const present = fit.length === 0 ? there : fit
     const rank = (id: AgentId) => ranks.get(id) ?? 1
     const [best] = present
       .filter(id => !this.#verifying.has(id) && this.#hasRoom(id))

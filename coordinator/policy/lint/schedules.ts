@@ -10,12 +10,17 @@ const day = 86_400_000
 /** One that comes more often than this misses or doubles one of many. */
 const seldom = 2 * 3_600_000
 
-/** What the changes of clocks within a year do to the schedule and windows of a rule. */
+/** What the changes of clocks within a year do to the schedule, windows and black-outs of a rule. */
 export function scheduleFindings({ name, settings }: PolicyRule, now: Millis): readonly Finding[] {
-  const { cron, zone = 'UTC', windows } = settings
+  const { cron, zone = 'UTC', windows, blackouts } = settings
   return [
     ...(typeof cron === 'string' && typeof zone === 'string' ? cronFindings(name, cron, zone, now) : []),
-    ...(Array.isArray(windows) ? windows.flatMap(each => windowFindings(name, String(each), now)) : []),
+    ...(Array.isArray(windows)
+      ? windows.flatMap(each => spanFindings(name, 'window', String(each), now))
+      : []),
+    ...(Array.isArray(blackouts)
+      ? blackouts.flatMap(each => spanFindings(name, 'black-out', String(each), now))
+      : []),
   ]
 }
 
@@ -41,7 +46,7 @@ function cronFindings(name: string, cron: string, zone: string, now: Millis): re
   return found
 }
 
-function windowFindings(name: string, text: string, now: Millis): readonly Finding[] {
+function spanFindings(name: string, what: string, text: string, now: Millis): readonly Finding[] {
   const window = parseDailyWindow(text)
   if (window === undefined || window.zone === undefined) return []
   const { zone } = window
@@ -56,7 +61,7 @@ function windowFindings(name: string, text: string, now: Millis): readonly Findi
       code: 'clock-skips',
       severity: 'warning',
       where: name,
-      text: `the window \`${text}\` is ${lost >= usual ? 'no time at all' : `shorter by ${formatDuration(lost * minute)}`} on ${wallClock(skip.day, 0).slice(0, 10)}: the clocks of ${zone} skip ${wallClock(skip.day, skip.from).slice(11)} to ${wallClock(skip.day, skip.to).slice(11)}`,
+      text: `the ${what} \`${text}\` is ${lost >= usual ? 'no time at all' : `shorter by ${formatDuration(lost * minute)}`} on ${wallClock(skip.day, 0).slice(0, 10)}: the clocks of ${zone} skip ${wallClock(skip.day, skip.from).slice(11)} to ${wallClock(skip.day, skip.to).slice(11)}`,
     },
   ]
 }

@@ -150,4 +150,12 @@ describe('changes of the clocks', () => {
     expect(told('22:00-06:00 Europe/Berlin')).toEqual([])
     expect(told('02:00-03:00')).toEqual([])
   })
+
+  test('a black-out that they swallow, likewise: that day it keeps nothing away', () => {
+    const told = (blackout: string) => found(layered([rule('r', { blackouts: [blackout] })]), [])
+    expect(told('02:00-03:00 Europe/Berlin')).toEqual([
+      expect.stringContaining('the black-out `02:00-03:00 Europe/Berlin` is no time at all on 2027-03-28'),
+    ])
+    expect(told('08:00-18:00 Europe/Berlin')).toEqual([])
+  })
 })

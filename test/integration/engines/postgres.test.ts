@@ -293,7 +293,7 @@ describe.skipIf(servers.missing)('the PostgreSQL engine', () => {
     ['an URL', 'postgresql://u:p@nowhere/x'],
     ['unicode', 'données 漢字 😀'],
     ['upper case', 'MixedCASE'],
-    ['63 bytes', 'é'.repeat(31) + 'x'],
+    ['63 bytes', `${'é'.repeat(31)}x`],
     ['line breaks and tabs', 'a\nb\tc\rd'],
     ['other control characters', '\x01\x07\x1b[31m\x7f'],
     ['shell syntax', '$(touch /tmp/x); `id` && *?'],
