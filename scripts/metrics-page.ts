@@ -76,6 +76,10 @@ function recorder(): { readonly metrics: Metrics; readonly declared: readonly De
         declared.push({ ...declaration, type: 'gauge' })
         return { set: () => undefined, replace: () => undefined }
       },
+      wideGauge: declaration => {
+        declared.push({ ...declaration, type: 'gauge' })
+        return { replace: () => undefined }
+      },
       histogram: declaration => {
         declared.push({ ...declaration, type: 'histogram' })
         return { observe: () => undefined }

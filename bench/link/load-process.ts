@@ -44,6 +44,8 @@ export function hostOf(index: number): string {
 }
 
 const agents: LeanAgent[] = []
+/** New connections a second, of this process. */
+let rate = 1
 let connected = 0
 let lost = 0
 let started = 0
@@ -54,6 +56,7 @@ let startsBySecond = new Map<number, number>()
 
 async function connect(order: Extract<LoadOrder, { what: 'connect' }>): Promise<void> {
   const { address, authority, databases } = order
+  rate = order.rate
   const names = Array.from({ length: databases }, (_, index) => `customer_${index}`)
   // keys are made before: what is measured is a fleet that comes up, not one that is born
   const identities: AgentIdentity[] = []
@@ -97,11 +100,11 @@ function newAgent(
   return agent
 }
 
-/** One after the other, as hosts of their own would: a loop held by all at once would be taken for the coordinator's slowness. */
+/** At the pace at which they connected: a host tells of its databases when it comes up. */
 async function tell(): Promise<void> {
-  for (const [index, agent] of agents.entries()) {
+  for (const agent of agents) {
     agent.tell()
-    if (index % 10 === 9) await new Promise<void>(resolve => setImmediate(resolve))
+    await pause(1_000 / rate)
   }
 }
 

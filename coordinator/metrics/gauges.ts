@@ -1,4 +1,4 @@
-import type { GaugeMetric, Metrics } from '../../shared/metrics/index.ts'
+import type { GaugeMetric, Metrics, WideGaugeMetric } from '../../shared/metrics/index.ts'
 import type { Picture, Tally } from './take-picture.ts'
 
 /** Agents of a large fleet; each has a series of its own in a few gauges. */
@@ -204,7 +204,7 @@ function declareExpiries(gauge: Declare): Show {
 function declareAgents(registry: Metrics): Show {
   const states = registry.gauge({ name: 'agents', help: 'Agents by state.', labels: ['state'] })
   const each = (name: string, help: string) =>
-    registry.gauge({ name, help, labels: ['agent', 'host'], seriesLimit: mostAgents })
+    registry.wideGauge({ name, help, labels: ['agent', 'host'], seriesLimit: mostAgents })
   const seen = each('fleet_agent_last_seen_timestamp_seconds', 'When an agent was last heard of, Unix time.')
   const offset = each('fleet_agent_clock_offset_seconds', 'Clock of an agent minus that of the coordinator.')
   const running = each('fleet_agent_running', 'Attempts an agent has in hand.')
@@ -217,10 +217,8 @@ function declareAgents(registry: Metrics): Show {
     ])
     for (const { state } of agents) tally.set(state, (tally.get(state) ?? 0) + 1)
     states.replace(by('state', tally))
-    const show = (gauge: GaugeMetric, value: (agent: (typeof agents)[number]) => number) =>
-      gauge.replace(
-        agents.map(agent => ({ labels: { agent: agent.id, host: agent.hostname }, value: value(agent) })),
-      )
+    const show = (gauge: WideGaugeMetric, value: (agent: (typeof agents)[number]) => number) =>
+      gauge.replace(agents.map(agent => ({ labels: [agent.id, agent.hostname], value: value(agent) })))
     show(seen, agent => agent.lastSeenAt / 1_000)
     show(offset, agent => agent.clockOffsetMs / 1_000)
     show(running, agent => agent.running.length)

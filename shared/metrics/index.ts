@@ -7,6 +7,7 @@ export {
   type MetricDeclaration,
   type Metrics,
   type MetricsOptions,
+  type WideGaugeMetric,
 } from './metrics.ts'
 export {
   renderSeries,

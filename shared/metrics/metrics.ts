@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { type WideSeries, wideText } from './wide-gauge.ts'
 
 /** Values of a metric's labels, by label name. */
 export type Labels = Readonly<Record<string, string>>
@@ -11,6 +12,11 @@ export interface GaugeMetric {
   set(value: number, labels?: Labels): void
   /** Sets these series and forgets all others: for sets that come and go, such as breaches by reason. */
   replace(series: readonly { readonly labels: Labels; readonly value: number }[]): void
+}
+/** A gauge with thousands of series, such as one for each agent. */
+export interface WideGaugeMetric {
+  /** Sets these series and forgets all others. */
+  replace(series: readonly WideSeries[]): void
 }
 export interface HistogramMetric {
   /** In the unit of the metric's name. */
@@ -36,6 +42,7 @@ export interface Metrics {
   counter(declaration: MetricDeclaration): CounterMetric
   /** @param collect called at each scrape, synchronously and briefly, to set what is cheaper read than kept */
   gauge(declaration: MetricDeclaration, collect?: (gauge: GaugeMetric) => void): GaugeMetric
+  wideGauge(declaration: MetricDeclaration): WideGaugeMetric
   histogram(declaration: MetricDeclaration & { readonly buckets: readonly number[] }): HistogramMetric
   /** The exposition text. Scrapes at the same time share one answer. */
   text(): Promise<string>
@@ -87,6 +94,8 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
     }
   }
   let scrape: Promise<string> | undefined
+  const wide = new Map<string, string>()
+  const all = async () => [await registry.metrics(), ...wide.values()].join('')
   return {
     contentType: registry.contentType,
     counter: declaration => {
@@ -117,6 +126,15 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       }
       return metric
     },
+    wideGauge: ({ name, help, labels = [], seriesLimit: limit = usual }) => {
+      const full = prefix + name
+      return {
+        replace: series => {
+          if (series.length > limit) dropped.inc({ metric: full }, series.length - limit)
+          wide.set(full, wideText(full, help, labels, series.slice(0, limit)))
+        },
+      }
+    },
     histogram: declaration => {
       const histogram = new Histogram({ ...describe(declaration), buckets: [...declaration.buckets] })
       const { admits } = admission(declaration)
@@ -127,7 +145,7 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
       }
     },
     text: () => {
-      scrape ??= registry.metrics().finally(() => {
+      scrape ??= all().finally(() => {
         scrape = undefined
       })
       return scrape

@@ -35,6 +35,30 @@ describe('metrics', () => {
     expect(text).not.toContain('no-agent')
   })
 
+  test('a wide gauge is the same text, replaced at once, bounded, with whatever is in its labels', async () => {
+    const metrics = createMetrics({ processMetrics: false })
+    const declared = { help: 'Seen.', labels: ['agent', 'host'] } as const
+    const wide = metrics.wideGauge({ name: 'wide', ...declared, seriesLimit: 2 })
+    const usual = metrics.gauge({ name: 'usual', ...declared })
+    const rows = [
+      { labels: ['agt_1', 'a "b" \\c\nd'], value: 1.5 },
+      { labels: ['agt_2', 'host2'], value: Number.POSITIVE_INFINITY },
+    ]
+    wide.replace([{ labels: ['agt_0', 'gone'], value: 0 }])
+    wide.replace(rows)
+    usual.replace(
+      rows.map(({ labels: [agent = '', host = ''], value }) => ({ labels: { agent, host }, value })),
+    )
+    const of = (name: string, text: string) =>
+      text.split('\n').filter(line => line.includes(`holdfast_${name}`))
+    const text = await metrics.text()
+    expect(of('wide', text)).toEqual(of('usual', text).map(line => line.replaceAll('usual', 'wide')))
+    wide.replace([...rows, { labels: ['agt_3', 'host3'], value: 3 }])
+    const next = await metrics.text()
+    expect(next).not.toContain('agt_3')
+    expect(next).toContain('holdfast_metrics_series_dropped_total{metric="holdfast_wide"} 1')
+  })
+
   test('a collected gauge is asked at each scrape', async () => {
     const metrics = createMetrics({ processMetrics: false })
     let open = 1
