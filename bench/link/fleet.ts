@@ -6,6 +6,10 @@ import type { LoadCount, LoadOrder } from './load-process.ts'
 
 /** Agents a load process holds: more of them and it is the one that is measured. */
 const agentsEach = 1_250
+/** Of them, in a process of their own that has little else to do: what it measures is the coordinator's time. */
+const watchers = 40
+/** Between two round trips of a watcher, ms. */
+const probeEvery = 1_000
 
 /** A fleet of agents in processes of their own. */
 export class Fleet implements AsyncDisposable {
@@ -23,24 +27,30 @@ export class Fleet implements AsyncDisposable {
     readonly rate: number
     readonly authority?: AuthorityPem
   }): Fleet {
-    const count = Math.ceil(options.agents / agentsEach)
-    const children = Array.from({ length: count }, () =>
-      fork(join(import.meta.dirname, 'load-process.ts'), {
+    const watched = Math.min(watchers, Math.ceil(options.agents / 10))
+    const many = options.agents - watched
+    const each = Math.ceil(many / Math.ceil(many / agentsEach))
+    const launch = (from: number, agents: number, further: { readonly probeEvery?: number } = {}) => {
+      const child = fork(join(import.meta.dirname, 'load-process.ts'), {
         execArgv: ['--disable-warning=ExperimentalWarning'],
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      }),
-    )
-    const each = Math.ceil(options.agents / count)
-    for (const [index, child] of children.entries())
+      })
+      const { address, databases, authority } = options
       order(child, {
         what: 'connect',
-        address: options.address,
-        from: index * each,
-        agents: Math.min(each, options.agents - index * each),
-        databases: options.databases,
-        rate: options.rate / count,
-        ...(options.authority === undefined ? {} : { authority: options.authority }),
+        address,
+        from,
+        agents,
+        databases,
+        rate: (options.rate * agents) / options.agents,
+        ...further,
+        ...(authority === undefined ? {} : { authority }),
       })
+      return child
+    }
+    const children: ChildProcess[] = []
+    for (let from = 0; from < many; from += each) children.push(launch(from, Math.min(each, many - from)))
+    children.push(launch(many, watched, { probeEvery }))
     return new Fleet(children)
   }
 
@@ -49,7 +59,7 @@ export class Fleet implements AsyncDisposable {
     for (const child of this.#children) order(child, { what: 'tell' })
   }
 
-  /** What happened since the last count; `connected`, `lost`, `started` and `recorded` since the start. */
+  /** What happened since the last count; `connected` now, `lost`, `dialledInVain`, `started` and `recorded` since the start. */
   async count(): Promise<LoadCount> {
     const counts = await Promise.all(
       this.#children.map(async child => {
@@ -66,9 +76,12 @@ export class Fleet implements AsyncDisposable {
     return {
       connected: sum(each => each.connected),
       lost: sum(each => each.lost),
+      dialledInVain: sum(each => each.dialledInVain),
       started: sum(each => each.started),
       recorded: sum(each => each.recorded),
-      beats: counts.flatMap(each => each.beats),
+      roundTrips: counts.flatMap(each => each.roundTrips),
+      unanswered: sum(each => each.unanswered),
+      ownDelay: Math.max(...counts.map(each => each.ownDelay)),
       firstStarts: counts.flatMap(each => each.firstStarts),
       startsBySecond: [...seconds],
     }

@@ -22,10 +22,16 @@ export interface LeanAgentEvents {
   started(): void
   /** Its result was acknowledged as recorded. */
   recorded(): void
-  /** The coordinator answered a call made beside a heartbeat on the same connection, ms. */
-  beat(ms: number): void
-  lost(): void
+  /** The coordinator answered a small call on the agent's own connection, ms. */
+  roundTrip(ms: number): void
+  /** It refused or dropped one. */
+  unanswered(): void
+  /** Its stream ended before its time, after Welcome or before; it dials again. */
+  lost(welcomed: boolean): void
 }
+
+/** From a stream's end until it dials again, at least, and at most twice that; ms. */
+const redialAfter = 1_000
 
 /** Asks something small on the agent's own connection: `/grpc.health.v1.Health/Check`. */
 const health = '/grpc.health.v1.Health/Check'
@@ -41,20 +47,26 @@ export class LeanAgent {
   readonly #databases: readonly string[]
   readonly #events: LeanAgentEvents
   readonly #client: Client
-  readonly #call: ClientDuplexStream<ConnectRequest, ConnectResponse>
+  #call: ClientDuplexStream<ConnectRequest, ConnectResponse>
+  #welcomed = false
+  #ended = false
   readonly #offers = new Map<string, Assign>()
   readonly #watched = new Set<string>()
   #telling = false
   #seq = 0
-  #beat: NodeJS.Timeout | undefined
+  readonly #timers: NodeJS.Timeout[] = []
+  readonly #probeEvery: number | undefined
 
+  /** @param probeEvery ms between two round trips it measures; absent: it measures none */
   constructor(
     address: string,
     { agentId, credentials, options, key }: AgentIdentity,
     hostname: string,
     databases: readonly string[],
     events: LeanAgentEvents,
+    probeEvery?: number,
   ) {
+    this.#probeEvery = probeEvery
     this.agentId = agentId
     this.#key = key
     this.hostname = hostname
@@ -62,18 +74,7 @@ export class LeanAgent {
     this.#events = events
     // each agent is a host: none shares a connection with another
     this.#client = new Client(address, credentials, { ...options, 'grpc.use_local_subchannel_pool': 1 })
-    this.#call = this.#client.makeBidiStreamRequest<ConnectRequest, ConnectResponse>(
-      AgentLinkServiceService.connect.path,
-      value => Buffer.from(ConnectRequest.encode(value).finish()),
-      bytes => ConnectResponse.decode(bytes),
-    )
-    this.#call.on('data', (response: ConnectResponse) => this.#take(response))
-    this.#call.on('error', () => undefined)
-    this.#call.on('status', () => {
-      clearInterval(this.#beat)
-      this.#events.lost()
-    })
-    this.#hello()
+    this.#call = this.#dial()
   }
 
   /** From now on it answers for what it watches: before, it is a host whose servers are not known yet. */
@@ -87,9 +88,34 @@ export class LeanAgent {
   }
 
   end(): void {
-    clearInterval(this.#beat)
+    this.#ended = true
     this.#call.cancel()
     this.#client.close()
+  }
+
+  #dial(): ClientDuplexStream<ConnectRequest, ConnectResponse> {
+    const call = this.#client.makeBidiStreamRequest<ConnectRequest, ConnectResponse>(
+      AgentLinkServiceService.connect.path,
+      value => Buffer.from(ConnectRequest.encode(value).finish()),
+      bytes => ConnectResponse.decode(bytes),
+    )
+    call.on('data', (response: ConnectResponse) => this.#take(response))
+    call.on('error', () => undefined)
+    call.on('status', () => {
+      for (const timer of this.#timers.splice(0)) clearTimeout(timer)
+      if (this.#ended) return
+      this.#events.lost(this.#welcomed)
+      this.#welcomed = false
+      setTimeout(
+        () => {
+          if (!this.#ended) this.#call = this.#dial()
+        },
+        redialAfter * (1 + Math.random()),
+      ).unref()
+    })
+    this.#seq = 0
+    this.#hello(call)
+    return call
   }
 
   #take({ frame }: ConnectResponse): void {
@@ -97,10 +123,14 @@ export class LeanAgent {
       case 'welcome': {
         const every = frame.value.heartbeatIntervalMs
         // agents of a fleet do not beat in step
-        setTimeout(() => {
+        const begin = () => {
           this.#heartbeat()
-          this.#beat = setInterval(() => this.#heartbeat(), every)
-        }, Math.random() * every).unref()
+          this.#timers.push(setInterval(() => this.#heartbeat(), every))
+          if (this.#probeEvery !== undefined)
+            this.#timers.push(setInterval(() => this.#probe(), this.#probeEvery))
+        }
+        this.#timers.push(setTimeout(begin, Math.random() * every))
+        this.#welcomed = true
         this.#events.welcomed()
         return
       }
@@ -155,6 +185,9 @@ export class LeanAgent {
         listening: [],
       },
     })
+  }
+
+  #probe(): void {
     const sent = performance.now()
     this.#client.makeUnaryRequest(
       health,
@@ -162,7 +195,8 @@ export class LeanAgent {
       bytes => bytes,
       undefined,
       error => {
-        if (error === null) this.#events.beat(performance.now() - sent)
+        if (error === null) this.#events.roundTrip(performance.now() - sent)
+        else this.#events.unanswered()
       },
     )
   }
@@ -197,8 +231,8 @@ export class LeanAgent {
     })
   }
 
-  #hello(): void {
-    this.#send({
+  #hello(call: ClientDuplexStream<ConnectRequest, ConnectResponse>): void {
+    const frame: AgentFrame = {
       $case: 'hello',
       value: {
         agentId: this.agentId,
@@ -226,7 +260,8 @@ export class LeanAgent {
         pool: false,
         keeper: false,
       },
-    })
+    }
+    call.write({ seq: ++this.#seq, frame })
   }
 
   #send(frame: AgentFrame): void {

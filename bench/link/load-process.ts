@@ -1,6 +1,7 @@
 /*
  * A process full of agents: forked by `fleet.ts`, which tells it how many there are and what they do.
  */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type AgentIdentity, type AuthorityPem, newIdentity } from './certified.ts'
 import { LeanAgent } from './lean-agent.ts'
@@ -14,6 +15,8 @@ export type LoadOrder =
       readonly from: number
       readonly agents: number
       readonly databases: number
+      /** Each measures a round trip so often, ms; absent: none does. */
+      readonly probeEvery?: number
       /** New connections a second. */
       readonly rate: number
       /** Certifies the agents; absent: plaintext. */
@@ -29,9 +32,15 @@ export type LoadOrder =
 export interface LoadCount {
   readonly connected: number
   readonly lost: number
+  /** Streams that ended before Welcome. */
+  readonly dialledInVain: number
   readonly started: number
   readonly recorded: number
-  readonly beats: readonly number[]
+  readonly roundTrips: readonly number[]
+  /** Calls that were refused or dropped. */
+  readonly unanswered: number
+  /** Longest delay of this process's own event loop: what it measures is never better than that. */
+  readonly ownDelay: number
   /** Of each agent that began its first job: since it told of its databases. */
   readonly firstStarts: readonly number[]
   /** Jobs begun in each second, by its number since the epoch. */
@@ -48,9 +57,13 @@ const agents: LeanAgent[] = []
 let rate = 1
 let connected = 0
 let lost = 0
+const dialledInVain = 0
 let started = 0
 let recorded = 0
-let beats: number[] = []
+let roundTrips: number[] = []
+let unanswered = 0
+const ownDelay = monitorEventLoopDelay({ resolution: 10 })
+ownDelay.enable()
 let firstStarts: number[] = []
 let startsBySecond = new Map<number, number>()
 
@@ -62,7 +75,7 @@ async function connect(order: Extract<LoadOrder, { what: 'connect' }>): Promise<
   const identities: AgentIdentity[] = []
   for (let index = 0; index < order.agents; index++) identities.push(await newIdentity(address, authority))
   for (const [index, identity] of identities.entries()) {
-    agents.push(newAgent(address, identity, hostOf(order.from + index), names))
+    agents.push(newAgent(address, identity, hostOf(order.from + index), names, order.probeEvery))
     await pause(1_000 / order.rate)
   }
 }
@@ -72,31 +85,42 @@ function newAgent(
   identity: AgentIdentity,
   host: string,
   names: readonly string[],
+  probeEvery: number | undefined,
 ): LeanAgent {
   let toldAt: number | undefined
-  const agent = new LeanAgent(address, identity, host, names, {
-    welcomed: () => {
-      connected++
+  const agent = new LeanAgent(
+    address,
+    identity,
+    host,
+    names,
+    {
+      welcomed: () => {
+        connected++
+      },
+      told: () => {
+        toldAt ??= performance.now()
+      },
+      started: () => {
+        started++
+        const second = Math.floor(Date.now() / 1_000)
+        startsBySecond.set(second, (startsBySecond.get(second) ?? 0) + 1)
+        if (toldAt === undefined || Number.isNaN(toldAt)) return
+        firstStarts.push(performance.now() - toldAt)
+        toldAt = Number.NaN
+      },
+      recorded: () => {
+        recorded++
+      },
+      roundTrip: ms => roundTrips.push(ms),
+      unanswered: () => {
+        unanswered++
+      },
+      lost: () => {
+        lost++
+      },
     },
-    told: () => {
-      toldAt ??= performance.now()
-    },
-    started: () => {
-      started++
-      const second = Math.floor(Date.now() / 1_000)
-      startsBySecond.set(second, (startsBySecond.get(second) ?? 0) + 1)
-      if (toldAt === undefined || Number.isNaN(toldAt)) return
-      firstStarts.push(performance.now() - toldAt)
-      toldAt = Number.NaN
-    },
-    recorded: () => {
-      recorded++
-    },
-    beat: ms => beats.push(ms),
-    lost: () => {
-      lost++
-    },
-  })
+    probeEvery,
+  )
   return agent
 }
 
@@ -112,13 +136,18 @@ function count(): LoadCount {
   const counted = {
     connected,
     lost,
+    dialledInVain,
     started,
     recorded,
-    beats,
+    roundTrips,
+    unanswered,
+    ownDelay: ownDelay.max / 1e6,
     firstStarts,
     startsBySecond: [...startsBySecond],
   }
-  beats = []
+  ownDelay.reset()
+  unanswered = 0
+  roundTrips = []
   firstStarts = []
   startsBySecond = new Map()
   return counted

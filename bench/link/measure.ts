@@ -17,10 +17,14 @@ export interface FleetMeasure {
   readonly rss: number
   /** CPU seconds of the coordinator a second, while agents only beat. */
   readonly beatingCpu: number
-  /** Calls beside heartbeats while agents only beat, ms. */
+  /** Small calls on agents' own connections while all only beat, ms. */
   readonly beats: readonly number[]
   /** The same while everything is due. */
   readonly busyBeats: readonly number[]
+  /** Such calls that were refused or dropped, all the time. */
+  readonly unanswered: number
+  /** Longest delay of a load process's own event loop while everything is due, ms. */
+  readonly ownDelay: number
   /** From telling of databases to the first job begun, by agent, ms. */
   readonly firstStarts: readonly number[]
   /** Most jobs begun in one second. */
@@ -38,6 +42,8 @@ export interface FleetMeasure {
   readonly loopDelay: LoopDelay
   /** Streams that ended before their time. */
   readonly lost: number
+  /** Streams that ended before Welcome; such an agent dialled again. */
+  readonly dialledInVain: number
   readonly load: number
 }
 
@@ -87,7 +93,7 @@ export async function measureFleet(
   await pause(seconds * 1_000)
   const beatingCpu = (subject.cpu() - cpuBefore) / seconds
   const rss = subject.rss() - idle
-  const { beats } = await fleet.count()
+  const beating = await fleet.count()
 
   const due = agents * databases
   const workBegan = performance.now()
@@ -96,19 +102,25 @@ export async function measureFleet(
   const seen = {
     starts: new Map<number, number>(),
     beats: [] as number[],
+    unanswered: beating.unanswered,
+    ownDelay: 0,
     first: [] as number[],
     recorded: 0,
+    lost: 0,
+    dialledInVain: 0,
   }
-  let lost = 0
   await until(
     async () => {
       const count = await fleet.count()
       for (const [second, starts] of count.startsBySecond)
         seen.starts.set(second, (seen.starts.get(second) ?? 0) + starts)
-      seen.beats.push(...count.beats)
+      seen.beats.push(...count.roundTrips)
+      seen.unanswered += count.unanswered
+      seen.ownDelay = Math.max(seen.ownDelay, count.ownDelay)
       seen.first.push(...count.firstStarts)
       seen.recorded = count.recorded
-      lost = count.lost
+      seen.lost = count.lost
+      seen.dialledInVain = count.dialledInVain
       return count.recorded >= due
     },
     `${due} backups`,
@@ -125,8 +137,10 @@ export async function measureFleet(
     connect,
     rss,
     beatingCpu,
-    beats,
+    beats: beating.roundTrips,
     busyBeats: seen.beats,
+    unanswered: seen.unanswered,
+    ownDelay: seen.ownDelay,
     firstStarts: seen.first,
     peakStarts: Math.max(0, ...seen.starts.values()),
     recorded: seen.recorded,
@@ -135,7 +149,8 @@ export async function measureFleet(
     cpuEach: (subject.cpu() - workCpu) / Math.max(1, seen.recorded),
     beatingDelay: delayOf(before),
     loopDelay: delayOf(after),
-    lost,
+    lost: seen.lost,
+    dialledInVain: seen.dialledInVain,
     load: loadavg()[0] ?? 0,
   }
 }

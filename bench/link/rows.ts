@@ -23,11 +23,12 @@ function ofFleet(fleet: FleetMeasure): readonly BenchRow[] {
     ok: Number.isFinite(value) && (target?.ok ?? true),
     conditions,
   })
-  const trip = (values: readonly number[], name: string) => {
+  const trips = (values: readonly number[], when: string) => {
     const p99 = quantile(values, 0.99)
+    const { roundTripMs } = targets
     return [
-      row(`${name}, p50`, quantile(values, 0.5), 'ms'),
-      row(`${name}, p99`, p99, 'ms', { word: `≤ ${targets.roundTripMs}`, ok: p99 <= targets.roundTripMs }),
+      row(`round trip ${when}, p50`, quantile(values, 0.5), 'ms'),
+      row(`round trip ${when}, p99`, p99, 'ms', { word: `≤ ${roundTripMs}`, ok: p99 <= roundTripMs }),
     ]
   }
   return [
@@ -35,10 +36,12 @@ function ofFleet(fleet: FleetMeasure): readonly BenchRow[] {
     row('coordinator RSS an agent', fleet.rss / fleet.agents / 1024, 'KiB'),
     row('coordinator CPU while they beat', fleet.beatingCpu, 'cores'),
     row('CPU an agent while they beat', (fleet.beatingCpu / fleet.agents) * 1e6, 'µs/s'),
-    ...trip(fleet.beats, 'round trip beside a heartbeat'),
+    ...trips(fleet.beats, 'while they beat'),
     row('event-loop delay while they beat, p99', fleet.beatingDelay.p99, 'ms'),
     row('event-loop delay while they beat, max', fleet.beatingDelay.max, 'ms'),
-    ...trip(fleet.busyBeats, 'the same while everything is due'),
+    ...trips(fleet.busyBeats, 'while everything is due'),
+    row('round trips refused or dropped', fleet.unanswered, '', { word: '≤ 0', ok: fleet.unanswered === 0 }),
+    row("a load process's own event-loop delay then, max", fleet.ownDelay, 'ms'),
     row('databases told to first job begun, p50', quantile(fleet.firstStarts, 0.5) / 1_000, 's'),
     row('databases told to first job begun, p99', quantile(fleet.firstStarts, 0.99) / 1_000, 's'),
     row('jobs begun in the best second', fleet.peakStarts, '1/s', {
@@ -50,6 +53,7 @@ function ofFleet(fleet: FleetMeasure): readonly BenchRow[] {
     row('coordinator CPU a backup', fleet.cpuEach * 1e3, 'ms'),
     row('event-loop delay while everything is due, p99', fleet.loopDelay.p99, 'ms'),
     row('event-loop delay while everything is due, max', fleet.loopDelay.max, 'ms'),
+    row('dialled in vain', fleet.dialledInVain, ''),
     row('streams lost', fleet.lost, '', { word: '≤ 0', ok: fleet.lost === 0 }),
   ]
 }

@@ -57,6 +57,8 @@ export async function startSubject(
       destinations: { main: { url: 'file:///nowhere' } },
       policies: [{ name: 'all', every: '24h', rpo: '26h', destination: 'main' }],
       status: { port: statusPort },
+      // in plaintext all agents are one caller, and a probe that is refused measures nothing
+      limits: { calls: { rate: 10 * agents, burst: 10 * agents }, streams: 10 * agents },
       log: { level: 'warn', format: 'json' },
     }),
   )
