@@ -333,7 +333,7 @@ export async function startCoordinator(
         every: settings.times.protectionInterval,
         work: async () => {
           if (operations !== undefined)
-            showPicture(
+            await showPicture(
               await takePicture(operations, led(), { ships: shipStates(), expiries: door.expiries() }),
             )
         },

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { AppError } from '../../shared/errors/index.ts'
 import type { ReadModel } from '../store/port.ts'
 import type { AuditRecord } from '../store/records.ts'
@@ -56,7 +57,7 @@ export async function verifyChain(
       if (broken !== undefined) break
       head = { seq: row.seq, hash: row.hash }
     }
-    await new Promise<void>(resolve => setImmediate(resolve))
+    await turn()
   }
   const walked = { checked: head.seq, headSeq: head.seq, headHash: head.hash }
   return broken === undefined ? { intact: true, ...walked } : { intact: false, ...broken, ...walked }

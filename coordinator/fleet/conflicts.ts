@@ -59,16 +59,22 @@ export function judgeConflict(
   return { kind: kindOf(one, other), shared: sharedIdentities(one.cluster.evidence, other.cluster.evidence) }
 }
 
-/** The identities both show; what they remember of each other is none. */
-export function sharedIdentities(
+/** What evidence says of a cluster itself; what it remembers of others is no identity. */
+export function identitiesOf<T extends IdentityEvidence>(evidence: readonly T[]): readonly T[] {
+  return evidence.filter(({ kind }) => kind !== sameIdentity)
+}
+
+/** Equal for one identity, different for two. */
+export function identityKey({ kind, value }: IdentityEvidence): string {
+  return `${kind}\u0000${value}`
+}
+
+function sharedIdentities(
   one: readonly IdentityEvidence[],
   other: readonly IdentityEvidence[],
 ): readonly IdentityEvidence[] {
-  return one.filter(
-    mine =>
-      mine.kind !== sameIdentity &&
-      other.some(theirs => theirs.kind === mine.kind && theirs.value === mine.value),
-  )
+  const theirs = new Set(other.map(identityKey))
+  return identitiesOf(one).filter(mine => theirs.has(identityKey(mine)))
 }
 
 function kindOf(one: ConflictSide, other: ConflictSide): ConflictKind {

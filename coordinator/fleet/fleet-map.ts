@@ -1,5 +1,7 @@
+import type { IdentityEvidence } from '../../shared/model/engine.ts'
 import type { AgentId, ClusterId, DatabaseId, InstanceId } from '../../shared/model/identifiers.ts'
 import type { ClusterRecord, DatabaseRecord, DatabaseStateRecord, InstanceRecord } from '../store/records.ts'
+import { identitiesOf, identityKey } from './conflicts.ts'
 
 /** A database with what the writer keeps of it. */
 export interface KnownDatabase {
@@ -17,17 +19,27 @@ export class FleetMap {
   readonly #databases = new Map<DatabaseId, KnownDatabase>()
   readonly #instancesOf = new Map<ClusterId, Set<InstanceId>>()
   readonly #databasesOf = new Map<ClusterId, Set<DatabaseId>>()
+  readonly #instancesOfAgent = new Map<AgentId, Set<InstanceId>>()
+  readonly #clustersWith = new Map<string, Set<ClusterId>>()
 
   setCluster(cluster: ClusterRecord): void {
-    this.#clusters.set(cluster.id, cluster)
+    const { id } = cluster
+    const before = this.#clusters.get(id)
+    this.#clusters.set(id, cluster)
+    if (before?.evidence === cluster.evidence) return
+    for (const each of identitiesOf(before?.evidence ?? [])) outOf(this.#clustersWith, identityKey(each), id)
+    for (const each of identitiesOf(cluster.evidence)) into(this.#clustersWith, identityKey(each), id)
   }
 
   setInstance(instance: InstanceRecord): void {
-    const before = this.#instances.get(instance.id)
-    if (before !== undefined && before.clusterId !== instance.clusterId)
-      this.#instancesOf.get(before.clusterId)?.delete(instance.id)
-    this.#instances.set(instance.id, instance)
-    into(this.#instancesOf, instance.clusterId, instance.id)
+    const { id, clusterId, agentId } = instance
+    const before = this.#instances.get(id)
+    if (before !== undefined && before.clusterId !== clusterId) outOf(this.#instancesOf, before.clusterId, id)
+    if (before?.agentId !== undefined && before.agentId !== agentId)
+      outOf(this.#instancesOfAgent, before.agentId, id)
+    this.#instances.set(id, instance)
+    into(this.#instancesOf, clusterId, id)
+    if (agentId !== undefined) into(this.#instancesOfAgent, agentId, id)
   }
 
   setDatabase(record: DatabaseRecord): void {
@@ -79,9 +91,17 @@ export class FleetMap {
 
   /** Instances an agent answers for now, tombstones left out, in id order. */
   instancesOfAgent(agentId: AgentId): readonly InstanceRecord[] {
-    return [...this.#instances.values()]
-      .filter(each => each.agentId === agentId && each.goneSince === undefined)
+    return pick(this.#instancesOfAgent.get(agentId), this.#instances)
+      .filter(each => each.goneSince === undefined)
       .sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  /** Clusters that show one of the identities, tombstones too. */
+  clustersWith(evidence: readonly IdentityEvidence[]): readonly ClusterRecord[] {
+    const ids = new Set(
+      identitiesOf(evidence).flatMap(each => [...(this.#clustersWith.get(identityKey(each)) ?? [])]),
+    )
+    return pick(ids, this.#clusters)
   }
 }
 
@@ -89,6 +109,12 @@ function into<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
   const set = sets.get(key)
   if (set === undefined) sets.set(key, new Set([value]))
   else set.add(value)
+}
+
+function outOf<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key)
+  set?.delete(value)
+  if (set?.size === 0) sets.delete(key)
 }
 
 function pick<K, V>(ids: ReadonlySet<K> | undefined, all: ReadonlyMap<K, V>): V[] {

@@ -1,4 +1,5 @@
-import type { GaugeMetric, Metrics, WideGaugeMetric } from '../../shared/metrics/index.ts'
+import { setImmediate as turn } from 'node:timers/promises'
+import type { GaugeMetric, Metrics } from '../../shared/metrics/index.ts'
 import type { Picture, Tally } from './take-picture.ts'
 
 /** Agents of a large fleet; each has a series of its own in a few gauges. */
@@ -6,9 +7,9 @@ const mostAgents = 20_000
 
 /**
  * Declares what is read rather than counted, and returns what shows a picture in it. Set on a timer, so that a
- * scrape never waits for anything.
+ * scrape never waits for anything; the loop turns between two gauges.
  */
-export function declareGauges(registry: Metrics, version: string): (picture: Picture) => void {
+export function declareGauges(registry: Metrics, version: string): (picture: Picture) => Promise<void> {
   const gauge = (name: string, help: string, labels: readonly string[] = []) =>
     registry.gauge({ name, help, labels })
   gauge('build_info', 'Always 1; its label says which version runs.', ['version']).set(1, { version })
@@ -19,10 +20,13 @@ export function declareGauges(registry: Metrics, version: string): (picture: Pic
     declareWork(gauge),
     declareShips(gauge),
     declareExpiries(gauge),
-    declareAgents(registry),
+    ...declareAgents(registry),
   ]
-  return picture => {
-    for (const show of showers) show(picture)
+  return async picture => {
+    for (const show of showers) {
+      show(picture)
+      await turn()
+    }
   }
 }
 
@@ -201,29 +205,40 @@ function declareExpiries(gauge: Declare): Show {
     expiry.replace(expiries.map(({ kind, notAfter }) => ({ labels: { kind }, value: notAfter / 1_000 })))
 }
 
-function declareAgents(registry: Metrics): Show {
+function declareAgents(registry: Metrics): readonly Show[] {
   const states = registry.gauge({ name: 'agents', help: 'Agents by state.', labels: ['state'] })
-  const each = (name: string, help: string) =>
-    registry.wideGauge({ name, help, labels: ['agent', 'host'], seriesLimit: mostAgents })
-  const seen = each('fleet_agent_last_seen_timestamp_seconds', 'When an agent was last heard of, Unix time.')
-  const offset = each('fleet_agent_clock_offset_seconds', 'Clock of an agent minus that of the coordinator.')
-  const running = each('fleet_agent_running', 'Attempts an agent has in hand.')
-  const spooled = each('fleet_agent_spooled_results', 'Results an agent has not yet been answered.')
-  return ({ agents }) => {
-    const tally = new Map<string, number>([
-      ['connected', 0],
-      ['silent', 0],
-      ['away', 0],
-    ])
-    for (const { state } of agents) tally.set(state, (tally.get(state) ?? 0) + 1)
-    states.replace(by('state', tally))
-    const show = (gauge: WideGaugeMetric, value: (agent: (typeof agents)[number]) => number) =>
+  const each = (name: string, help: string, value: (agent: Picture['agents'][number]) => number): Show => {
+    const gauge = registry.wideGauge({ name, help, labels: ['agent', 'host'], seriesLimit: mostAgents })
+    return ({ agents }) =>
       gauge.replace(agents.map(agent => ({ labels: [agent.id, agent.hostname], value: value(agent) })))
-    show(seen, agent => agent.lastSeenAt / 1_000)
-    show(offset, agent => agent.clockOffsetMs / 1_000)
-    show(running, agent => agent.running.length)
-    show(spooled, agent => agent.spooledResults)
   }
+  return [
+    ({ agents }) => {
+      const tally = new Map<string, number>([
+        ['connected', 0],
+        ['silent', 0],
+        ['away', 0],
+      ])
+      for (const { state } of agents) tally.set(state, (tally.get(state) ?? 0) + 1)
+      states.replace(by('state', tally))
+    },
+    each(
+      'fleet_agent_last_seen_timestamp_seconds',
+      'When an agent was last heard of, Unix time.',
+      agent => agent.lastSeenAt / 1_000,
+    ),
+    each(
+      'fleet_agent_clock_offset_seconds',
+      'Clock of an agent minus that of the coordinator.',
+      agent => agent.clockOffsetMs / 1_000,
+    ),
+    each('fleet_agent_running', 'Attempts an agent has in hand.', agent => agent.running.length),
+    each(
+      'fleet_agent_spooled_results',
+      'Results an agent has not yet been answered.',
+      agent => agent.spooledResults,
+    ),
+  ]
 }
 
 function by(label: string, values: Tally | Iterable<readonly [string, number]>) {

@@ -1,3 +1,5 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { LoopShare } from '../../shared/clock/index.ts'
 import { longRun } from '../alerts/rules/long-running.ts'
 import type { Expiry } from '../identity/door.ts'
 import type { LiveAgent, Operations, Status } from '../operations/index.ts'
@@ -53,7 +55,7 @@ export interface Picture {
   readonly runningLong: number
 }
 
-/** Reads the leader's memory and the store's kept sums: one pass over the fleet, no scan of the store. */
+/** Reads the leader's memory and the store's kept sums: one pass over the fleet in slices, no scan of the store. */
 export async function takePicture(
   operations: Operations,
   term: Term | undefined,
@@ -67,7 +69,9 @@ export async function takePicture(
     string,
     { name: string; protection: Map<string, number>; oldest: number; outgrowing: number; oldestProof: number }
   >()
+  const share = new LoopShare()
   for (const { state } of term?.fleet.databases() ?? []) {
+    if (share.spent) await share.renew()
     if (state === undefined) continue
     if (state.protection === 'breached') add(breaches, state.reason)
     if (state.consecutiveFailures > 0 && state.lastFailure !== undefined) add(failing, state.lastFailure.code)
@@ -97,6 +101,7 @@ export async function takePicture(
       )
     policy.oldest = Math.min(policy.oldest, state.lastDataAsOf ?? Number.POSITIVE_INFINITY)
   }
+  await turn()
   const gaps = new Map<string, number>()
   for (const { gap, goneSince } of term?.fleet.instances() ?? [])
     if (gap !== undefined && goneSince === undefined) add(gaps, gap.code)
@@ -117,16 +122,27 @@ export async function takePicture(
       ...(Number.isFinite(oldest) ? { oldestDataAsOf: oldest } : {}),
       ...(Number.isFinite(oldestProof) ? { oldestProof } : {}),
     })),
-    agents: [...operations.liveAgents().values()].map(agent => {
-      const record = term?.live.record(agent.id)
-      return { ...agent, hostname: record?.hostname ?? '', clockOffsetMs: record?.clockOffsetMs ?? 0 }
-    }),
+    agents: await agentsOf(term),
     leases: term?.leases.size ?? 0,
     ships,
     expiries,
     longestRunning: longestRunning(term, status.now),
     runningLong: runningLong(term, status.now),
   }
+}
+
+async function agentsOf(term: Term | undefined): Promise<Picture['agents']> {
+  const agents: Picture['agents'][number][] = []
+  if (term === undefined) return agents
+  const now = term.clock.now()
+  const share = new LoopShare()
+  for (const record of term.live.records()) {
+    if (share.spent) await share.renew()
+    const agent = term.live.view(record.id, now)
+    if (agent === undefined) continue
+    agents.push({ ...agent, hostname: record.hostname, clockOffsetMs: record.clockOffsetMs ?? 0 })
+  }
+  return agents
 }
 
 function longestRunning(term: Term | undefined, now: number): Tally {

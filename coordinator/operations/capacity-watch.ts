@@ -1,3 +1,4 @@
+import { LoopShare } from '../../shared/clock/index.ts'
 import type { DatabaseId } from '../../shared/model/identifiers.ts'
 import type { Duration, Millis } from '../../shared/time/index.ts'
 import type { ShortOf } from '../planner/shortage.ts'
@@ -13,8 +14,6 @@ const restFactor = 20
 const reviews = 5
 /** More databases than fleets have. */
 const most = 1_000_000
-/** Databases looked at between two turns of the loop. */
-const slice = 2_000
 
 /**
  * Says which due databases get no slot and no budget before their promise breaks: `no-capacity`, told by the
@@ -61,9 +60,9 @@ export class CapacityWatch {
     const { fleet, shortages } = this.#term
     const broken = new Map<DatabaseId, ShortOf>()
     let last: Millis | undefined
-    let looked = 0
+    const share = new LoopShare()
     for (const { record, state } of fleet.databases()) {
-      if (++looked % slice === 0) await new Promise<void>(resolve => setImmediate(resolve))
+      if (share.spent) await share.renew()
       if (state?.nextDueAt === undefined || state.nextDueAt > now || !isWaiting(state, this.#term)) continue
       const deadline = (state.lastDataAsOf ?? state.clockFrom) + (state.rpoMs ?? 0)
       if (deadline >= now) {

@@ -1,3 +1,4 @@
+import { LoopShare } from '../../shared/clock/index.ts'
 import type { ClusterId } from '../../shared/model/identifiers.ts'
 import { isoOf, type Millis } from '../../shared/time/index.ts'
 import { type JobSubject, subjectKey } from '../jobs/job.ts'
@@ -15,8 +16,6 @@ const most = 500
 /** Scheduled backups that may wait for a cluster, which does one at a time: enough that none runs dry. */
 const waitingPerCluster = 8
 const page = 25
-/** Databases looked at between two turns of the loop. */
-const slice = 2_000
 
 interface Due extends DueItem {
   readonly record: DatabaseRecord
@@ -86,11 +85,11 @@ async function mostUrgent(term: Term, now: Millis): Promise<readonly Due[]> {
     )
       waiting.set(subject.clusterId, (waiting.get(subject.clusterId) ?? 0) + 1)
   const shortlist = new DueShortlist<Due>(id => waitingPerCluster - (waiting.get(id) ?? 0))
-  let looked = 0
+  const share = new LoopShare()
   for (const { id: clusterId } of term.fleet.clusters()) {
     if (!shortlist.hasRoom(clusterId)) continue
     for (const { record, state } of term.fleet.databasesOf(clusterId)) {
-      if (++looked % slice === 0) await new Promise<void>(resolve => setImmediate(resolve))
+      if (share.spent) await share.renew()
       const dueAt = state?.nextDueAt
       if (state === undefined || dueAt === undefined || dueAt > now || record.goneSince !== undefined)
         continue

@@ -22,14 +22,14 @@ export class DueShortlist<T extends DueItem> {
   readonly #room: (clusterId: ClusterId) => number
   readonly #kept = new Map<ClusterId, { readonly room: number; readonly items: T[] }>()
 
-  /** @param room how many more jobs may wait for a cluster; asked once for each */
+  /** @param room how many more jobs may wait for a cluster; cheap, the same whenever it is asked */
   constructor(room: (clusterId: ClusterId) => number) {
     this.#room = room
   }
 
-  /** Whether another one of this cluster could be kept: cheap, so that most of a fleet is passed over by it. */
+  /** Whether another one of this cluster could be kept: nothing is remembered, most of a fleet is passed over by it. */
   hasRoom(clusterId: ClusterId): boolean {
-    return this.#of(clusterId).room > 0
+    return this.#room(clusterId) > 0
   }
 
   offer(item: T): void {

@@ -262,9 +262,10 @@ export function createOperations(deps: OperationsDeps): Operations {
   }
   const live = (): ReadonlyMap<AgentId, LiveAgent> => {
     const term = deps.term()
+    const now = clock.now()
     const views = new Map<AgentId, LiveAgent>()
     for (const id of term?.live.ids() ?? []) {
-      const view = term?.live.view(id, clock.now())
+      const view = term?.live.view(id, now)
       if (view !== undefined) views.set(id, view)
     }
     return views
@@ -331,10 +332,10 @@ export function createOperations(deps: OperationsDeps): Operations {
     now: () => clock.now().wall,
     fleet: () => deps.term()?.fleet,
     status: async () => {
-      const now = clock.now().wall
+      const { wall: now, mono } = clock.now()
       const [aggregates, outbox] = await Promise.all([store.read.aggregates(now), store.read.outboxCounts()])
       const term = deps.term()
-      const agents = [...live().values()]
+      const agents = term?.live.tally({ wall: now, mono }) ?? { connected: 0, silent: 0 }
       return {
         version: deps.version,
         startedAt: deps.startedAt,
@@ -344,8 +345,8 @@ export function createOperations(deps: OperationsDeps): Operations {
         storeKind: store.kind,
         leader: term !== undefined,
         ...(term === undefined ? {} : { term: term.number }),
-        agentsConnected: agents.filter(each => each.connected).length,
-        agentsSilent: agents.filter(each => each.state === 'silent').length,
+        agentsConnected: agents.connected,
+        agentsSilent: agents.silent,
         aggregates,
         runs: term?.runs.total ?? { expected: 0, made: 0 },
         discovery: deps.discovery.all(),

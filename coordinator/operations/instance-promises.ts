@@ -1,3 +1,4 @@
+import { LoopShare } from '../../shared/clock/index.ts'
 import type { InstanceRecord } from '../store/records.ts'
 import { aboutInstances } from './about.ts'
 import { correctFirstSights } from './correct-times.ts'
@@ -25,9 +26,13 @@ export class InstancePromises {
     this.#told ??= new Set((await term.store.read.openAlerts()).map(each => each.dedupKey))
     const told = this.#told
     const now = term.clock.now().wall
-    const changed = [...term.fleet.instances()]
-      .map(instance => ({ instance, breached: isBreached(instance, now, term) }))
-      .filter(({ instance, breached }) => breached !== told.has(keyOf(instance.id)))
+    const changed: { readonly instance: InstanceRecord; readonly breached: boolean }[] = []
+    const share = new LoopShare()
+    for (const instance of term.fleet.instances()) {
+      if (share.spent) await share.renew()
+      const breached = isBreached(instance, now, term)
+      if (breached !== told.has(keyOf(instance.id))) changed.push({ instance, breached })
+    }
     for (const { instance, breached } of changed) {
       await write(term, 'instance-breach', tx =>
         tellFact(

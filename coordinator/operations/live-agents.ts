@@ -304,6 +304,17 @@ export class LiveAgents {
     return touched
   }
 
+  /** How many have a stream, and how many of those heard of are silent. */
+  tally(now: Now): { readonly connected: number; readonly silent: number } {
+    let connected = 0
+    let silent = 0
+    for (const [id, entry] of this.#entries) {
+      if (entry.connected) connected++
+      if (this.isSilent(id, now)) silent++
+    }
+    return { connected, silent }
+  }
+
   view(id: AgentId, now: Now): LiveAgent | undefined {
     const entry = this.#entries.get(id)
     if (entry === undefined) return undefined

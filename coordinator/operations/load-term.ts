@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Page, PageRequest } from '../store/port.ts'
 import { loadPolicies } from './adopt-policies.ts'
 import { beginLeases } from './expire-leases.ts'
@@ -36,7 +37,7 @@ async function* all<T>(list: (page: PageRequest) => Promise<Page<T>>): AsyncIter
     const page = await list({ size: pageSize, ...(after === undefined ? {} : { after }) })
     yield* page.items
     // reads of SQLite are done before they return: without a turn between the pages no renewal gets through
-    await new Promise<void>(resolve => setImmediate(resolve))
+    await turn()
     after = page.next
   } while (after !== undefined)
 }

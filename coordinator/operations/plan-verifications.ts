@@ -1,3 +1,4 @@
+import { LoopShare } from '../../shared/clock/index.ts'
 import { formatDuration, isoOf } from '../../shared/time/index.ts'
 import { isEnded, subjectKey } from '../jobs/job.ts'
 import type { PolicyVerification } from '../policy/index.ts'
@@ -9,8 +10,6 @@ import { pauseOf } from './pauses.ts'
 import { policyOf, subjectOf } from './subject.ts'
 import { type Term, write } from './term.ts'
 
-/** Databases looked at between two turns of the loop. */
-const slice = 1_000
 /** Verifications that may be open for each agent that can do one: no verifier runs dry, and no queue grows old. */
 const openPerVerifier = 2
 /** Jobs made in one look. */
@@ -72,9 +71,9 @@ export class VerificationWatch {
     const term = this.#term
     const now = term.clock.now().wall
     const found: Due[] = []
-    let looked = 0
+    const share = new LoopShare()
     for (const { record, state } of term.fleet.databases()) {
-      if (++looked % slice === 0) await new Promise<void>(resolve => setImmediate(resolve))
+      if (share.spent) await share.renew()
       const newest = state?.lastBackupId
       const wantedSince = state?.verification?.wantedSince
       // the review of promises writes down since when it is asked for; what is dropped or paused waits

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { LoopShare } from '../../shared/clock/index.ts'
 import { importanceMeta } from '../fleet/service-meta.ts'
 import { type EffectivePolicy, type PolicyRule, withPace } from '../policy/index.ts'
 import type { Finding } from '../policy/lint/index.ts'
@@ -8,9 +8,6 @@ import { RefusedWishes, refusedWish } from './refused-wishes.ts'
 import { reviewPolicies } from './review-policies.ts'
 import { policySubjectOf, takes, wishOf } from './subject.ts'
 import type { Term } from './term.ts'
-
-/** Databases looked at between two turns of the loop: some milliseconds. */
-const slice = 2_000
 
 /** What is in force, as people look at it. */
 export interface PoliciesView {
@@ -26,9 +23,9 @@ export async function viewPolicies(term: Term): Promise<PoliciesView> {
   const { now, problem } = term.policies
   const databases = new Map<PolicyRule, number>()
   const wishes = new RefusedWishes()
-  let looked = 0
+  const share = new LoopShare()
   for (const { record } of term.fleet.databases()) {
-    if (++looked % slice === 0) await turn()
+    if (share.spent) await share.renew()
     const subject = record.goneSince === undefined ? policySubjectOf(record, term.fleet) : undefined
     if (subject === undefined) continue
     const refused = refusedWish(record, term)

@@ -1,5 +1,5 @@
 import type { AgentId, ClusterId } from '../../shared/model/identifiers.ts'
-import { evidenceOfOthers, sharedIdentities } from '../fleet/conflicts.ts'
+import { evidenceOfOthers } from '../fleet/conflicts.ts'
 import { mergeEvidence } from '../fleet/evidence.ts'
 import type { DatabaseFacts, Inventory } from '../fleet/inventory-assembly.ts'
 import { membershipOf } from '../fleet/membership.ts'
@@ -105,12 +105,9 @@ async function noteCluster(
 ): Promise<void> {
   if (facts === undefined) return
   const at = term.clock.now().wall
-  const conflicts = [...term.fleet.clusters()].filter(
-    other =>
-      other.id !== cluster.id &&
-      other.goneSince === undefined &&
-      sharedIdentities(facts.evidence, other.evidence).length > 0,
-  )
+  const conflicts = term.fleet
+    .clustersWith(facts.evidence)
+    .filter(other => other.id !== cluster.id && other.goneSince === undefined)
   const evidence = mergeEvidence(
     cluster.evidence,
     [

@@ -1,3 +1,4 @@
+import { LoopShare } from '../../shared/clock/index.ts'
 import type { DatabaseId } from '../../shared/model/identifiers.ts'
 import { correctTimes, wantsCorrection } from './correct-times.ts'
 import { changeDatabaseState, freshState, judge } from './database-state.ts'
@@ -5,8 +6,6 @@ import { RunCount } from './run-rates.ts'
 import { policyOf } from './subject.ts'
 import { type Term, write } from './term.ts'
 
-/** Databases judged between two turns of the loop: some milliseconds. */
-const slice = 500
 const page = 25
 
 /**
@@ -18,9 +17,9 @@ export async function refreshProtection(term: Term): Promise<number> {
   const changed: DatabaseId[] = []
   const wrong: DatabaseId[] = []
   const runs = new RunCount()
-  let looked = 0
+  const share = new LoopShare()
   for (const { record, state } of term.fleet.databases()) {
-    if (++looked % slice === 0) await new Promise<void>(resolve => setImmediate(resolve))
+    if (share.spent) await share.renew()
     if (term.signal.aborted) return 0
     const before = state ?? freshState(record, now)
     const policy = policyOf(record, term)

@@ -1,3 +1,4 @@
+import { LoopShare } from '../../shared/clock/index.ts'
 import type { AgentId } from '../../shared/model/identifiers.ts'
 import { gapOf } from '../fleet/gap.ts'
 import { AgentDirectory, type Match } from '../fleet/match-agent.ts'
@@ -7,8 +8,6 @@ import { type Term, write } from './term.ts'
 
 /** Steps of one write. */
 const page = 25
-/** Instances looked at between two turns of the loop: some milliseconds. */
-const slice = 500
 
 /**
  * Looks at every instance: which agent answers for it, and why nothing can protect it now, if so. Writes what
@@ -21,10 +20,10 @@ export async function reviewInstances(term: Term): Promise<void> {
     agent => term.live.silentFor(agent.id, now) > term.settings.times.agentGone,
   )
   const changed: { before: InstanceRecord; after: InstanceRecord }[] = []
-  let looked = 0
+  const share = new LoopShare()
   for (const instance of term.fleet.instances()) {
     if (instance.goneSince !== undefined) continue
-    if (++looked % slice === 0) await turn()
+    if (share.spent) await share.renew()
     if (term.signal.aborted) return
     const after = reviewed(instance, directory.match(instance), term)
     if (JSON.stringify(after) !== JSON.stringify(instance)) changed.push({ before: instance, after })
@@ -87,10 +86,10 @@ export async function tellWatchers(term: Term): Promise<void> {
     if (list === undefined) lists.set(instance.agentId, [instance])
     else list.push(instance)
   }
-  let told = 0
+  const share = new LoopShare()
   for (const id of term.live.ids()) {
     if (!term.live.isConnected(id)) continue
-    if (++told % slice === 0) await turn()
+    if (share.spent) await share.renew()
     if (term.signal.aborted) return
     const list = lists.get(id) ?? []
     term.messenger.watch(
@@ -98,8 +97,4 @@ export async function tellWatchers(term: Term): Promise<void> {
       list.sort((a, b) => (a.id < b.id ? -1 : 1)),
     )
   }
-}
-
-function turn(): Promise<void> {
-  return new Promise(resolve => setImmediate(resolve))
 }

@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { LoopShare } from '../../shared/clock/index.ts'
 import { type Duration, formatDuration, type Millis } from '../../shared/time/index.ts'
 import type { NamedBudgets } from '../budget-config.ts'
 import { type EffectivePolicy, type PolicyBook, withPace } from '../policy/index.ts'
@@ -10,8 +10,6 @@ import { ProofLint, WeakerProofs } from './proof-lint.ts'
 import { nameOf, policySubjectOf, takes } from './subject.ts'
 import type { Term } from './term.ts'
 
-/** Databases looked at between two turns of the loop: some milliseconds. */
-const slice = 1_000
 const mostExamples = 5
 
 /** Databases whose promise becomes another one, by the policy they have and the one they get. */
@@ -49,14 +47,14 @@ export async function reviewPolicies(
   const [proofs, proofsBefore] = [new ProofLint(term), new ProofLint(term)]
   const weaker = new WeakerProofs()
   const effects = new Map<string, PolicyEffect>()
-  let looked = 0
+  const share = new LoopShare()
   let databases = 0
   let changed = 0
   let kept = 0
   let shortened = 0
   const shorter = new Map<string, { readonly count: number; readonly example: string }>()
   for (const { record, state } of term.fleet.databases()) {
-    if (++looked % slice === 0) await turn()
+    if (share.spent) await share.renew()
     const subject = policySubjectOf(record, term.fleet)
     if (subject === undefined || record.goneSince !== undefined) continue
     databases++

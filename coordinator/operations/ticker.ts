@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Clock } from '../../shared/clock/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Closable } from '../../shared/lifecycle/index.ts'
@@ -67,7 +68,7 @@ export class Ticker implements Closable {
       // events in a burst share the next run
       const rest = Math.min(longestRest, restFactor * (clock.now().mono - began))
       if (rest > 0) await clock.sleep(rest, this.#ending.signal).catch(() => undefined)
-      else await new Promise<void>(resolve => setImmediate(resolve))
+      else await turn()
     }
   }
 

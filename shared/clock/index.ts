@@ -1,2 +1,3 @@
 export { type Clock, systemClock } from './clock.ts'
 export { newId } from './ids.ts'
+export { LoopShare } from './loop-share.ts'

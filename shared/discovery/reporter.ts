@@ -7,11 +7,15 @@ export function reportChanges(
   log: Log,
 ): (snapshot: DiscoverySnapshot) => void {
   let last: string | undefined
+  let instances: { readonly of: DiscoverySnapshot['instances']; readonly print: string } | undefined
   let wasFailing = false
   return snapshot => {
     const { source, health } = snapshot
     const failure = health.kind === 'failing' ? health.error.toFailure() : undefined
-    const print = JSON.stringify([snapshot.instances, failure, snapshot.unsure])
+    // thousands of instances, most often the very same ones as the last time
+    if (instances?.of !== snapshot.instances)
+      instances = { of: snapshot.instances, print: JSON.stringify(snapshot.instances) }
+    const print = `${JSON.stringify([failure, snapshot.unsure])}${instances.print}`
     if (print === last) return
     last = print
     if (health.kind === 'failing')

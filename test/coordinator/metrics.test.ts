@@ -71,7 +71,7 @@ describe('metrics of the coordinator', () => {
 
   test('jobs that ended are no part of what is open, and a state without jobs is 0, not absent', async () => {
     const registry = createMetrics({ processMetrics: false })
-    declareGauges(registry, '1.2.3')(nobody)
+    await declareGauges(registry, '1.2.3')(nobody)
     const text = await registry.text()
     expect(text).toContain('holdfast_jobs{state="running"} 2')
     expect(text).toContain('holdfast_jobs{state="queued"} 0')
@@ -83,7 +83,7 @@ describe('metrics of the coordinator', () => {
   test('what is over goes: a reason without breaches, a policy and an agent that went away', async () => {
     const registry = createMetrics({ processMetrics: false })
     const show = declareGauges(registry, '1')
-    show({
+    await show({
       ...nobody,
       policies: [
         {
@@ -121,7 +121,7 @@ describe('metrics of the coordinator', () => {
     expect(before).toContain('holdfast_fleet_agent_last_seen_timestamp_seconds{agent="agt_1",host="db1"} 90')
     expect(before).toContain('holdfast_fleet_agent_clock_offset_seconds{agent="agt_1",host="db1"} -1.5')
     expect(before).toContain('holdfast_agents{state="silent"} 1')
-    show({ ...nobody, breaches: new Map() })
+    await show({ ...nobody, breaches: new Map() })
     const after = await registry.text()
     expect(after).not.toContain('policy="gold"')
     expect(after).not.toContain('db1')

@@ -33,7 +33,11 @@ const reasons = {
 /** The streams there are, one an agent: the newest Hello wins (facts A8). The way messages leave by. */
 export class Sessions implements Messenger {
   readonly #sessions = new Map<AgentId, AgentSession>()
-  readonly #watched = new Map<AgentSession, string>()
+  /** What each was last told to watch: the records, and their text. */
+  readonly #watched = new Map<
+    AgentSession,
+    { readonly of: readonly InstanceRecord[]; readonly print: string }
+  >()
   readonly #isAlive: (agentId: AgentId) => boolean
   #generation = 0
 
@@ -92,10 +96,13 @@ export class Sessions implements Messenger {
   watch(agentId: AgentId, instances: readonly InstanceRecord[]): void {
     const session = this.#sessions.get(agentId)
     if (session === undefined || !session.serving) return
+    const told = this.#watched.get(session)
+    // most are asked for again and again, and nothing of them changed
+    if (told?.of.length === instances.length && told.of.every((each, n) => each === instances[n])) return
     const watched = instances.map(watchedInstance)
     const print = JSON.stringify(watched)
-    if (this.#watched.get(session) === print) return
-    this.#watched.set(session, print)
+    this.#watched.set(session, { of: instances, print })
+    if (told?.print === print) return
     session.send({ $case: 'watch', value: { generation: ++this.#generation, instances: watched } })
   }
 

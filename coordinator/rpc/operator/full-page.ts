@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { Page, PageRequest } from '../../store/port.ts'
 
 const leastAtOnce = 200
@@ -27,6 +28,6 @@ export async function fullPage<T>(
     }
     if (next === undefined) return { items: kept }
     place = next
-    await new Promise<void>(resolve => setImmediate(resolve))
+    await turn()
   }
 }

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { AppError } from '../../../shared/errors/index.ts'
 import { type AgentId, type InstanceId, isId } from '../../../shared/model/identifiers.ts'
 import { type AccessScope, covers } from '../../operations/principal.ts'
@@ -113,7 +114,7 @@ export async function* everyPage<T>(
     yield* items
     if (next === undefined) return
     // reads of SQLite are done before they return: others get their turn between the pages
-    await new Promise<void>(resolve => setImmediate(resolve))
+    await turn()
     after = { after: next }
   }
 }
