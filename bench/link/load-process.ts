@@ -57,7 +57,7 @@ const agents: LeanAgent[] = []
 let rate = 1
 let connected = 0
 let lost = 0
-const dialledInVain = 0
+let dialledInVain = 0
 let started = 0
 let recorded = 0
 let roundTrips: number[] = []
@@ -115,8 +115,11 @@ function newAgent(
       unanswered: () => {
         unanswered++
       },
-      lost: () => {
-        lost++
+      lost: welcomed => {
+        if (welcomed) {
+          connected--
+          lost++
+        } else dialledInVain++
       },
     },
     probeEvery,
