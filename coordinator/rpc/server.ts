@@ -5,12 +5,13 @@ import {
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { HealthImplementation } from 'grpc-health-check'
-import { parseHostPort } from '../../shared/config/index.ts'
+import { type HostPort, parseHostPort } from '../../shared/config/index.ts'
 import { AppError } from '../../shared/errors/index.ts'
 import type { Log } from '../../shared/log/index.ts'
 import type { LiveMaterial } from '../../shared/tls/index.ts'
 import { isLoopback, largestMessage } from '../../shared/wire/channel.ts'
 import { limitsSchema } from '../limits-config.ts'
+import { type Acceptor, acceptConnections } from './acceptor.ts'
 import { Admission, type AdmissionLimits } from './admission.ts'
 import type { CallerOf } from './caller.ts'
 import { doors, type RefusedCall } from './doors.ts'
@@ -92,7 +93,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   )
   health.addToServer(server)
   addReflection(server)
-  const port = await bind(server, address.host, address.port, credentialsOf(tls))
+  const acceptor = await accept(server, address, credentialsOf(tls), log)
+  const { port } = acceptor
   if (tls === undefined)
     log.warn('listening in plaintext: whoever may open a port of this machine is its admin', {
       host: address.host,
@@ -107,6 +109,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       for (const name of ['', ...names]) health.setStatus(name, serving ? 'SERVING' : 'NOT_SERVING')
     },
     close: (graceMs = 0) => {
+      acceptor.close()
       closing ??= shutDown(server, graceMs)
       return closing
     },
@@ -126,21 +129,29 @@ function credentialsOf(tls: LiveMaterial | undefined): ServerCredentials {
   return credentials
 }
 
-function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
-  const target = `${host.includes(':') ? `[${host}]` : host}:${port}`
-  return new Promise((resolve, reject) => {
-    server.bindAsync(target, credentials, (cause, bound) => {
-      if (cause === null) resolve(bound)
-      else
-        reject(
-          new AppError('listen.failed', {
-            message: `cannot listen on ${target}: ${cause.message}`,
-            context: { listen: target },
-            cause,
-          }),
-        )
+async function accept(
+  server: Server,
+  { host, port }: HostPort,
+  credentials: ServerCredentials,
+  log: Log,
+): Promise<Acceptor> {
+  const { injectConnection } = server.createConnectionInjector(credentials)
+  try {
+    return await acceptConnections({
+      host,
+      port,
+      onConnection: injectConnection,
+      onError: error => log.warn('a connection could not be accepted', { error }),
     })
-  })
+  } catch (cause) {
+    server.forceShutdown()
+    const target = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    throw new AppError('listen.failed', {
+      message: `cannot listen on ${target}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      context: { listen: target },
+      cause,
+    })
+  }
 }
 
 function shutDown(server: Server, graceMs: number): Promise<void> {
